@@ -1,0 +1,136 @@
+import type { Backend } from "./backends/backend.ts";
+import { currentBackend } from "./backends/select.ts";
+import { OptimError, show } from "./errors.ts";
+import { type Parameter, showShape, sizeOf } from "./parameter.ts";
+import { bytesPerElement, type FloatArray, type NumberType } from "./typed-array.ts";
+
+const alignment = 64;
+
+/** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
+export interface ArrayRun {
+  readonly buffer: ArrayBuffer;
+  readonly arrays: readonly FloatArray[];
+}
+
+/**
+ * @param lengths In elements.
+ * @throws OptimError ERR_MEMORY.
+ */
+export function allocateRun(backend: Backend, lengths: readonly number[], type: NumberType): ArrayRun {
+  const offsets: number[] = [];
+  let bytes = 0;
+  for (const length of lengths) {
+    offsets.push(bytes);
+    bytes += Math.ceil((length * bytesPerElement[type]) / alignment) * alignment;
+  }
+  const buffer = bytes === 0 ? new ArrayBuffer(0) : backend.allocate(bytes);
+  const views = buffer && viewsOf(buffer, type, offsets, lengths);
+  if (!views) throw new OptimError("ERR_MEMORY", `Expected ${bytes} bytes of memory, but there are not so many.`);
+  return { buffer, arrays: views };
+}
+
+function viewsOf(
+  buffer: ArrayBuffer,
+  type: NumberType,
+  offsets: readonly number[],
+  lengths: readonly number[],
+): FloatArray[] | undefined {
+  const ArrayType = type === "float64" ? Float64Array : Float32Array;
+  try {
+    return offsets.map((offset, i) => new ArrayType(buffer, offset, lengths[i]));
+  } catch {
+    return undefined; // longer than the runtime lets a typed array be
+  }
+}
+
+/** Gives the memory of a run back; its arrays have length 0 afterwards. */
+export function releaseRun(backend: Backend, run: ArrayRun): void {
+  if (run.buffer.byteLength > 0) backend.release(run.buffer);
+}
+
+/** The shape of each parameter by name, outermost dimension first. */
+export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+export interface AllocateOptions<D extends NumberType = NumberType> {
+  /** The number type of the arrays. Default "float32". */
+  dtype?: D;
+}
+
+/** Parameters and gradients of a model, each in one run of memory. */
+export interface Model<N extends string = string, A extends FloatArray = FloatArray> {
+  /** The values by name: views of one run of memory. */
+  readonly params: { readonly [name in N]: A };
+  /** The gradients by name, for the user's backward pass to write. */
+  readonly grads: { readonly [name in N]: A };
+  /** The same, as an optimizer takes them, in the order of the shapes. */
+  readonly parameters: readonly (Parameter & { readonly name: N; readonly shape: readonly number[] })[];
+  /** Gives the memory back at once. The views are detached; a later step over them gets ERR_DETACHED. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Makes zeroed arrays that steps run fastest on: 64-byte aligned, outside the JavaScript heap, counted towards its external
+ * memory, given back when the last view is collected or at `dispose()`.
+ *
+ * @param shapes For example `{ w1: [784, 128], b1: [128] }`. The shape `[]` is one element.
+ * @throws OptimError ERR_LENGTH for a shape that is none, ERR_OPTION for a dtype that is none, ERR_MEMORY.
+ */
+export function allocate<const S extends Shapes>(
+  shapes: S,
+  options?: AllocateOptions<"float32">,
+): Model<keyof S & string, Float32Array>;
+export function allocate<const S extends Shapes>(
+  shapes: S,
+  options: AllocateOptions<"float64">,
+): Model<keyof S & string, Float64Array>;
+export function allocate(shapes: Shapes, options: AllocateOptions = {}): Model {
+  const { dtype = "float32" } = options;
+  if (dtype !== "float32" && dtype !== "float64") {
+    throw new OptimError("ERR_OPTION", `Expected 'dtype' to be "float32" or "float64", but it is ${show(dtype)}.`);
+  }
+  if (typeof shapes !== "object" || shapes === null) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected the shapes to be an object from name to shape, but it is ${show(shapes)}.`,
+    );
+  }
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const copy: unknown = Array.isArray(shape) ? Object.freeze(Array.from(shape)) : shape;
+    if (!Array.isArray(copy) || !Number.isSafeInteger(sizeOf(copy))) {
+      throw new OptimError(
+        "ERR_LENGTH",
+        `Expected the shape of '${name}' to be an array of whole numbers of 0 or more, but it is ${showShape(copy)}.`,
+      );
+    }
+    return [name, copy as readonly number[]] as const;
+  });
+
+  const backend = currentBackend();
+  const lengths = entries.map(([, shape]) => sizeOf(shape));
+  const params = allocateRun(backend, lengths, dtype);
+  let grads: ArrayRun;
+  try {
+    grads = allocateRun(backend, lengths, dtype);
+  } catch (error) {
+    releaseRun(backend, params);
+    throw error;
+  }
+
+  const byName = (run: ArrayRun) =>
+    Object.freeze(Object.fromEntries(entries.map(([name], i) => [name, run.arrays[i]])));
+  const parameters = entries.map(([name, shape], i) =>
+    Object.freeze({ name, data: params.arrays[i] as FloatArray, grad: grads.arrays[i] as FloatArray, shape }),
+  );
+  const dispose = () => {
+    releaseRun(backend, params);
+    releaseRun(backend, grads);
+  };
+  return {
+    params: byName(params) as Record<string, FloatArray>,
+    grads: byName(grads) as Record<string, FloatArray>,
+    parameters: Object.freeze(parameters),
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
+}

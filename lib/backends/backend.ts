@@ -1,0 +1,57 @@
+import type { AnyRule } from "../rule.ts";
+import type { FloatArray, NumberType } from "../typed-array.ts";
+
+/** The arrays of one parameter: all of one number type and length, none overlapping another that is written. */
+export interface ParameterArrays {
+  readonly data: FloatArray;
+  /** Null for a parameter without a gradient, which no step touches. */
+  readonly grad: FloatArray | null;
+  /** In the rule's order; null for a slot that no set of flags in use needs. */
+  readonly slots: readonly (FloatArray | null)[];
+}
+
+/** A group as a backend sees it: parameters of one number type that share a rule. */
+export interface BackendGroup {
+  readonly rule: AnyRule;
+  readonly type: NumberType;
+  readonly parameters: readonly ParameterArrays[];
+}
+
+/** Parameters of one group that take a step with the same coefficients. */
+export interface Run {
+  /** Index of the group among those bound. */
+  readonly group: number;
+  /** The set of flags (rule.ts, `variantOf`). */
+  variant: number;
+  /** In the rule's order, in double precision; the backend rounds them to the group's number type. */
+  readonly coefficients: Float64Array;
+  /** Indices of parameters in the group, or null for all of them. */
+  readonly selection: Uint32Array | null;
+}
+
+/**
+ * Groups that a backend has taken in, to step them many times. It keeps no array alive and does not check that one is
+ * still there: that is the caller's part, right before each step.
+ */
+export interface BoundGroups {
+  /** Steps every run, in place. The runs name each parameter at most once. */
+  step(runs: readonly Run[]): void;
+}
+
+/** What executes steps. All backends leave the same bits. */
+export interface Backend {
+  readonly name: "native" | "reference";
+  /** The instruction set in use, or "none" for the reference. */
+  readonly isa: string;
+  /** The most threads a step may use. */
+  readonly threads: number;
+  setThreads(count: number): void;
+  /** A zeroed buffer of `byteLength`, its data aligned to 64 bytes, or undefined if there is not so much memory. */
+  allocate(byteLength: number): ArrayBuffer | undefined;
+  /** Detaches a buffer from `allocate` and gives its memory back. */
+  release(buffer: ArrayBuffer): void;
+  /** Where an array's memory starts, so that overlap shows: addresses of one memory compare as its bytes do. */
+  address(array: FloatArray): number;
+  /** @param runCapacity The most runs of one step. Undefined if there is not enough memory. */
+  bind(groups: readonly BackendGroup[], runCapacity: number): BoundGroups | undefined;
+}

@@ -1,0 +1,111 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type AnyRule, signatureOf } from "../rule.ts";
+import type { FloatArray, NumberType } from "../typed-array.ts";
+import type { Backend } from "./backend.ts";
+
+/** native/binding.cpp's exports. They check only what memory safety needs. */
+interface NativeBinding {
+  /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
+  describe(): { isas: string[]; signatures: string[]; stride: number; runHeader: number };
+  threads(): number;
+  setThreads(count: number): void;
+  allocate(byteLength: number): ArrayBuffer | undefined;
+  detach(buffer: ArrayBuffer): void;
+  address(array: FloatArray): number;
+  memoryCounters(): { blocks: number; bytes: number };
+  bind(
+    isa: number,
+    groups: readonly { rule: string; type: NumberType; arrays: (FloatArray | null)[] }[],
+    runCapacity: number,
+    elementsPerThread?: number,
+  ): NativeBound | undefined;
+}
+
+interface NativeBound {
+  /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
+  step(): void;
+  readonly commands: Float64Array;
+  readonly selection: Uint32Array;
+}
+
+/** The path of the package, above both lib/backends and dist/backends. */
+const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
+
+/**
+ * Loads the binary and checks that it holds these rules.
+ * @throws Error with the reason why there is none to run.
+ */
+export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
+  const require = createRequire(import.meta.url);
+  const load = require("node-gyp-build") as (root: string) => NativeBinding;
+  const binding = load(packageRoot);
+  const expected = rules.map(signatureOf);
+  const found = binding.describe().signatures;
+  const difference = Math.max(expected.length, found.length);
+  for (let i = 0; i < difference; i++) {
+    if (expected[i] !== found[i]) {
+      throw new Error(`the binary is of another version: expected the rule "${expected[i]}", but it has "${found[i]}"`);
+    }
+  }
+  return binding;
+}
+
+export interface NativeSettings {
+  /** The instruction set, one of those that the machine runs. Default: the best. */
+  isa?: string;
+  /** Work worth one more thread, in elements. Default: step.hpp's. */
+  elementsPerThread?: number;
+}
+
+/** The native add-on as a backend. All instances share one thread pool. */
+export function createNative(binding: NativeBinding, settings: NativeSettings = {}): Backend {
+  const { isas, stride, runHeader } = binding.describe();
+  const isaIndex = settings.isa === undefined ? 0 : isas.indexOf(settings.isa);
+  if (isaIndex < 0) {
+    throw new RangeError(`Expected an instruction set of this machine (${isas.join(", ")}), found ${settings.isa}.`);
+  }
+  return {
+    name: "native",
+    isa: isas[isaIndex] as string,
+    get threads() {
+      return binding.threads();
+    },
+    setThreads: binding.setThreads,
+    allocate: binding.allocate,
+    release: binding.detach,
+    address: binding.address,
+
+    bind(groups, runCapacity) {
+      const described = groups.map(({ rule, type, parameters }) => ({
+        rule: rule.name,
+        type,
+        arrays: parameters.flatMap(({ data, grad, slots }) => [data, grad, ...slots]),
+      }));
+      const bound = binding.bind(isaIndex, described, runCapacity, settings.elementsPerThread);
+      if (!bound) return undefined;
+      const { step, commands, selection } = bound;
+      return {
+        step(runs) {
+          let selected = 0;
+          commands[0] = runs.length;
+          for (let r = 0; r < runs.length; r++) {
+            const run = runs[r] as (typeof runs)[number];
+            const at = 1 + r * stride;
+            commands[at] = run.group;
+            commands[at + 1] = run.variant;
+            commands[at + 2] = selected;
+            commands[at + 3] = run.selection ? run.selection.length : -1;
+            if (run.selection) {
+              selection.set(run.selection, selected);
+              selected += run.selection.length;
+            }
+            const { coefficients } = run;
+            for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
+          }
+          step();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** What went wrong, for programs. The message says it for people: what was expected and what was found. */
+export type OptimErrorCode =
+  | "ERR_OPTION"
+  | "ERR_DTYPE"
+  | "ERR_LENGTH"
+  | "ERR_ALIASED"
+  | "ERR_NAME"
+  | "ERR_DETACHED"
+  | "ERR_STEP_IN_FLIGHT"
+  | "ERR_STATE"
+  | "ERR_MEMORY";
+
+/** Every error this package throws. It is thrown before anything is changed. */
+export class OptimError extends Error {
+  readonly code: OptimErrorCode;
+
+  constructor(code: OptimErrorCode, message: string) {
+    super(message);
+    this.name = "OptimError";
+    this.code = code;
+  }
+}
+
+/** A value as an error message shows it: short, and never by calling code of the value's own. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}…` : JSON.stringify(value);
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
+    case "bigint":
+      return `${value}n`;
+    case "function":
+      return "a function";
+    case "symbol":
+      return "a symbol";
+    case "object":
+      if (value === null) return "null";
+      return Array.isArray(value) ? "an array" : "an object";
+    default:
+      return String(value);
+  }
+}

@@ -1,0 +1,17 @@
+import { selectBackend } from "./backends/select.ts";
+import { rules } from "./optimizers/all.ts";
+
+export { type AllocateOptions, allocate, type Model, type Shapes } from "./allocate.ts";
+export type { BackendInfo } from "./backends/select.ts";
+export { OptimError, type OptimErrorCode } from "./errors.ts";
+export type { ParamGroup, ParamGroupInput } from "./group.ts";
+export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
+export { Optimizer } from "./optimizer.ts";
+export { RMSprop, type RMSpropOptions } from "./optimizers/all.ts";
+export type { LearningRate } from "./options.ts";
+export type { Parameter } from "./parameter.ts";
+export type { StateDict } from "./state-dict.ts";
+export type { FloatArray, NumberType } from "./typed-array.ts";
+
+/** What executes steps in this process. */
+export const backend = selectBackend(rules);

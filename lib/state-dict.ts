@@ -1,0 +1,159 @@
+import type { Definition } from "./definition.ts";
+import { OptimError, show } from "./errors.ts";
+import { checkConflict, type Group } from "./group.ts";
+import { readOptions } from "./options.ts";
+import { usedSlots } from "./rule.ts";
+import { bufferOf, type FloatArray, isDetached, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
+
+/** An optimizer's state and options as plain data, by parameter name. */
+export interface StateDict {
+  /** The rule's name. */
+  rule: string;
+  /** The options of each group, and the names of its parameters. An `lr` that is a function is left out. */
+  paramGroups: ({ params: string[] } & Record<string, unknown>)[];
+  /** For each parameter the steps it took, and its slots. */
+  state: Record<string, { step: number } & Record<string, FloatArray | number>>;
+}
+
+/** A state that fits, read and checked. */
+export interface Loaded<O extends object> {
+  readonly groups: readonly {
+    readonly options: Partial<O>;
+    readonly slots: readonly string[];
+    readonly entries: readonly { readonly step: number; readonly arrays: Readonly<Record<string, FloatArray>> }[];
+  }[];
+}
+
+export function writeStateDict<O extends object>(definition: Definition<O>, groups: readonly Group<O>[]): StateDict {
+  const paramGroups = groups.map(({ options, view }) => {
+    const plain = Object.fromEntries(
+      Object.keys(definition.options).map((name) => [name, (options as Record<string, unknown>)[name]]),
+    );
+    if (typeof plain.lr === "function") delete plain.lr;
+    return { ...plain, params: [...view.params] };
+  });
+  const state = Object.fromEntries(
+    groups.flatMap(({ entries }) =>
+      entries.map(({ parameter, clock, slots }) => {
+        const copies = Object.entries(slots).map(([slot, array]) => [slot, array.slice()] as const);
+        return [parameter.name, { step: clock.step, ...Object.fromEntries(copies) }] as const;
+      }),
+    ),
+  );
+  return { rule: definition.rule.name, paramGroups, state };
+}
+
+function refuse(sentence: string): never {
+  throw new OptimError("ERR_STATE", sentence);
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse(`Expected ${what} to be an object, but it is ${show(value)}.`);
+  }
+  return { ...value };
+}
+
+function list(value: unknown, what: string): unknown[] {
+  return Array.isArray(value)
+    ? Array.from(value)
+    : refuse(`Expected ${what} to be an array, but it is ${show(value)}.`);
+}
+
+/**
+ * Reads a state, each property once, and then checks all of it against the groups that it is for.
+ * @throws OptimError ERR_STATE.
+ */
+export function readStateDict<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+  given: unknown,
+): Loaded<O> {
+  // Whatever code the state holds, in getters or proxies, runs here.
+  const { rule, ...rest } = record(given, "the state");
+  const paramGroups = list(rest.paramGroups, "its 'paramGroups'").map((group, i) => {
+    const { params, ...options } = record(group, `group ${i} of the state`);
+    return { params: list(params, `the 'params' of group ${i} of the state`), options };
+  });
+  const states = new Map(
+    Object.entries(record(rest.state, "its 'state'")).map(([name, state]) => [
+      name,
+      record(state, `the state of '${name}'`),
+    ]),
+  );
+
+  // From here on none runs.
+  if (rule !== definition.rule.name) {
+    refuse(`Expected a state of the rule ${definition.rule.name}, but it is of ${show(rule)}.`);
+  }
+  if (paramGroups.length !== groups.length) {
+    refuse(`Expected a state of ${groups.length} groups, but it has ${paramGroups.length}.`);
+  }
+  const loaded = groups.map((group, i) => {
+    const { params, options } = paramGroups[i] as (typeof paramGroups)[number];
+    checkParams(group.view.params, params, i);
+    return readGroup(definition, group, i, options, states);
+  });
+  for (const name of states.keys()) {
+    if (!groups.some(({ view }) => view.params.includes(name))) {
+      refuse(`Expected a state of this optimizer's parameters, but it has one of '${name}'.`);
+    }
+  }
+  return { groups: loaded };
+}
+
+function checkParams(expected: readonly string[], found: readonly unknown[], group: number): void {
+  const missing = expected.find((name) => !found.includes(name));
+  const extra = found.find((name) => !expected.includes(name as string));
+  if (missing !== undefined) refuse(`Expected group ${group} of the state to have '${missing}', but it has not.`);
+  if (extra !== undefined || found.length !== expected.length) {
+    refuse(
+      `Expected group ${group} of the state to have ${expected.length} parameters, but it also has ${show(extra)}.`,
+    );
+  }
+}
+
+function readGroup<O extends object>(
+  definition: Definition<O>,
+  group: Group<O>,
+  index: number,
+  given: Record<string, unknown>,
+  states: ReadonlyMap<string, Record<string, unknown>>,
+): Loaded<O>["groups"][number] {
+  const { params: _, ...current } = group.options as Record<string, unknown>;
+  let options: Required<O>;
+  try {
+    options = readOptions(definition.options, current, given, definition.name) as Required<O>;
+    checkConflict(definition, options);
+  } catch (error) {
+    return refuse(`The options of group ${index} of the state do not fit. ${(error as Error).message}`);
+  }
+  const needed = usedSlots(definition.rule, definition.variant(options));
+  const entries = group.entries.map(({ parameter }) => {
+    const { name, type, length } = parameter;
+    const state = states.get(name);
+    if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
+    const { step, ...arrays } = state;
+    if (!Number.isSafeInteger(step) || (step as number) < 0) {
+      refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
+    }
+    for (const slot of needed) {
+      if (!(slot in arrays)) refuse(`Expected the state of '${name}' to have '${slot}', but it has not.`);
+    }
+    for (const [slot, array] of Object.entries(arrays)) {
+      if (!definition.rule.slots.includes(slot)) {
+        refuse(`Expected the state of '${name}' to have only slots of ${definition.rule.name}, but it has '${slot}'.`);
+      }
+      const what = `the ${slot} of '${name}' in the state`;
+      if (numberTypeOf(array) !== type) {
+        refuse(`Expected ${what} to be ${type} like its parameter, but it is ${typedArrayName(array) ?? show(array)}.`);
+      }
+      if (isDetached(bufferOf(array as FloatArray))) refuse(`Expected ${what} to have its memory, but it is detached.`);
+      const found = lengthOf(array as FloatArray);
+      if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
+    }
+    return { step: step as number, arrays: arrays as Record<string, FloatArray> };
+  });
+  const slots = definition.rule.slots.filter((slot: string) => entries.some(({ arrays }) => slot in arrays));
+  return { options: options as Partial<O>, slots, entries };
+}

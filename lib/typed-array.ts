@@ -1,0 +1,107 @@
+/**
+ * Typed arrays by their internal slots. Every getter here is the intrinsic one, taken when this module loads: an array's
+ * own `length`, a subclass or another realm's prototype cannot change what it says, and no user code runs in it.
+ */
+
+export type FloatArray = Float32Array | Float64Array;
+
+/** The number types that kernels compute in. */
+export type NumberType = "float32" | "float64";
+
+export const bytesPerElement: Readonly<Record<NumberType, number>> = { float32: 4, float64: 8 };
+
+type Getter = (target: object) => unknown;
+
+/** The intrinsic getter `prototype[key]` as a function of its receiver, or undefined where the runtime has none. */
+function intrinsic(prototype: object, key: PropertyKey): Getter | undefined {
+  const getter = Object.getOwnPropertyDescriptor(prototype, key)?.get;
+  return getter && (Function.prototype.call.bind(getter) as Getter);
+}
+
+function required(prototype: object, key: PropertyKey): Getter {
+  const getter = intrinsic(prototype, key);
+  if (!getter) throw new TypeError(`Expected this runtime to have the getter ${String(key)}.`);
+  return getter;
+}
+
+const typedArrayPrototype: object = Object.getPrototypeOf(Float32Array.prototype);
+const tagOf = required(typedArrayPrototype, Symbol.toStringTag);
+
+/** The number of elements; 0 once the buffer is detached, or too short for the array. */
+export const lengthOf = required(typedArrayPrototype, "length") as (array: object) => number;
+export const byteOffsetOf = required(typedArrayPrototype, "byteOffset") as (array: object) => number;
+export const bufferOf = required(typedArrayPrototype, "buffer") as (array: object) => ArrayBufferLike;
+
+const arrayBufferByteLength = required(ArrayBuffer.prototype, "byteLength") as (buffer: object) => number;
+const sharedByteLength = required(SharedArrayBuffer.prototype, "byteLength") as (buffer: object) => number;
+const resizable = intrinsic(ArrayBuffer.prototype, "resizable");
+const growable = intrinsic(SharedArrayBuffer.prototype, "growable");
+const subarray = Function.prototype.call.bind(
+  (typedArrayPrototype as { subarray: unknown }).subarray as (begin: number) => FloatArray,
+) as (array: object, begin: number) => unknown;
+
+/** "Float32Array", … for a typed array of any realm; undefined for everything else. */
+export function typedArrayName(value: unknown): string | undefined {
+  return typeof value === "object" && value !== null ? (tagOf(value) as string | undefined) : undefined;
+}
+
+/** The number type of a Float32Array or Float64Array of any realm; undefined for everything else. */
+export function numberTypeOf(value: unknown): NumberType | undefined {
+  const name = typedArrayName(value);
+  if (name === "Float32Array") return "float32";
+  return name === "Float64Array" ? "float64" : undefined;
+}
+
+const knownShared = new WeakSet<object>();
+
+export function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
+  if (knownShared.has(buffer)) return true;
+  try {
+    arrayBufferByteLength(buffer); // throws for shared memory, slowly, hence the set
+    return false;
+  } catch {
+    knownShared.add(buffer);
+    return true;
+  }
+}
+
+/** The length now, in bytes; 0 for a detached buffer. */
+export function byteLengthOf(buffer: ArrayBufferLike, shared: boolean): number {
+  return shared ? sharedByteLength(buffer) : arrayBufferByteLength(buffer);
+}
+
+export function isDetached(buffer: ArrayBufferLike): boolean {
+  if (isShared(buffer) || arrayBufferByteLength(buffer) > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Whether an array follows the length of its resizable buffer. No getter tells; but `subarray` asks the constructor for
+ * an array that follows too, by giving it no length. The constructor it asks is put in place for that one call.
+ */
+export function isLengthTracking(array: FloatArray): boolean {
+  const buffer = bufferOf(array);
+  const canResize = isShared(buffer) ? growable?.(buffer) : resizable?.(buffer);
+  if (canResize !== true) return false;
+  if (!Object.isExtensible(array)) return true; // it cannot be asked, and may
+  let tracking = false;
+  const made = array;
+  const species = function species(_buffer: unknown, _offset: unknown, length: unknown) {
+    tracking = length === undefined;
+    return made;
+  };
+  const prototype: object = Object.getPrototypeOf(array);
+  const probe = Object.create(prototype, { constructor: { value: { [Symbol.species]: species } } });
+  Object.setPrototypeOf(array, probe);
+  try {
+    subarray(array, 0);
+  } finally {
+    Object.setPrototypeOf(array, prototype);
+  }
+  return tracking;
+}

@@ -1,0 +1,53 @@
+// The contract between the code that is compiled once and the kernels that are compiled once per instruction set:
+// plain data and function pointers. Everything here may be included by both sides, so nothing here has code.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rmsprop {
+
+// The unit of work, in elements. Tile bounds depend on the array alone, never on the number of threads.
+inline constexpr std::size_t tile_size = 1024;
+
+inline constexpr std::size_t max_slots = 4;
+inline constexpr std::size_t max_coefficients = 24;
+
+enum class NumberType : std::uint8_t { float32, float64 };
+inline constexpr std::size_t number_type_count = 2;
+
+// The arrays of one parameter, all of one number type and one length. param_in and param_out are the same array or
+// disjoint; every other pair is disjoint. Slots that the kernel's flags do not use may be null. No alignment beyond the
+// element's own is assumed.
+struct Streams {
+  const void* param_in;
+  void* param_out;
+  const void* grad;
+  void* slots[max_slots];
+};
+
+// Steps elements [begin, end) of one parameter. `coefficients` points to the rule's coefficients in the kernel's number
+// type, in the order that the rule names them.
+using StepKernel = void (*)(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients);
+
+// One rule as compiled for one instruction set. A variant is a set of flags, numbered as the digits of the flags in
+// mixed radix, the first flag changing fastest.
+struct RuleTable {
+  const char* name;
+  // Slot, flag and coefficient names, written as lib/rule.ts writes them; TypeScript compares the two when it loads.
+  const char* signature;
+  std::size_t slot_count;
+  std::size_t coefficient_count;
+  std::size_t variant_count;
+  const std::uint8_t* used_slots;  // one bit mask per variant
+  const StepKernel* kernels[number_type_count];
+};
+
+// Everything that one instruction set offers.
+struct Backend {
+  const char* isa;
+  const RuleTable* rules;
+  std::size_t rule_count;
+};
+
+}  // namespace rmsprop

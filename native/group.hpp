@@ -1,0 +1,29 @@
+// A group as native code sees it.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "backend.hpp"
+
+namespace rmsprop {
+
+struct Parameter {
+  Streams streams;
+  std::size_t count;  // in elements; 0 for a parameter without a gradient, which is thereby skipped
+};
+
+// Parameters of one number type that share a rule, on one instruction set.
+struct Group {
+  const RuleTable* rule;
+  NumberType type;
+  std::vector<Parameter> parameters;
+
+  // The slots that every parameter has an array for, one bit each.
+  unsigned bound_slots() const;
+};
+
+// The table of the named rule, or null.
+const RuleTable* find_rule(const Backend& backend, const char* name);
+
+}  // namespace rmsprop

@@ -1,0 +1,56 @@
+// The operations a rule may use, beyond + - * / of its number type. Each is correctly rounded and gives the same bits
+// on every instruction set. The twin of lib/arithmetic.ts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rmsprop::RMSPROP_ISA {
+namespace {
+
+inline float square_root(float x) {
+  return __builtin_sqrtf(x);
+}
+inline double square_root(double x) {
+  return __builtin_sqrt(x);
+}
+
+// a < b ? x : y. A NaN on either side of the comparison selects y.
+template <typename Number>
+inline Number select_less(Number a, Number b, Number x, Number y) {
+  return a < b ? x : y;
+}
+
+// The float32 fused multiply-add a * b + c, rounded once, by the exact product and a sum rounded to odd in double:
+// with 53 bits, two more than twice float32's 24, rounding that sum to float32 gives the correctly rounded result.
+inline float fma_emulated(float a, float b, float c) {
+  const double product = static_cast<double>(a) * static_cast<double>(b);  // exact
+  const double addend = static_cast<double>(c);
+  const double sum = product + addend;
+  // Knuth's TwoSum: `error` is what `sum` lacks, exactly; NaN where the operands are not finite.
+  const double addend_in_sum = sum - product;
+  const double error = (product - (sum - addend_in_sum)) + (addend - addend_in_sum);
+  const auto sum_bits = __builtin_bit_cast(std::int64_t, sum);
+  const auto error_bits = __builtin_bit_cast(std::int64_t, error);
+  // One unit toward the error: up in magnitude if the signs agree, down if they differ.
+  const std::int64_t toward_error = 1 - (((sum_bits ^ error_bits) >> 62) & 2);
+  const bool inexact = error < 0 || error > 0;
+  const bool even = (sum_bits & 1) == 0;
+  return static_cast<float>(__builtin_bit_cast(double, sum_bits + (inexact && even ? toward_error : 0)));
+}
+
+// a * b + c as PyTorch's vectorized CPU kernels compute it: fused, rounded once, on float32. On float64 it is unfused,
+// because JavaScript has no exact emulation of a float64 fma at a bearable price.
+inline float multiply_add(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return fma_emulated(a, b, c);
+#endif
+}
+inline double multiply_add(double a, double b, double c) {
+  return a * b + c;
+}
+
+}  // namespace
+}  // namespace rmsprop::RMSPROP_ISA
