@@ -3,6 +3,7 @@ import type { Definition } from "./definition.ts";
 import { OptimError } from "./errors.ts";
 import { checkOption, checkOptionName, readOptions } from "./options.ts";
 import type { CheckedParameter, Parameter } from "./parameter.ts";
+import { variantOf } from "./rule.ts";
 import type { FloatArray } from "./typed-array.ts";
 
 /** Parameters with options of their own, as a constructor or `addParamGroup` takes them. */
@@ -33,8 +34,12 @@ export class Group<O extends object = object> {
   readonly options: Required<O>;
   readonly entries: readonly Entry[];
   readonly view: ParamGroup<O>;
-  /** The set of flags whose slots are there; -1 before the first step. */
-  preparedVariant = -1;
+  /** Counts the changes of the options. */
+  version = 0;
+  /** The version that the slots were last made for; -1 before the first step. */
+  preparedVersion = -1;
+  #variant = -1;
+  #variantVersion = -1;
   /** The memory of the entries' slots. */
   readonly memory: ArrayRun[] = [];
 
@@ -45,6 +50,15 @@ export class Group<O extends object = object> {
     checkConflict(definition, options);
     this.entries = parameters.map((parameter) => ({ parameter, clock: { step: 0 }, slots: {} }));
     this.view = viewOf(this);
+  }
+
+  /** The set of flags that the options ask for now. */
+  get variant(): number {
+    if (this.#variantVersion !== this.version) {
+      this.#variant = variantOf(this.definition.rule, this.definition.flags(this.options));
+      this.#variantVersion = this.version;
+    }
+    return this.#variant;
   }
 
   get allocatedSlots(): readonly string[] {
@@ -84,6 +98,7 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
       checkOption(definition.options, name as string, value);
       checkConflict(definition, { ...options, [name]: value });
       (options as Record<PropertyKey, unknown>)[name] = value;
+      group.version++;
       return true;
     },
     deleteProperty: () => refuse("deleted"),

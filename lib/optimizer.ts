@@ -14,7 +14,7 @@ import {
   type RawParameter,
   takeParameter,
 } from "./parameter.ts";
-import { usedSlots } from "./rule.ts";
+import { type AnyRule, usedSlots } from "./rule.ts";
 import { type Loaded, readStateDict, type StateDict, writeStateDict } from "./state-dict.ts";
 import type { FloatArray, NumberType } from "./typed-array.ts";
 
@@ -42,7 +42,11 @@ interface Cohort<O extends object> {
   readonly group: Group<O>;
   readonly clock: Clock;
   readonly runs: readonly Run[];
-  lr: number;
+  /** The learning rate of the coming step. */
+  rate: number;
+  /** What the runs' coefficients were computed from. */
+  finishedVersion: number;
+  finishedRate: number;
 }
 
 interface RawGroup {
@@ -122,7 +126,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     try {
       // User code first; from the check of the memory on there is none.
       for (const cohort of this.#cohorts)
-        cohort.lr = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
+        cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
       this.#prepare();
       this.#liveness.check();
       (this.#bound as BoundGroups).step(this.#runs);
@@ -244,13 +248,14 @@ export abstract class Optimizer<O extends CommonOptions> {
     );
     const before = this.#groups;
     try {
-      for (const group of added)
-        this.#allocateSlots(group, usedSlots(definition.rule, definition.variant(group.options)));
+      for (const group of added) this.#allocateSlots(group, usedSlots(definition.rule, group.variant));
       this.#groups = [...before, ...added];
+      this.#sort();
       this.#bind();
     } catch (error) {
       for (const { memory } of added) for (const run of memory) releaseRun(this.#backend, run);
       this.#groups = before;
+      this.#sort();
       throw error;
     }
   }
@@ -262,9 +267,8 @@ export abstract class Optimizer<O extends CommonOptions> {
     const made: ArrayRun[] = [];
     const arrays: [Entry, string, FloatArray][] = [];
     try {
-      for (const type of ["float32", "float64"] as const) {
-        const entries = group.entries.filter(({ parameter }) => parameter.type === type);
-        if (entries.length === 0) continue;
+      for (const entries of byNumberType(group.entries)) {
+        const { type } = (entries[0] as Entry).parameter;
         const lengths = lacking.flatMap(() => entries.map(({ parameter }) => parameter.length));
         const run = allocateRun(this.#backend, lengths, type);
         made.push(run);
@@ -288,49 +292,62 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /** Makes the runs' flags and coefficients for the coming step, and slots that options have come to need since. */
   #prepare(): void {
-    const { rule } = this.#definition;
     let stale = false;
     for (const { group } of this.#cohorts) {
-      const variant = this.#definition.variant(group.options);
-      if (variant !== group.preparedVariant) {
-        stale = this.#allocateSlots(group, usedSlots(rule, variant)) || stale;
-        group.preparedVariant = variant;
+      if (group.version !== group.preparedVersion) {
+        stale = this.#allocateSlots(group, usedSlots(this.#definition.rule, group.variant)) || stale;
+        group.preparedVersion = group.version;
       }
     }
     if (stale) this.#bind();
-    for (const { group, clock, runs, lr } of this.#cohorts) {
-      for (const run of runs) {
-        run.variant = group.preparedVariant;
-        this.#definition.coefficients(group.options, lr, clock.step + 1, run.coefficients);
+    for (const cohort of this.#cohorts) {
+      const { group, rate } = cohort;
+      if (cohort.finishedVersion === group.version && cohort.finishedRate === rate) continue;
+      const coefficients = this.#definition.coefficients(group.options, rate);
+      for (const run of cohort.runs) {
+        run.variant = group.variant;
+        this.#definition.rule.coefficients.forEach((name: string, i: number) => {
+          run.coefficients[i] = coefficients[name] as number;
+        });
       }
+      cohort.finishedVersion = group.version;
+      cohort.finishedRate = rate;
     }
   }
 
-  /** Hands the groups to the backend, and sorts their parameters into cohorts. */
+  /** Sorts the parameters into cohorts, after groups or steps have changed. */
+  #sort(): void {
+    const cohorts: Cohort<O>[] = [];
+    let backendGroup = 0;
+    for (const group of this.#groups) {
+      const byStep = new Map<number, { clock: Clock; runs: Run[] }>();
+      for (const entries of byNumberType(group.entries)) {
+        addRuns(byStep, entries, backendGroup++, this.#definition.rule.coefficients.length);
+      }
+      for (const { clock, runs } of byStep.values()) {
+        cohorts.push({ group, clock, runs, rate: 0, finishedVersion: -1, finishedRate: -1 });
+      }
+    }
+    this.#cohorts = cohorts;
+    this.#runs = cohorts.flatMap(({ runs }) => runs);
+  }
+
+  /** Hands the arrays to the backend, after they or the cohorts have changed. */
   #bind(): void {
     const { rule } = this.#definition;
     const liveness = new Liveness();
     const backendGroups: BackendGroup[] = [];
-    const cohorts: Cohort<O>[] = [];
     for (const group of this.#groups) {
-      const byStep = new Map<number, { clock: Clock; runs: Run[] }>();
-      for (const type of ["float32", "float64"] as const) {
-        const entries = group.entries.filter(({ parameter }) => parameter.type === type);
-        if (entries.length === 0) continue;
+      for (const entries of byNumberType(group.entries)) {
         watch(liveness, entries);
-        backendGroups.push(backendGroup(rule, type, entries));
-        addRuns(byStep, entries, backendGroups.length - 1, rule.coefficients.length);
+        backendGroups.push(describe(rule, entries));
       }
-      for (const { clock, runs } of byStep.values()) cohorts.push({ group, clock, runs, lr: Number.NaN });
     }
-    const runs = cohorts.flatMap((cohort) => cohort.runs);
-    const bound = this.#backend.bind(backendGroups, runs.length);
+    const bound = this.#backend.bind(backendGroups, this.#runs.length);
     if (!bound) {
       throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
     }
     this.#bound = bound;
-    this.#cohorts = cohorts;
-    this.#runs = runs;
     this.#liveness = liveness;
   }
 
@@ -351,7 +368,9 @@ export abstract class Optimizer<O extends CommonOptions> {
         }
         this.#lastStep = Math.max(this.#lastStep, step);
       });
+      group.version++;
     });
+    this.#sort();
     this.#bind();
   }
 }
@@ -375,13 +394,19 @@ function watch(liveness: Liveness, entries: readonly Entry[]): void {
   }
 }
 
-function backendGroup(rule: BackendGroup["rule"], type: NumberType, entries: readonly Entry[]): BackendGroup {
+function describe(rule: AnyRule, entries: readonly Entry[]): BackendGroup {
   const parameters = entries.map(({ parameter: { data, grad }, slots }) => ({
     data,
     grad,
     slots: rule.slots.map((slot: string) => slots[slot] ?? null),
   }));
-  return { rule, type, parameters };
+  return { rule, type: (entries[0] as Entry).parameter.type, parameters };
+}
+
+/** A group's entries as backends take them: those of one number type together. */
+function byNumberType(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const of = (type: NumberType) => entries.filter(({ parameter }) => parameter.type === type);
+  return [of("float32"), of("float64")].filter(({ length }) => length > 0);
 }
 
 /** Sorts one backend group's parameters by their step; those of equal step share a clock, and have one run. */

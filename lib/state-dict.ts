@@ -2,7 +2,7 @@ import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import { checkConflict, type Group } from "./group.ts";
 import { readOptions } from "./options.ts";
-import { usedSlots } from "./rule.ts";
+import { usedSlots, variantOf } from "./rule.ts";
 import { bufferOf, type FloatArray, isDetached, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
@@ -128,7 +128,7 @@ function readGroup<O extends object>(
   } catch (error) {
     return refuse(`The options of group ${index} of the state do not fit. ${(error as Error).message}`);
   }
-  const needed = usedSlots(definition.rule, definition.variant(options));
+  const needed = usedSlots(definition.rule, variantOf(definition.rule, definition.flags(options)));
   const entries = group.entries.map(({ parameter }) => {
     const { name, type, length } = parameter;
     const state = states.get(name);

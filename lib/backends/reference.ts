@@ -1,7 +1,10 @@
 import { type Arithmetic, float32, float64 } from "../arithmetic.ts";
-import { type AnyRule, type Flags, flagsOf, usedSlots } from "../rule.ts";
-import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
+import { type AnyRule, type Flags, flagsOf } from "../rule.ts";
+import { bufferOf, byteOffsetOf, lengthOf, type NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, ParameterArrays } from "./backend.ts";
+
+/** The most slots that a rule may have, as in native/backend.hpp. */
+export const maxSlots = 4;
 
 const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32, float64 };
 
@@ -19,19 +22,30 @@ function stepParameter(
   flags: Flags,
   c: Scalars,
   { data, grad, slots }: ParameterArrays,
-  used: readonly string[],
 ): void {
   if (!grad) return;
-  const arrays = used.map((slot) => slots[rule.slots.indexOf(slot)] as FloatArray);
+  // No loop over the slots: with one name to each place, engines read and write them as fields.
+  const [s0 = "", s1 = "", s2 = "", s3 = ""]: readonly string[] = rule.slots;
+  const arrayOf = (slot: string, i: number) => (slot !== "" && rule.uses(flags, slot) ? slots[i] : undefined);
+  const a0 = arrayOf(s0, 0);
+  const a1 = arrayOf(s1, 1);
+  const a2 = arrayOf(s2, 2);
+  const a3 = arrayOf(s3, 3);
   const x: { param: number; grad: number } & Scalars = { param: 0, grad: 0 };
-  for (const slot of used) x[slot] = 0;
+  for (const slot of rule.slots) x[slot] = 0;
   const length = lengthOf(data);
   for (let i = 0; i < length; i++) {
     x.param = data[i] as number;
     x.grad = grad[i] as number;
-    for (let s = 0; s < used.length; s++) x[used[s] as string] = (arrays[s] as FloatArray)[i] as number;
+    if (a0) x[s0] = a0[i] as number;
+    if (a1) x[s1] = a1[i] as number;
+    if (a2) x[s2] = a2[i] as number;
+    if (a3) x[s3] = a3[i] as number;
     rule.apply(arithmetic, flags, x, c);
-    for (let s = 0; s < used.length; s++) (arrays[s] as FloatArray)[i] = x[used[s] as string] as number;
+    if (a0) a0[i] = x[s0] as number;
+    if (a1) a1[i] = x[s1] as number;
+    if (a2) a2[i] = x[s2] as number;
+    if (a3) a3[i] = x[s3] as number;
     data[i] = x.param;
   }
 }
@@ -77,12 +91,11 @@ export function createReference(): Backend {
             const { rule, type, parameters } = groups[group] as BackendGroup;
             const arithmetic = arithmetics[type];
             const flags = flagsOf(rule, variant);
-            const used = usedSlots(rule, variant);
             const c = finished(rule, coefficients, arithmetic);
             const count = selection ? selection.length : parameters.length;
             for (let i = 0; i < count; i++) {
               const parameter = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
-              stepParameter(rule, arithmetic, flags, c, parameter, used);
+              stepParameter(rule, arithmetic, flags, c, parameter);
             }
           }
         },

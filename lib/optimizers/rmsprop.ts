@@ -165,26 +165,31 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
     return undefined;
   },
 
-  variant({ weightDecay, decoupledWeightDecay, centered, momentum, nesterov }) {
-    const l2 = weightDecay > 0 && !decoupledWeightDecay;
-    const digit = momentum === 0 ? 0 : nesterov ? 2 : 1;
-    return (l2 ? 1 : 0) + (centered ? 2 : 0) + digit * 4;
+  flags({ weightDecay, decoupledWeightDecay, centered, momentum, nesterov }) {
+    return {
+      weightDecay: weightDecay > 0 && !decoupledWeightDecay ? "on" : "off",
+      centered: centered ? "on" : "off",
+      momentum: momentum === 0 ? "off" : nesterov ? "nesterov" : "classical",
+      arithmetic: "standard",
+    } satisfies Record<Flag, string>;
   },
 
-  // x * 1 and x + (-0) are x for every x, so these two switch an operation off without a flag.
-  coefficients(options, lr, _step, out) {
+  coefficients(options, lr) {
     const { alpha, eps, epsInSqrt, momentum, lrInMomentum, weightDecay, decoupledWeightDecay, maximize } = options;
     const lrFirst = momentum === 0 || lrInMomentum;
-    out[0] = maximize ? -1 : 1;
-    out[1] = weightDecay;
-    out[2] = alpha;
-    out[3] = 1 - alpha;
-    out[4] = epsInSqrt ? eps : -0;
-    out[5] = epsInSqrt ? -0 : eps;
-    out[6] = lrFirst ? lr : 1;
-    out[7] = momentum;
-    out[8] = lrFirst ? 1 : lr;
-    out[9] = decoupledWeightDecay ? 1 - lr * weightDecay : 1;
+    // x * 1 and x + (-0) are x for every x, so that these two switch an operation off without a flag.
+    return {
+      gradScale: maximize ? -1 : 1,
+      weightDecay,
+      alpha,
+      oneMinusAlpha: 1 - alpha,
+      epsIn: epsInSqrt ? eps : -0,
+      epsOut: epsInSqrt ? -0 : eps,
+      lrIn: lrFirst ? lr : 1,
+      momentum,
+      lrOut: lrFirst ? 1 : lr,
+      paramDecay: decoupledWeightDecay ? 1 - lr * weightDecay : 1,
+    } satisfies Record<Coefficient, number>;
   },
 
   initial(slot, { initialSquareAvg }) {

@@ -1,0 +1,134 @@
+// Who may import whom (CONTRIBUTING.md has the reasons).
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, test } from "vitest";
+import { root } from "./support/compile.ts";
+import { buildList } from "./support/objects.ts";
+
+function filesUnder(folder: string, ending: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((file) => join(folder, file))
+    .filter((file) => ending.test(file));
+}
+
+const text = (file: string) => readFileSync(join(root, file), "utf8");
+
+/** The files that a TypeScript file imports at run time, and the packages. */
+function importsOf(file: string): string[] {
+  const statements = text(file).matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"/gms);
+  return [...statements].map(([, target]) => {
+    const name = target as string;
+    return name.startsWith(".") ? normalize(join(dirname(file), name)) : name;
+  });
+}
+
+/** The files that a C++ file includes: paths for quoted ones, names for the others. */
+function includesOf(file: string): string[] {
+  return [...text(file).matchAll(/^\s*#include\s+(?:"([^"]+)"|<([^>]+)>)/gm)].map(([, quoted, angled]) =>
+    quoted === undefined ? (angled as string) : normalize(join(dirname(file), quoted)),
+  );
+}
+
+const lib = filesUnder("lib", /\.ts$/);
+const native = filesUnder("native", /\.[ch]pp$/);
+const whoImports = (target: string) => lib.filter((file) => importsOf(file).includes(target));
+const whoIncludes = (target: string) => native.filter((file) => includesOf(file).includes(target));
+
+describe("TypeScript", () => {
+  test("only select.ts imports the backends", () => {
+    for (const backend of ["native", "reference"]) {
+      expect(whoImports(`lib/backends/${backend}.ts`)).toEqual(["lib/backends/select.ts"]);
+    }
+  });
+
+  test("no optimizer imports a backend", () => {
+    for (const file of filesUnder("lib/optimizers", /\.ts$/)) {
+      expect(importsOf(file).filter((target) => target.startsWith("lib/backends"))).toEqual([]);
+    }
+  });
+
+  test("the reference imports the arithmetic, rules and arrays alone", () => {
+    expect(importsOf("lib/backends/reference.ts").sort()).toEqual([
+      "lib/arithmetic.ts",
+      "lib/rule.ts",
+      "lib/typed-array.ts",
+    ]);
+  });
+
+  test("nothing imports the entry point, and it has one rule a line of all.ts", () => {
+    expect(whoImports("lib/index.ts")).toEqual([]);
+    const rules = filesUnder("lib/optimizers", /\.ts$/).filter((file) => file !== "lib/optimizers/all.ts");
+    expect(importsOf("lib/optimizers/all.ts").sort()).toEqual([...rules, ...rules].sort());
+  });
+
+  test("there are no cycles", () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      expect(path, `a cycle through ${file}`).not.toContain(file);
+      if (done.has(file)) return;
+      for (const target of importsOf(file)) if (target.startsWith("lib/")) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of lib) visit(file, []);
+  });
+});
+
+describe("C++", () => {
+  const kernels = native.filter((file) => file.startsWith("native/kernels/"));
+
+  test("only binding.cpp sees Node-API", () => {
+    expect(native.filter((file) => includesOf(file).some((name) => /napi|node_api/.test(name)))).toEqual([
+      "native/binding.cpp",
+    ]);
+  });
+
+  test("only kernels.cpp includes kernels and rules", () => {
+    expect(whoIncludes("native/kernels/kernel.hpp")).toEqual(["native/kernels/kernels.cpp"]);
+    expect(whoIncludes("native/kernels/rules/all.hpp")).toEqual(["native/kernels/kernels.cpp"]);
+    for (const rule of kernels.filter((file) => /\/rules\/(?!all)/.test(file))) {
+      expect(whoIncludes(rule)).toEqual(["native/kernels/rules/all.hpp"]);
+      expect(includesOf(rule)).toEqual(["native/kernels/arithmetic.hpp"]);
+    }
+  });
+
+  test("kernels include nothing of the standard library that has code", () => {
+    const allowed = ["cstddef", "cstdint", "utility"];
+    const outside = kernels.flatMap((file) =>
+      includesOf(file).filter((name) => !name.startsWith("native/kernels/") && name !== "native/backend.hpp"),
+    );
+    expect(outside.filter((name) => !allowed.includes(name))).toEqual([]);
+    expect(includesOf("native/backend.hpp").sort()).toEqual(["cstddef", "cstdint"]);
+  });
+});
+
+describe("the two builds", () => {
+  test("compile every source there is", () => {
+    const sources = native.filter((file) => file.endsWith(".cpp"));
+    expect([...buildList.sources, buildList.kernelSource].sort()).toEqual(sources.sort());
+  });
+
+  test("take sources and flags from native/build.json and add no flag of their own", () => {
+    const gyp = text("binding.gyp").replace(/"msvs_settings".*|"msvc_flags".*|"cflags(_cc)?!".*/g, "");
+    const cmake = text("CMakeLists.txt");
+    for (const file of [gyp, cmake])
+      expect(file).not.toMatch(/["\s(]-(O|f(?!sanitize|no-sanitize|no-omit)|m|std)[\w=-]+/);
+    for (const key of ["flags", "kernelFlags", "defines", "sources", "kernelSource"]) {
+      expect(gyp).toContain(`build-list.cjs ${key})`);
+      expect(cmake).toMatch(new RegExp(`build_list.*|read_list\\(\\w+ ${key}\\)|GET "\\$\\{build_list\\}" ${key}`));
+    }
+  });
+
+  test("have an object of their own for each instruction set", () => {
+    const gyp = text("binding.gyp");
+    const cpu = text("native/cpu.cpp");
+    for (const [architecture, sets] of Object.entries(buildList.instructionSets)) {
+      const dependencies = Object.keys(sets).map((isa) => `"kernels_${isa}"`);
+      expect(gyp).toContain(`["target_arch=='${architecture}'", {"dependencies": [${dependencies.join(", ")}]}]`);
+      for (const [isa, flags] of Object.entries(sets)) {
+        expect(gyp).toContain(`"defines": ["RMSPROP_ISA=${isa}"]`);
+        if (flags.length > 0) expect(gyp).toContain(`build-list.cjs instructionSets ${architecture} ${isa})`);
+        expect(cpu).toContain(`namespace ${isa} {`);
+      }
+    }
+  });
+});

@@ -1,0 +1,39 @@
+// Blocks of every size are aligned, zero, writable to their last byte, and counted.
+#include "memory.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "check.hpp"
+
+int main() {
+  using namespace rmsprop;
+  const MemoryCounters before = memory_counters();
+  const std::size_t huge_page = std::size_t{2} << 20;
+  const std::vector<std::size_t> sizes = {
+      1, 63, 64, 65, 4096, 100'003, huge_page - 1, huge_page, huge_page + 1, 3 * huge_page + 17};
+  std::vector<unsigned char*> blocks;
+  std::int64_t bytes = 0;
+  for (const std::size_t size : sizes) {
+    auto* block = static_cast<unsigned char*>(allocate_memory(size));
+    CHECK(block != nullptr);
+    CHECK(reinterpret_cast<std::uintptr_t>(block) % memory_alignment == 0);
+    bool zero = true;
+    for (std::size_t i = 0; i < size; ++i) zero = zero && block[i] == 0;
+    CHECK(zero);
+    block[0] = block[size - 1] = 1;
+    blocks.push_back(block);
+    bytes += static_cast<std::int64_t>(size);
+  }
+  CHECK(memory_counters().blocks - before.blocks == static_cast<std::int64_t>(sizes.size()));
+  CHECK(memory_counters().bytes - before.bytes == bytes);
+  for (std::size_t i = 0; i < sizes.size(); ++i) release_memory(blocks[i], sizes[i]);
+  CHECK(memory_counters().blocks == before.blocks);
+  CHECK(memory_counters().bytes == before.bytes);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers end the process there
+  CHECK(allocate_memory(std::numeric_limits<std::size_t>::max()) == nullptr);
+  CHECK(allocate_memory(std::numeric_limits<std::size_t>::max() / 2) == nullptr);
+#endif
+  return check::summary();
+}

@@ -1,0 +1,61 @@
+// Every part of a run is done once, whoever asks for how many, and from several threads at a time.
+#include "pool.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "check.hpp"
+
+namespace {
+
+struct Counts {
+  std::vector<std::atomic<int>> of_part;
+  std::atomic<int> wrong_parts{0};
+  int parts;
+};
+
+void count(void* context, int part, int parts) {
+  Counts& counts = *static_cast<Counts*>(context);
+  if (parts != counts.parts) ++counts.wrong_parts;
+  ++counts.of_part[static_cast<std::size_t>(part)];
+}
+
+bool each_part_once(rmsprop::Pool& pool, int parts) {
+  Counts counts{std::vector<std::atomic<int>>(static_cast<std::size_t>(parts)), {}, parts};
+  pool.run(parts, count, &counts);
+  bool once = counts.wrong_parts == 0;
+  for (const auto& times : counts.of_part) once = once && times == 1;
+  return once;
+}
+
+}  // namespace
+
+int main() {
+  // Pools live as long as the process: their threads are never joined.
+  auto& pool = *new rmsprop::Pool(4);
+  CHECK(pool.threads() == 4);
+  bool once = true;
+  for (int round = 0; round < 2000; ++round) once = once && each_part_once(pool, 1 + round % 7);
+  CHECK(once);
+
+  // After a pause longer than the pool's patience its threads sleep, and wake.
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(each_part_once(pool, 4));
+  }
+
+  std::atomic<bool> all{true};
+  std::vector<std::thread> runners;
+  for (int r = 0; r < 4; ++r) {
+    runners.emplace_back([&pool, &all, r] {
+      for (int round = 0; round < 1000; ++round) {
+        if (!each_part_once(pool, 1 + (round + r) % 5)) all = false;
+      }
+    });
+  }
+  for (std::thread& runner : runners) runner.join();
+  CHECK(all);
+  return check::summary();
+}

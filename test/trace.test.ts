@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import { rules } from "../lib/optimizers/all.ts";
+import { flagsOf, variantCount, variantOf } from "../lib/rule.ts";
+import { compileProgram, compiler, output } from "./support/compile.ts";
+import { trace } from "./support/trace.ts";
+
+const types = ["float32", "float64"] as const;
+
+describe.skipIf(!compiler)("the rule in C++ and the rule in TypeScript are one expression graph", () => {
+  const native = new Map<string, string>();
+  test("every rule, type and variant is traced", () => {
+    for (const line of output(compileProgram("trace")).trim().split("\n"))
+      native.set(line.slice(0, line.indexOf(":")), line);
+    const expected = rules.flatMap((rule) =>
+      types.flatMap((type) =>
+        Array.from({ length: variantCount(rule) }, (_, variant) => `${rule.name} ${type} ${variant}`),
+      ),
+    );
+    expect([...native.keys()]).toEqual(expected);
+  });
+
+  for (const rule of rules) {
+    for (const type of types) {
+      for (let variant = 0; variant < variantCount(rule); variant++) {
+        const flags = Object.entries(flagsOf(rule, variant)).map(([flag, choice]) => `${flag}=${choice}`);
+        test(`${rule.name} ${type} ${flags.join(" ")}`, () => {
+          const line = trace(rule, type, variant);
+          expect(native.get(`${rule.name} ${type} ${variant}`)).toBe(line);
+        });
+      }
+    }
+  }
+});
+
+test.each(rules)("the variants of $name are the sets of its flags", (rule) => {
+  for (let variant = 0; variant < variantCount(rule); variant++) {
+    expect(variantOf(rule, flagsOf(rule, variant))).toBe(variant);
+  }
+});

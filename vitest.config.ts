@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/native-loaded.ts",
+    pool: "forks",
+    reporters: ["default", "./test/support/summary-reporter.ts"],
+    testTimeout: 20_000,
+  },
+});
