@@ -33,8 +33,8 @@ bool each_part_once(rmsprop::Pool& pool, int parts) {
 }  // namespace
 
 int main() {
-  // Pools live as long as the process: their threads are never joined.
-  auto& pool = *new rmsprop::Pool(4);
+  // A pool lives as long as the process: its threads are never joined.
+  static rmsprop::Pool& pool = *new rmsprop::Pool(4);
   CHECK(pool.threads() == 4);
   bool once = true;
   for (int round = 0; round < 2000; ++round) once = once && each_part_once(pool, 1 + round % 7);
@@ -49,7 +49,7 @@ int main() {
   std::atomic<bool> all{true};
   std::vector<std::thread> runners;
   for (int r = 0; r < 4; ++r) {
-    runners.emplace_back([&pool, &all, r] {
+    runners.emplace_back([&all, r] {
       for (int round = 0; round < 1000; ++round) {
         if (!each_part_once(pool, 1 + (round + r) % 5)) all = false;
       }
