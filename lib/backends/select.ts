@@ -40,6 +40,15 @@ function checkThreads(count: unknown, source: string): number {
   return count;
 }
 
+/** An error in one line. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .trim()
+    .split(/\s*\n\s*/)
+    .join(", ");
+}
+
 function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv): Backend {
   const binding = loadBinding(rules);
   const isa = env.RMSPROP_ISA || undefined;
@@ -73,7 +82,7 @@ export function selectBackend(rules: readonly AnyRule[], env: NodeJS.ProcessEnv 
       selected = nativeFromEnvironment(rules, env);
     } catch (error) {
       if (wanted === "native" || error instanceof OptimError) throw error;
-      fallbackReason = error instanceof Error ? error.message : String(error);
+      fallbackReason = reasonOf(error);
       process.emitWarning(
         `The native backend did not load, so steps run on the TypeScript reference: the same bits, more slowly. ` +
           `The reason: ${fallbackReason}`,
