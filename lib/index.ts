@@ -7,8 +7,17 @@ export { OptimError, type OptimErrorCode } from "./errors.ts";
 export type { ParamGroup, ParamGroupInput } from "./group.ts";
 export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
-export { RMSprop, type RMSpropOptions } from "./optimizers/all.ts";
-export type { LearningRate } from "./options.ts";
+export {
+  Adagrad,
+  type AdagradOptions,
+  RMSprop,
+  type RMSpropOptions,
+  Rprop,
+  type RpropOptions,
+  SGD,
+  type SGDOptions,
+} from "./optimizers/all.ts";
+export type { Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
 export type { StateDict } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";

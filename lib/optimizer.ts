@@ -1,11 +1,11 @@
 import { type ArrayRun, allocateRun, releaseRun } from "./allocate.ts";
 import type { Backend, BackendGroup, BoundGroups, Run } from "./backends/backend.ts";
 import { currentBackend } from "./backends/select.ts";
-import type { Definition } from "./definition.ts";
+import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import { type Clock, type Entry, Group, type ParamGroup, type ParamGroupInput, readGroupOptions } from "./group.ts";
 import { Liveness } from "./liveness.ts";
-import { defaultsOf, isRate, type LearningRate, rateDomain, readOptions } from "./options.ts";
+import { defaultsOf, isRate, type LearningRate, rateDomain } from "./options.ts";
 import {
   checkNames,
   checkOverlap,
@@ -42,11 +42,14 @@ interface Cohort<O extends object> {
   readonly group: Group<O>;
   readonly clock: Clock;
   readonly runs: readonly Run[];
+  /** The number type of each run. */
+  readonly types: readonly NumberType[];
   /** The learning rate of the coming step. */
   rate: number;
   /** What the runs' coefficients were computed from. */
   finishedVersion: number;
   finishedRate: number;
+  finishedStep: number;
 }
 
 interface RawGroup {
@@ -94,12 +97,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#definition = definition;
     this.#backend = currentBackend();
     const raw = takeGroups(params);
-    this.#defaults = readOptions(
-      definition.options,
-      defaultsOf(definition.options),
-      options,
-      definition.name,
-    ) as Required<O>;
+    this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
   }
 
@@ -283,7 +281,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     }
     for (const [entry, slot, array] of arrays) {
       const initial = this.#definition.initial(slot, group.options);
-      if (initial !== 0) array.fill(initial);
+      if (!Object.is(initial, 0)) array.fill(initial);
       entry.slots[slot] = array;
     }
     group.memory.push(...made);
@@ -301,17 +299,22 @@ export abstract class Optimizer<O extends CommonOptions> {
     }
     if (stale) this.#bind();
     for (const cohort of this.#cohorts) {
-      const { group, rate } = cohort;
-      if (cohort.finishedVersion === group.version && cohort.finishedRate === rate) continue;
-      const coefficients = this.#definition.coefficients(group.options, rate);
-      for (const run of cohort.runs) {
+      const { group, rate, types } = cohort;
+      const step = this.#definition.dependsOnStep?.(group.options) ? cohort.clock.step + 1 : cohort.finishedStep;
+      if (cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedStep === step) {
+        continue;
+      }
+      cohort.runs.forEach((run, r) => {
+        const type = types[r] as NumberType;
+        const coefficients = this.#definition.coefficients(group.options, rate, cohort.clock.step + 1, type);
         run.variant = group.variant;
         this.#definition.rule.coefficients.forEach((name: string, i: number) => {
           run.coefficients[i] = coefficients[name] as number;
         });
-      }
+      });
       cohort.finishedVersion = group.version;
       cohort.finishedRate = rate;
+      cohort.finishedStep = step;
     }
   }
 
@@ -320,12 +323,12 @@ export abstract class Optimizer<O extends CommonOptions> {
     const cohorts: Cohort<O>[] = [];
     let backendGroup = 0;
     for (const group of this.#groups) {
-      const byStep = new Map<number, { clock: Clock; runs: Run[] }>();
+      const byStep = new Map<number, { clock: Clock; runs: Run[]; types: NumberType[] }>();
       for (const entries of byNumberType(group.entries)) {
         addRuns(byStep, entries, backendGroup++, this.#definition.rule.coefficients.length);
       }
-      for (const { clock, runs } of byStep.values()) {
-        cohorts.push({ group, clock, runs, rate: 0, finishedVersion: -1, finishedRate: -1 });
+      for (const { clock, runs, types } of byStep.values()) {
+        cohorts.push({ group, clock, runs, types, rate: 0, finishedVersion: -1, finishedRate: -1, finishedStep: -1 });
       }
     }
     this.#cohorts = cohorts;
@@ -411,7 +414,7 @@ function byNumberType(entries: readonly Entry[]): readonly (readonly Entry[])[] 
 
 /** Sorts one backend group's parameters by their step; those of equal step share a clock, and have one run. */
 function addRuns(
-  byStep: Map<number, { clock: Clock; runs: Run[] }>,
+  byStep: Map<number, { clock: Clock; runs: Run[]; types: NumberType[] }>,
   entries: readonly Entry[],
   group: number,
   coefficientCount: number,
@@ -422,7 +425,7 @@ function addRuns(
     if (!entry.parameter.grad) return;
     withGradient++;
     const { step } = entry.clock;
-    const cohort = byStep.get(step) ?? { clock: { step }, runs: [] };
+    const cohort = byStep.get(step) ?? { clock: { step }, runs: [], types: [] };
     byStep.set(step, cohort);
     entry.clock = cohort.clock;
     const list = indices.get(step) ?? [];
@@ -432,6 +435,8 @@ function addRuns(
   for (const [step, list] of indices) {
     const selection = list.length === withGradient ? null : Uint32Array.from(list);
     const coefficients = new Float64Array(coefficientCount);
-    byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection });
+    const cohort = byStep.get(step);
+    cohort?.runs.push({ group, variant: 0, coefficients, selection });
+    cohort?.types.push((entries[0] as Entry).parameter.type);
   }
 }
