@@ -36,8 +36,8 @@ void buffer_ends(napi_env env, void* data, void*) {
   if (is_running(env)) release_block(data);
 }
 
-// allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime forbids
-// buffers over memory that is not its own.
+// allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
+// forbids buffers over memory that is not its own.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
@@ -163,8 +163,8 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a buffer
-// that is transferred meanwhile leaves its memory to another owner.
+// A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a
+// buffer that is transferred meanwhile leaves its memory to another owner.
 struct AsyncStep {
   std::span<Run> runs;
   WorthOneThread worth;
@@ -215,7 +215,8 @@ bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& he
 }
 
 // Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, const BoundGroups& bound, std::span<Run> runs, napi_value kept, napi_value buffers) {
+napi_value begin_async(napi_env env, const BoundGroups& bound, std::span<Run> runs, napi_value kept,
+                       napi_value buffers) {
   auto async = std::make_unique<AsyncStep>();
   async->runs = runs;
   async->worth = bound.worth;

@@ -53,19 +53,19 @@ PoolThreads::PoolThreads(int threads) : threads_(threads), last_end_(std::numeri
 Pool PoolThreads::as_pool() noexcept {
   return {
       .self = this,
-      .get_threads = [](void* self) noexcept {
-        return static_cast<PoolThreads*>(self)->threads_.load(std::memory_order_relaxed);
-      },
-      .put_threads = [](void* self, int threads) noexcept {
-        static_cast<PoolThreads*>(self)->threads_.store(threads, std::memory_order_relaxed);
-      },
-      .is_awake = [](void* self) noexcept {
-        const Clock::rep last = static_cast<PoolThreads*>(self)->last_end_.load(std::memory_order_relaxed);
-        return Clock::now().time_since_epoch().count() - last < Clock::duration(close_succession).count();
-      },
-      .do_parts = [](void* self, int parts, Task task, void* context) noexcept {
-        static_cast<PoolThreads*>(self)->run(parts, task, context);
-      },
+      .get_threads =
+          [](void* self) noexcept { return static_cast<PoolThreads*>(self)->threads_.load(std::memory_order_relaxed); },
+      .put_threads =
+          [](void* self, int threads) noexcept {
+            static_cast<PoolThreads*>(self)->threads_.store(threads, std::memory_order_relaxed);
+          },
+      .is_awake =
+          [](void* self) noexcept {
+            const Clock::rep last = static_cast<PoolThreads*>(self)->last_end_.load(std::memory_order_relaxed);
+            return Clock::now().time_since_epoch().count() - last < Clock::duration(close_succession).count();
+          },
+      .do_parts = [](void* self, int parts, Task task,
+                     void* context) noexcept { static_cast<PoolThreads*>(self)->run(parts, task, context); },
   };
 }
 

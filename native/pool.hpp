@@ -39,8 +39,8 @@ struct Pool {
 // The pool of this process.
 const Pool& process_pool();
 
-// Keeps this library in memory for good: its threads run its code, and a worker environment that ends would unload it if
-// no other environment had loaded it.
+// Keeps this library in memory for good: its threads run its code, and a worker environment that ends would unload it
+// if no other environment had loaded it.
 void pin_library() noexcept;
 
 // The threads behind a pool. Never destroyed: its threads may outlive every static object.

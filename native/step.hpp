@@ -20,8 +20,8 @@ struct Run {
   alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
 };
 
-// Work worth one more thread, in elements: where the pool's threads are awake, and where they must be woken first, which
-// takes about 50 microseconds. See bench/README.md for how both were found.
+// Work worth one more thread, in elements: where the pool's threads are awake, and where they must be woken first,
+// which takes about 50 microseconds. See bench/README.md for how both were found.
 struct WorthOneThread {
   std::size_t awake = 32'768;
   std::size_t asleep = 524'288;

@@ -60,16 +60,16 @@ const rmsprop::Pool first_and_last = {
     .get_threads = [](void*) noexcept { return part_count; },
     .put_threads = [](void*, int) noexcept {},
     .is_awake = [](void*) noexcept { return true; },
-    .do_parts = [](void*, int parts, rmsprop::Task task, void* context) noexcept {
-      task(context, 0, parts);
-      if (parts > 1) task(context, parts - 1, parts);
-    },
+    .do_parts =
+        [](void*, int parts, rmsprop::Task task, void* context) noexcept {
+          task(context, 0, parts);
+          if (parts > 1) task(context, parts - 1, parts);
+        },
 };
 
 void step(const rmsprop::Parameter& parameter) {
-  const rmsprop::Group group{rmsprop::find_rule(*rmsprop::supported_backends()[0], "rmsprop"),
-                             rmsprop::NumberType::float32,
-                             {parameter}};
+  const rmsprop::Group group{
+      rmsprop::find_rule(*rmsprop::supported_backends()[0], "rmsprop"), rmsprop::NumberType::float32, {parameter}};
   const double values[] = {1, 0, 0.99, 0.01, -0.0, 1e-8, 0.01, 0, 1, 1};
   rmsprop::Run run{
       .group = &group, .variant = 0, .selection = {}, .whole_group = true, .values = values, .coefficients = {}};
