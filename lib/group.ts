@@ -80,12 +80,8 @@ export class Group<O extends object = object> {
     this.definition = definition;
     this.options = options;
     checkConflict(definition, options);
-    this.entries = parameters.map((parameter) => ({
-      parameter,
-      clock: { step: 0, members: 1 },
-      frozen: false,
-      slots: {},
-    }));
+    const clock = { step: 0, members: parameters.length };
+    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
     this.view = viewOf(this);
   }
 

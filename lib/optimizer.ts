@@ -409,7 +409,9 @@ export abstract class Optimizer<O extends CommonOptions> {
 const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
 
 function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
-  return new Map(groups.flatMap(({ entries }) => entries.map((entry) => [entry.parameter.name, entry] as const)));
+  const entries = new Map<string, Entry>();
+  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
+  return entries;
 }
 
 function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {

@@ -104,8 +104,10 @@ export function checkParameter({ given, position, name, data, grad, shape }: Raw
   const type = checkArray(data, "data", name);
   const length = lengthOf(data as FloatArray);
   if (grad !== null) checkArrayOf(grad, "gradient", name, type, length);
-  const parameter = { name, data: data as FloatArray, grad: grad as FloatArray | null, type, length };
-  return shape === undefined ? parameter : { ...parameter, shape: checkShape(shape, name, length) };
+  const floats = { data: data as FloatArray, grad: grad as FloatArray | null };
+  return shape === undefined
+    ? { name, ...floats, type, length }
+    : { name, ...floats, type, length, shape: checkShape(shape, name, length) };
 }
 
 /** The number of elements of a shape; NaN where a dimension is not a whole number of 0 or more. */

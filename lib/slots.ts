@@ -25,30 +25,30 @@ export function allocateSlots<O extends object>(
 ): boolean {
   const lacking = slots.filter((slot) => !group.allocatedSlots.includes(slot));
   if (lacking.length === 0 || group.entries.length === 0) return false;
-  const made: SlotRun[] = [];
-  const arrays: [Entry, string, FloatArray][] = [];
+  const made: { readonly slotRun: SlotRun; readonly entries: readonly Entry[] }[] = [];
   try {
     for (const type of ["float32", "float64"] as const) {
       const entries = group.entries.filter(({ parameter }) => parameter.type === type);
       if (entries.length === 0) continue;
       const lengths = lacking.flatMap(() => entries.map(({ parameter }) => parameter.length));
       const run = allocateRun(backend, lengths, type);
-      made.push({ run, type, entries: entries.length });
-      run.arrays.forEach((array, i) => {
-        const slot = lacking[Math.floor(i / entries.length)] as string;
-        arrays.push([entries[i % entries.length] as Entry, slot, array]);
-      });
+      made.push({ slotRun: { run, type, entries: entries.length }, entries });
     }
   } catch (error) {
-    for (const { run } of made) releaseRun(backend, run);
+    for (const { slotRun } of made) releaseRun(backend, slotRun.run);
     throw error;
   }
-  for (const [entry, slot, array] of arrays) {
-    const initial = definition.initial(slot, group.options);
-    if (!Object.is(initial, 0)) array.fill(initial);
-    entry.slots[slot] = array;
+  for (const { slotRun, entries } of made) {
+    group.memory.push(slotRun);
+    lacking.forEach((slot, s) => {
+      const initial = definition.initial(slot, group.options);
+      entries.forEach((entry, e) => {
+        const array = slotRun.run.arrays[s * entries.length + e] as FloatArray;
+        if (!Object.is(initial, 0)) array.fill(initial);
+        entry.slots[slot] = array;
+      });
+    });
   }
-  group.memory.push(...made);
   return true;
 }
 

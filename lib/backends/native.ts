@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AnyRule, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
-import type { Backend, Run } from "./backend.ts";
+import type { Backend, ParameterArrays, Run } from "./backend.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 interface NativeBinding {
@@ -60,6 +60,16 @@ export interface NativeSettings {
   elementsPerThread?: number;
 }
 
+/** Arrays as the binding takes them: for each parameter data, out, grad, then each slot. */
+function flatten(parameters: readonly ParameterArrays[]): (FloatArray | null)[] {
+  const arrays: (FloatArray | null)[] = [];
+  for (const { data, out, grad, slots } of parameters) {
+    arrays.push(data, out, grad);
+    for (const slot of slots) arrays.push(slot);
+  }
+  return arrays;
+}
+
 /** The native add-on as a backend. All instances share one thread pool. */
 export function createNative(binding: NativeBinding, settings: NativeSettings = {}): Backend {
   const { isas, stride, runHeader } = binding.describe();
@@ -87,7 +97,7 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       const described = groups.map(({ rule, type, parameters }) => ({
         rule: rule.name,
         type,
-        arrays: parameters.flatMap(({ data, out, grad, slots }) => [data, out, grad, ...slots]),
+        arrays: flatten(parameters),
       }));
       const bound = binding.bind(isaIndex, described, runCapacity, settings.elementsPerThread);
       if (!bound) return undefined;
