@@ -252,7 +252,7 @@ describe("an option that stands for others", () => {
 
   test("gains are read once, with the lecture's values for what is not given, and kept as a frozen copy", () => {
     let reads = 0;
-    const given = Object.defineProperty({ down: undefined }, "up", { enumerable: true, get: () => ++reads });
+    const given: object = Object.defineProperty({ down: undefined }, "up", { enumerable: true, get: () => ++reads });
     const optimizer = new RMSprop([parameter("x")], { gains: given });
     const gains = optimizer.paramGroups[0]?.gains;
     expect(gains).toEqual({ up: 1, down: 0.95, min: 0.1, max: 10 });
@@ -389,7 +389,7 @@ describe("the object that the options are in", () => {
     expectRefusal(
       thrownBy(() => new RMSprop([p], given)),
       "ERR_DETACHED",
-      /the data of 'x' to have its memory, but its buffer is detached/,
+      /the data of 'x' to have its memory, but it was disposed, detached/,
     );
   });
 });
