@@ -72,17 +72,21 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
     if (flags.arithmetic === "standard") agreement = mul(sign(a, g), sign(a, x.prev));
     const factor = selectLess(agreement, zero, c.etaMinus, selectLess(zero, agreement, c.etaPlus, constant(1)));
 
-    const size = x.stepSize;
-    const limited = limit(a, mul(size, factor), c.minStepSize, c.maxStepSize);
-    x.stepSize =
-      flags.arithmetic === "optax"
-        ? selectLess(agreement, zero, limited, selectLess(zero, agreement, limited, size))
-        : limited;
+    const limited = limit(a, mul(x.stepSize, factor), c.minStepSize, c.maxStepSize);
+    let change: T;
+    if (flags.arithmetic === "optax") {
+      x.stepSize = selectLess(agreement, zero, limited, selectLess(zero, agreement, limited, x.stepSize));
+      change = selectLess(agreement, zero, zero, x.prev);
+      x.prev = selectLess(agreement, zero, zero, mul(x.stepSize, sign(a, g)));
+    } else {
+      x.stepSize = limited;
+      g = selectLess(agreement, zero, zero, g);
+      change = mul(sign(a, g), limited);
+      x.prev = g;
+    }
 
-    g = selectLess(agreement, zero, zero, g);
-    x.prev = g;
     const decayed = flags.weightDecay === "factor" ? mul(c.paramDecay, x.param) : x.param;
-    x.param = sub(decayed, mul(sign(a, g), x.stepSize));
+    x.param = sub(decayed, change);
   },
 };
 

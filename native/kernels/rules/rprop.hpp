@@ -63,17 +63,21 @@ struct Rprop {
 
     Number& size = slot[step_size];
     const Number limited = limit(size * factor, c.min_step_size, c.max_step_size);
+    Number change;
     if constexpr (flags.arithmetic == Arithmetic::optax) {
       size = select_less(agreement, zero, limited, select_less(zero, agreement, limited, size));
+      change = select_less(agreement, zero, zero, slot[prev]);
+      slot[prev] = select_less(agreement, zero, zero, size * sign(g));
     } else {
       size = limited;
+      g = select_less(agreement, zero, zero, g);
+      change = sign(g) * size;
+      slot[prev] = g;
     }
 
-    g = select_less(agreement, zero, zero, g);
-    slot[prev] = g;
     Number decayed = param;
     if constexpr (flags.weight_decay == WeightDecay::factor) decayed = c.param_decay * param;
-    param = decayed - sign(g) * size;
+    param = decayed - change;
   }
 };
 
