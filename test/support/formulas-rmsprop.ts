@@ -272,7 +272,7 @@ const dqnRMSprop: Formula = ({ lr = 0.00025, alpha = 0.95, eps = 0.01 }) => {
   };
 };
 
-/** The lecture's, which has no epsilon: ours shows only where a root is below 1e-4 in float64. */
+/** The lecture's, which has no epsilon: ours shows only where a root is below 2e-4 in float64. */
 const hintonRMSprop: Formula = ({ lr = 0.001 }) => {
   let meanSquare = 0;
   const state: State = {};
