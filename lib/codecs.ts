@@ -73,7 +73,7 @@ export function encodeF16(value: number): number {
 export function decodeF16(code: number): number {
   const exponent = (code >>> 10) & 0x1f;
   const fraction = code & 0x3ff;
-  if (exponent === 0) return (code & 0x8000 ? -1 : 1) * fraction * 2 ** -24;
+  if (exponent === 0) return ((code & 0x8000 ? -1 : 1) * fraction) / 0x1000000;
   bits32[0] = ((code & 0x8000) << 16) | ((exponent === 0x1f ? 0xff : exponent + 112) << 23) | (fraction << 13);
   return value32[0] as number;
 }

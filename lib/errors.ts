@@ -8,6 +8,7 @@ export type OptimErrorCode =
   | "ERR_DETACHED"
   | "ERR_STEP_IN_FLIGHT"
   | "ERR_STATE"
+  | "ERR_CHECKPOINT"
   | "ERR_MEMORY";
 
 /** Every error this package throws. It is thrown before anything is changed. */
