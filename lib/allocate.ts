@@ -1,43 +1,50 @@
 import type { Backend } from "./backends/backend.ts";
 import { currentBackend } from "./backends/select.ts";
 import { OptimError, show } from "./errors.ts";
+import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from "./memory.ts";
+import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
 import { type Parameter, showShape, sizeOf } from "./parameter.ts";
 import { bytesPerElement, type FloatArray, type NumberType } from "./typed-array.ts";
 
-const alignment = 64;
-
 /** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
 export interface ArrayRun {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly arrays: readonly FloatArray[];
 }
 
 /**
  * @param lengths In elements.
+ * @param shared Asks for a SharedArrayBuffer.
  * @throws OptimError ERR_MEMORY.
  */
-export function allocateRun(backend: Backend, lengths: readonly number[], type: NumberType): ArrayRun {
+export function allocateRun(backend: Backend, lengths: readonly number[], type: NumberType, shared = false): ArrayRun {
   const offsets: number[] = [];
   let bytes = 0;
   for (const length of lengths) {
     offsets.push(bytes);
     bytes += Math.ceil((length * bytesPerElement[type]) / alignment) * alignment;
   }
-  const buffer = bytes === 0 ? new ArrayBuffer(0) : backend.allocate(bytes);
-  const views = buffer && viewsOf(buffer, type, offsets, lengths);
-  if (!views) throw new OptimError("ERR_MEMORY", `Expected ${bytes} bytes of memory, but there are not so many.`);
-  return { buffer, arrays: views };
+  const place =
+    bytes === 0
+      ? { buffer: shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0), byteOffset: 0 }
+      : allocateMemory(backend, bytes, shared);
+  const views = place && viewsOf(place, type, offsets, lengths);
+  if (!views) {
+    if (place) releaseMemory(backend, place.buffer);
+    throw new OptimError("ERR_MEMORY", `Expected ${bytes} bytes of memory, but there are not so many.`);
+  }
+  return { buffer: place.buffer, arrays: views };
 }
 
 function viewsOf(
-  buffer: ArrayBuffer,
+  { buffer, byteOffset }: Place,
   type: NumberType,
   offsets: readonly number[],
   lengths: readonly number[],
 ): FloatArray[] | undefined {
   const ArrayType = type === "float64" ? Float64Array : Float32Array;
   try {
-    return offsets.map((offset, i) => new ArrayType(buffer, offset, lengths[i]));
+    return offsets.map((offset, i) => new ArrayType(buffer as ArrayBuffer, byteOffset + offset, lengths[i]));
   } catch {
     return undefined; // longer than the runtime lets a typed array be
   }
@@ -45,7 +52,7 @@ function viewsOf(
 
 /** Gives the memory of a run back; its arrays have length 0 afterwards. */
 export function releaseRun(backend: Backend, run: ArrayRun): void {
-  if (run.buffer.byteLength > 0) backend.release(run.buffer);
+  releaseMemory(backend, run.buffer);
 }
 
 /** The shape of each parameter by name, outermost dimension first. */
@@ -54,7 +61,18 @@ export type Shapes = Readonly<Record<string, readonly number[]>>;
 export interface AllocateOptions<D extends NumberType = NumberType> {
   /** The number type of the arrays. Default "float32". */
   dtype?: D;
+  /** Puts the arrays in SharedArrayBuffers, which several worker threads can have. Default false. */
+  shared?: boolean;
 }
+
+const optionTable: OptionTable = {
+  dtype: {
+    default: "float32",
+    domain: '"float32" or "float64"',
+    accepts: (value) => value === "float32" || value === "float64",
+  },
+  shared: boolean(false),
+};
 
 /** Parameters and gradients of a model, each in one run of memory. */
 export interface Model<N extends string = string, A extends FloatArray = FloatArray> {
@@ -64,17 +82,23 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
   readonly grads: { readonly [name in N]: A };
   /** The same, as an optimizer takes them, in the order of the shapes. */
   readonly parameters: readonly (Parameter & { readonly name: N; readonly shape: readonly number[] })[];
-  /** Gives the memory back at once. The views are detached; a later step over them gets ERR_DETACHED. */
+  /**
+   * Gives the memory back at once. The views are detached, unless they are shared; a later step over them gets
+   * ERR_DETACHED.
+   * @throws OptimError ERR_STEP_IN_FLIGHT while a `stepAsync` works on them.
+   */
   dispose(): void;
   [Symbol.dispose](): void;
 }
 
 /**
  * Makes zeroed arrays that steps run fastest on: 64-byte aligned, outside the JavaScript heap, counted towards its external
- * memory, given back when the last view is collected or at `dispose()`.
+ * memory, given back when the last view is collected or at `dispose()`. What a worker thread has not given back when it
+ * ends is kept until the process ends, because another thread may have got it meanwhile. Where the runtime forbids such
+ * memory, they are in SharedArrayBuffers.
  *
  * @param shapes For example `{ w1: [784, 128], b1: [128] }`. The shape `[]` is one element.
- * @throws OptimError ERR_LENGTH for a shape that is none, ERR_OPTION for a dtype that is none, ERR_MEMORY.
+ * @throws OptimError ERR_LENGTH for a shape that is none, ERR_OPTION, ERR_MEMORY.
  */
 export function allocate<const S extends Shapes>(
   shapes: S,
@@ -84,11 +108,13 @@ export function allocate<const S extends Shapes>(
   shapes: S,
   options: AllocateOptions<"float64">,
 ): Model<keyof S & string, Float64Array>;
-export function allocate(shapes: Shapes, options: AllocateOptions = {}): Model {
-  const { dtype = "float32" } = options;
-  if (dtype !== "float32" && dtype !== "float64") {
-    throw new OptimError("ERR_OPTION", `Expected 'dtype' to be "float32" or "float64", but it is ${show(dtype)}.`);
-  }
+export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
+  const { dtype, shared } = readOptions(
+    optionTable,
+    defaultsOf<Required<AllocateOptions>>(optionTable),
+    options,
+    "allocate",
+  );
   if (typeof shapes !== "object" || shapes === null) {
     throw new OptimError(
       "ERR_LENGTH",
@@ -108,10 +134,10 @@ export function allocate(shapes: Shapes, options: AllocateOptions = {}): Model {
 
   const backend = currentBackend();
   const lengths = entries.map(([, shape]) => sizeOf(shape));
-  const params = allocateRun(backend, lengths, dtype);
+  const params = allocateRun(backend, lengths, dtype, shared);
   let grads: ArrayRun;
   try {
-    grads = allocateRun(backend, lengths, dtype);
+    grads = allocateRun(backend, lengths, dtype, shared);
   } catch (error) {
     releaseRun(backend, params);
     throw error;
@@ -123,6 +149,8 @@ export function allocate(shapes: Shapes, options: AllocateOptions = {}): Model {
     Object.freeze({ name, data: params.arrays[i] as FloatArray, grad: grads.arrays[i] as FloatArray, shape }),
   );
   const dispose = () => {
+    checkIdle(params.buffer);
+    checkIdle(grads.buffer);
     releaseRun(backend, params);
     releaseRun(backend, grads);
   };

@@ -7,6 +7,7 @@ export type OptimErrorCode =
   | "ERR_NAME"
   | "ERR_DETACHED"
   | "ERR_STEP_IN_FLIGHT"
+  | "ERR_ASYNC_MEMORY"
   | "ERR_STATE"
   | "ERR_CHECKPOINT"
   | "ERR_MEMORY";

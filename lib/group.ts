@@ -1,9 +1,9 @@
-import type { ArrayRun } from "./allocate.ts";
 import type { Definition } from "./definition.ts";
-import { OptimError } from "./errors.ts";
+import { OptimError, show } from "./errors.ts";
 import { checkOption, checkOptionName, readOptions } from "./options.ts";
-import type { CheckedParameter, Parameter } from "./parameter.ts";
+import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
 import { variantOf } from "./rule.ts";
+import type { SlotRun } from "./slots.ts";
 import type { FloatArray } from "./typed-array.ts";
 
 /** Parameters with options of their own, as a constructor or `addParamGroup` takes them. */
@@ -15,15 +15,47 @@ export type ParamGroup<O> = Required<O> & {
   readonly params: readonly string[];
 };
 
+/** A group as it was given: each property read once, by code that the user may have written, and not checked. */
+export interface RawGroup {
+  readonly options: Record<string, unknown>;
+  readonly params: readonly RawParameter[];
+}
+
+function* iterate(given: unknown, what: string): Generator<unknown> {
+  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
+    throw new OptimError("ERR_DTYPE", `Expected ${what} to be an iterable of parameters, but it is ${show(given)}.`);
+  }
+  yield* given as Iterable<unknown>;
+}
+
+/** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
+export function takeGroup(given: object, position: string): RawGroup {
+  const options = { ...(given as Record<string, unknown>) };
+  const params = [...iterate(options.params, `the 'params' of ${position}`)];
+  return { options, params: params.map((parameter, i) => takeParameter(parameter, `parameter ${i} of ${position}`)) };
+}
+
+/** Reads what a constructor was given for parameters: a list of parameters is one group. */
+export function takeGroups(given: unknown): RawGroup[] {
+  const items = [...iterate(given, "the parameters")];
+  const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
+  if (items.length > 0 && items.every(isGroup)) return items.map((item, i) => takeGroup(item, `group ${i}`));
+  return [{ options: {}, params: items.map((item, i) => takeParameter(item, `parameter ${i}`)) }];
+}
+
 /** Steps taken, shared by the parameters that took the same ones. */
 export interface Clock {
   step: number;
+  /** How many parameters have this clock. */
+  members: number;
 }
 
 /** A parameter in an optimizer. */
 export interface Entry {
   readonly parameter: CheckedParameter;
   clock: Clock;
+  /** Whether steps leave it out. */
+  frozen: boolean;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
 }
@@ -32,7 +64,7 @@ export interface Entry {
 export class Group<O extends object = object> {
   readonly definition: Definition<O>;
   readonly options: Required<O>;
-  readonly entries: readonly Entry[];
+  entries: readonly Entry[];
   readonly view: ParamGroup<O>;
   /** Counts the changes of the options. */
   version = 0;
@@ -41,15 +73,22 @@ export class Group<O extends object = object> {
   #variant = -1;
   #variantVersion = -1;
   /** The memory of the entries' slots. */
-  readonly memory: ArrayRun[] = [];
+  readonly memory: SlotRun[] = [];
 
   /** @throws OptimError ERR_OPTION where the options contradict one another. */
   constructor(definition: Definition<O>, options: Required<O>, parameters: readonly CheckedParameter[]) {
     this.definition = definition;
     this.options = options;
     checkConflict(definition, options);
-    this.entries = parameters.map((parameter) => ({ parameter, clock: { step: 0 }, slots: {} }));
+    const clock = { step: 0, members: parameters.length };
+    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
     this.view = viewOf(this);
+  }
+
+  /** Takes entries out. */
+  remove(leaving: ReadonlySet<Entry>): void {
+    this.entries = this.entries.filter((entry) => !leaving.has(entry));
+    showParams(this);
   }
 
   /** The set of flags that the options ask for now. */
@@ -82,15 +121,20 @@ export function readGroupOptions<O extends object>(
   return readOptions(definition.options, base, given, definition.name);
 }
 
+/** Puts the names of a group's parameters where its view shows them. */
+function showParams<O extends object>({ options, entries }: Group<O>): void {
+  const value = Object.freeze(entries.map(({ parameter }) => parameter.name));
+  Object.defineProperty(options, "params", { value, writable: false, enumerable: true, configurable: true });
+}
+
 /** The options as a user sees them: every value that is set is checked first, and no property comes or goes. */
 function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
-  const { definition, options, entries } = group;
-  const params = Object.freeze(entries.map(({ parameter }) => parameter.name));
+  const { definition, options } = group;
   const refuse = (change: string): never => {
     throw new OptimError("ERR_OPTION", `Expected the options of ${definition.name} to be set only, not ${change}.`);
   };
-  const target = Object.assign(options, { params });
-  Object.defineProperty(target, "params", { writable: false, configurable: false });
+  showParams(group);
+  const target = options as ParamGroup<O>;
   return new Proxy(target, {
     set(_, name, value) {
       if (name === "params") refuse("given other parameters; see addParamGroup");

@@ -5,6 +5,7 @@ export { type AllocateOptions, allocate, type Model, type Shapes } from "./alloc
 export type { BackendInfo } from "./backends/select.ts";
 export { OptimError, type OptimErrorCode } from "./errors.ts";
 export type { ParamGroup, ParamGroupInput } from "./group.ts";
+export type { StepArrays, StepArraysOf } from "./inputs.ts";
 export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
 export { RMSprop, type RMSpropOptions } from "./optimizers/all.ts";

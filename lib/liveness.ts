@@ -1,4 +1,5 @@
 import { OptimError } from "./errors.ts";
+import { type Memory, memoryOf } from "./memory.ts";
 import {
   bufferOf,
   byteLengthOf,
@@ -11,9 +12,13 @@ import {
 
 interface Watched {
   readonly buffer: ArrayBufferLike;
+  readonly shared: boolean;
+  readonly memory: Memory | undefined;
   /** The length below which one of the arrays is no longer whole, in bytes. */
   needed: number;
-  readonly what: string;
+  /** The first of the arrays, for an error. */
+  readonly kind: string;
+  readonly name: string;
 }
 
 /** Whether arrays still have their memory: one look at each distinct buffer, however many arrays it holds. */
@@ -21,37 +26,66 @@ export class Liveness {
   readonly #watched: Watched[] = [];
   readonly #byBuffer = new Map<ArrayBufferLike, Watched>();
 
-  /** @param what Names the array in an error. */
-  watch(array: FloatArray, length: number, what: string): void {
+  /**
+   * @param kind What the array is ("data"), and
+   * @param name of which parameter.
+   */
+  watch(array: FloatArray, length: number, kind: string, name: string): void {
+    if (length === 0) return;
     const buffer = bufferOf(array);
-    // Shared memory is never detached and never shrinks.
-    if (length === 0 || isShared(buffer)) return;
     const needed = byteOffsetOf(array) + length * bytesPerElement[numberTypeOf(array) ?? "float64"];
     const watched = this.#byBuffer.get(buffer);
     if (watched) {
-      watched.needed = Math.max(watched.needed, needed);
-    } else {
-      const entry = { buffer, needed, what };
-      this.#watched.push(entry);
-      this.#byBuffer.set(buffer, entry);
+      if (needed > watched.needed) watched.needed = needed;
+      return;
     }
+    const entry = { buffer, shared: isShared(buffer), memory: memoryOf(buffer), needed, kind, name };
+    this.#watched.push(entry);
+    this.#byBuffer.set(buffer, entry);
   }
 
   /**
    * Runs no user code, so that what it finds holds until the caller gives control away.
-   * @throws OptimError ERR_DETACHED where an array was detached, transferred or shrunk since it was watched.
+   * @throws OptimError ERR_DETACHED where an array was detached, transferred, shrunk or disposed since it was watched.
    */
   check(): void {
     for (let i = 0; i < this.#watched.length; i++) {
-      const { buffer, needed, what } = this.#watched[i] as Watched;
-      const found = byteLengthOf(buffer, false);
+      const { buffer, shared, memory, needed, kind, name } = this.#watched[i] as Watched;
+      const found = memory?.disposed ? 0 : shared ? needed : byteLengthOf(buffer, false);
       if (found < needed) {
         throw new OptimError(
           "ERR_DETACHED",
-          `Expected the memory of ${what} to have ${needed} bytes as before, but it has ${found}: ` +
+          `Expected the memory of the ${kind} of '${name}' to have ${needed} bytes as before, but it has ${found}: ` +
             `it was disposed, detached, transferred or shrunk.`,
         );
       }
     }
   }
+
+  /**
+   * The memory of this package that a step off the event loop has to hold.
+   * @throws OptimError ERR_ASYNC_MEMORY where an array's memory can be taken away meanwhile.
+   */
+  held(): Memory[] {
+    const held: Memory[] = [];
+    for (const { shared, memory, kind, name } of this.#watched) {
+      if (memory) held.push(memory);
+      else if (!shared) throw asyncMemory(kind, name, "it is an ordinary ArrayBuffer");
+    }
+    return held;
+  }
+
+  /** The buffers of this package that are not shared, each once. */
+  heldBuffers(): ArrayBufferLike[] {
+    return this.#watched.filter(({ shared, memory }) => memory && !shared).map(({ buffer }) => buffer);
+  }
+}
+
+/** @param found Why it can be taken away. */
+export function asyncMemory(kind: string, name: string, found: string): OptimError {
+  return new OptimError(
+    "ERR_ASYNC_MEMORY",
+    `Expected the ${kind} of '${name}' to be in memory that stays while stepAsync() works, of allocate() or shared, ` +
+      `but ${found}, which can be detached.`,
+  );
 }

@@ -1,22 +1,36 @@
-import { type ArrayRun, allocateRun, releaseRun } from "./allocate.ts";
-import type { Backend, BackendGroup, BoundGroups, Run } from "./backends/backend.ts";
+import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/select.ts";
+import {
+  askRates,
+  type Cohort,
+  describePlan,
+  finishCoefficients,
+  type Plan,
+  planOf,
+  type Streams,
+  shareClocks,
+} from "./cohorts.ts";
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
-import { type Clock, type Entry, Group, type ParamGroup, type ParamGroupInput, readGroupOptions } from "./group.ts";
-import { Liveness } from "./liveness.ts";
-import { defaultsOf, isRate, type LearningRate, rateDomain, readOptions } from "./options.ts";
 import {
-  checkNames,
-  checkOverlap,
-  checkParameter,
-  type Parameter,
-  type RawParameter,
-  takeParameter,
-} from "./parameter.ts";
-import { type AnyRule, usedSlots } from "./rule.ts";
+  type Entry,
+  Group,
+  type ParamGroup,
+  type ParamGroupInput,
+  type RawGroup,
+  readGroupOptions,
+  takeGroup,
+  takeGroups,
+} from "./group.ts";
+import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
+import { asyncMemory, Liveness } from "./liveness.ts";
+import type { Memory } from "./memory.ts";
+import { defaultsOf, type LearningRate, readOptions } from "./options.ts";
+import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
+import { usedSlots } from "./rule.ts";
+import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import { type Loaded, readStateDict, type StateDict, writeStateDict } from "./state-dict.ts";
-import type { FloatArray, NumberType } from "./typed-array.ts";
+import { type FloatArray, fillWithZeros } from "./typed-array.ts";
 
 /** What every optimizer has. */
 interface CommonOptions {
@@ -37,55 +51,15 @@ export interface StepInfo {
 /** The state of one parameter: how many steps it took, and its slots, live. */
 export type ParameterState = { readonly step: number } & { readonly [slot: string]: FloatArray | number };
 
-/** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
-interface Cohort<O extends object> {
-  readonly group: Group<O>;
-  readonly clock: Clock;
-  readonly runs: readonly Run[];
-  /** The learning rate of the coming step. */
-  rate: number;
-  /** What the runs' coefficients were computed from. */
-  finishedVersion: number;
-  finishedRate: number;
-}
-
-interface RawGroup {
-  readonly options: Record<string, unknown>;
-  readonly params: readonly RawParameter[];
-}
-
-function* iterate(given: unknown, what: string): Generator<unknown> {
-  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
-    throw new OptimError("ERR_DTYPE", `Expected ${what} to be an iterable of parameters, but it is ${show(given)}.`);
-  }
-  yield* given as Iterable<unknown>;
-}
-
-/** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
-function takeGroup(given: object, position: string): RawGroup {
-  const options = { ...(given as Record<string, unknown>) };
-  const params = [...iterate(options.params, `the 'params' of ${position}`)];
-  return { options, params: params.map((parameter, i) => takeParameter(parameter, `parameter ${i} of ${position}`)) };
-}
-
-/** Reads what a constructor was given for parameters: a list of parameters is one group. */
-function takeGroups(given: unknown): RawGroup[] {
-  const items = [...iterate(given, "the parameters")];
-  const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
-  if (items.length > 0 && items.every(isGroup)) return items.map((item, i) => takeGroup(item, `group ${i}`));
-  return [{ options: {}, params: items.map((item, i) => takeParameter(item, `parameter ${i}`)) }];
-}
-
 /** The machinery that all optimizers share: groups, steps, state. Each optimizer adds its definition. */
 export abstract class Optimizer<O extends CommonOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;
   #groups: readonly Group<O>[] = [];
-  #cohorts: readonly Cohort<O>[] = [];
-  #runs: readonly Run[] = [];
-  #bound: BoundGroups | undefined;
-  #liveness = new Liveness();
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  /** What a step without arrays of its own works on; undefined once that no longer holds. */
+  #plan: Plan<O> | undefined;
   #stepping = false;
   #disposed = false;
   #lastStep = 0;
@@ -114,28 +88,46 @@ export abstract class Optimizer<O extends CommonOptions> {
   }
 
   /**
-   * Takes one step: updates every parameter that has a gradient, in place, in one pass.
+   * Takes one step: updates every parameter that has a gradient and is not frozen, in place, in one pass.
+   * @param arrays Arrays for this call only, by parameter name: `step({ x: { data, grad, out } })`. What one leaves out is
+   * the parameter's own; with `out` the result is written there and `data` is left as it is. Parameters that are not named,
+   * or whose `grad` is null, are left out, and their step does not advance.
    * @throws OptimError ERR_DETACHED where an array lost its memory, ERR_OPTION where an `lr` function gives no rate,
-   * ERR_STEP_IN_FLIGHT from within such a function; nothing is changed then. What the function throws comes through.
+   * ERR_STEP_IN_FLIGHT from within such a function, ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_ALIASED for arrays that do not
+   * fit; nothing is changed then. What the function throws comes through.
    */
-  step(arrays?: undefined): void {
-    if (arrays !== undefined) {
-      throw new OptimError("ERR_OPTION", "Expected step() to be given nothing; arrays for one call are not built yet.");
-    }
+  step(arrays?: StepArrays): void {
     this.#enter();
     try {
-      // User code first; from the check of the memory on there is none.
-      for (const cohort of this.#cohorts)
-        cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
-      this.#prepare();
-      this.#liveness.check();
-      (this.#bound as BoundGroups).step(this.#runs);
-      for (const { clock, runs } of this.#cohorts) {
-        if (runs.length === 0) continue;
-        clock.step++;
-        this.#lastStep = Math.max(this.#lastStep, clock.step);
-      }
+      const plan = this.#ready(arrays);
+      (plan.bound as BoundGroups).step(plan.runs);
+      this.#advance(plan);
     } finally {
+      this.#stepping = false;
+    }
+  }
+
+  /**
+   * Takes the same step, to the same bits, off the event loop; resolves when it is done. Until then the arrays must be left
+   * alone, and the optimizer refuses everything that would change it. Needs memory that cannot be taken away meanwhile:
+   * arrays of `allocate()`, or over SharedArrayBuffers. The reference backend takes the step at once.
+   * @param arrays As for `step`.
+   * @throws OptimError, as a rejection: ERR_ASYNC_MEMORY, and what `step` throws.
+   */
+  async stepAsync(arrays?: StepArrays): Promise<void> {
+    this.#enter();
+    let held: readonly Memory[] = [];
+    try {
+      const plan = this.#ready(arrays);
+      const working = plan.liveness.held();
+      const step = (plan.bound as BoundGroups).stepAsync(plan.runs, plan, plan.liveness.heldBuffers());
+      if (!step) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
+      held = working;
+      for (const memory of held) memory.inFlight++;
+      await step;
+      this.#advance(plan);
+    } finally {
+      for (const memory of held) memory.inFlight--;
       this.#stepping = false;
     }
   }
@@ -143,10 +135,8 @@ export abstract class Optimizer<O extends CommonOptions> {
   /** Sets every gradient to zero. */
   zeroGrad(): void {
     this.#idle();
-    this.#liveness.check();
-    for (const { entries } of this.#groups) {
-      for (const { parameter } of entries) parameter.grad?.fill(0);
-    }
+    this.#checkMemory();
+    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWithZeros(parameter.grad);
   }
 
   /**
@@ -164,16 +154,47 @@ export abstract class Optimizer<O extends CommonOptions> {
   }
 
   /**
+   * Leaves parameters out of all steps, until `unfreeze`. Their state is kept.
+   * @throws OptimError ERR_NAME where there is no such parameter.
+   */
+  freeze(...names: string[]): void {
+    this.#setFrozen(names, true);
+  }
+
+  /**
+   * Takes parameters back into the steps.
+   * @throws OptimError ERR_NAME where there is no such parameter.
+   */
+  unfreeze(...names: string[]): void {
+    this.#setFrozen(names, false);
+  }
+
+  /**
+   * Takes parameters out for good and gives their state's memory back, that of a group's parameters of one number type when
+   * the last of them is gone.
+   * @throws OptimError ERR_NAME where there is no such parameter.
+   */
+  remove(...names: string[]): void {
+    this.#idle();
+    const leaving = new Set(names.map((name) => this.#entry(name)));
+    for (const group of this.#groups) {
+      const left = group.entries.filter((entry) => leaving.has(entry));
+      if (left.length === 0) continue;
+      group.remove(leaving);
+      releaseSlotsOf(this.#backend, group, left);
+    }
+    this.#entries = byName(this.#groups);
+    this.#plan = undefined;
+  }
+
+  /**
    * The state of a parameter: live views, which the next step changes.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
   state(name: string): ParameterState {
     this.#alive();
-    for (const { entries } of this.#groups) {
-      const entry = entries.find(({ parameter }) => parameter.name === name);
-      if (entry) return Object.freeze({ step: entry.clock.step, ...entry.slots });
-    }
-    throw new OptimError("ERR_NAME", `Expected the name of a parameter, but none is named ${show(name)}.`);
+    const { clock, slots } = this.#entry(name);
+    return Object.freeze({ step: clock.step, ...slots });
   }
 
   /**
@@ -182,7 +203,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   stateDict(): StateDict {
     this.#idle();
-    this.#liveness.check();
+    this.#checkMemory();
     return writeStateDict(this.#definition, this.#groups);
   }
 
@@ -195,7 +216,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#idle();
     const loaded = readStateDict(this.#definition, this.#groups, state);
     this.#idle(); // the state's own code may have begun a step or disposed this optimizer
-    this.#liveness.check();
+    this.#checkMemory();
     this.#load(loaded);
   }
 
@@ -204,10 +225,10 @@ export abstract class Optimizer<O extends CommonOptions> {
     if (this.#disposed) return;
     this.#idle();
     this.#disposed = true;
-    for (const { memory } of this.#groups) for (const run of memory) releaseRun(this.#backend, run);
+    for (const group of this.#groups) releaseSlots(this.#backend, group);
     this.#groups = [];
-    this.#cohorts = [];
-    this.#bound = undefined;
+    this.#entries = new Map();
+    this.#plan = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -234,14 +255,27 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#stepping = true;
   }
 
+  #entry(name: unknown): Entry {
+    const entry = this.#entries.get(name as string);
+    if (entry) return entry;
+    throw new OptimError("ERR_NAME", `Expected the name of a parameter, but none is named ${show(name)}.`);
+  }
+
+  #setFrozen(names: readonly string[], frozen: boolean): void {
+    this.#idle();
+    for (const entry of names.map((name) => this.#entry(name))) entry.frozen = frozen;
+    this.#plan = undefined;
+  }
+
   /** Checks descriptions and takes them in, all or none. */
   #adopt(raw: readonly RawGroup[]): void {
     const definition = this.#definition;
+    this.#checkMemory();
     const checked = raw.map(({ params }) => params.map(checkParameter));
-    const present = this.#groups.flatMap(({ entries }) => entries.map(({ parameter }) => parameter));
-    const all = [...present, ...checked.flat()];
+    const present = [...this.#entries.values()];
+    const all = [...present.map(({ parameter }) => parameter), ...checked.flat()];
     checkNames(all);
-    checkOverlap(all, this.#backend);
+    checkOverlap(all, statesOf(present), this.#backend);
     const added = raw.map(
       ({ options }, i) =>
         new Group(definition, readGroupOptions(definition, this.#defaults, options), checked[i] ?? []),
@@ -250,105 +284,102 @@ export abstract class Optimizer<O extends CommonOptions> {
     try {
       for (const group of added) this.#allocateSlots(group, usedSlots(definition.rule, group.variant));
       this.#groups = [...before, ...added];
-      this.#sort();
-      this.#bind();
+      this.#plan = this.#standingPlan();
+      this.#entries = byName(this.#groups);
     } catch (error) {
-      for (const { memory } of added) for (const run of memory) releaseRun(this.#backend, run);
+      for (const group of added) releaseSlots(this.#backend, group);
       this.#groups = before;
-      this.#sort();
       throw error;
     }
   }
 
-  /** Makes the slots that a group lacks, at their initial values. Returns whether there were any. */
   #allocateSlots(group: Group<O>, slots: readonly string[]): boolean {
-    const lacking = slots.filter((slot) => !group.allocatedSlots.includes(slot));
-    if (lacking.length === 0 || group.entries.length === 0) return false;
-    const made: ArrayRun[] = [];
-    const arrays: [Entry, string, FloatArray][] = [];
-    try {
-      for (const entries of byNumberType(group.entries)) {
-        const { type } = (entries[0] as Entry).parameter;
-        const lengths = lacking.flatMap(() => entries.map(({ parameter }) => parameter.length));
-        const run = allocateRun(this.#backend, lengths, type);
-        made.push(run);
-        run.arrays.forEach((array, i) => {
-          const slot = lacking[Math.floor(i / entries.length)] as string;
-          arrays.push([entries[i % entries.length] as Entry, slot, array]);
-        });
-      }
-    } catch (error) {
-      for (const run of made) releaseRun(this.#backend, run);
-      throw error;
-    }
-    for (const [entry, slot, array] of arrays) {
-      const initial = this.#definition.initial(slot, group.options);
-      if (initial !== 0) array.fill(initial);
-      entry.slots[slot] = array;
-    }
-    group.memory.push(...made);
-    return true;
+    return allocateSlots(this.#definition, this.#backend, group, slots);
   }
 
-  /** Makes the runs' flags and coefficients for the coming step, and slots that options have come to need since. */
-  #prepare(): void {
-    let stale = false;
-    for (const { group } of this.#cohorts) {
-      if (group.version !== group.preparedVersion) {
-        stale = this.#allocateSlots(group, usedSlots(this.#definition.rule, group.variant)) || stale;
-        group.preparedVersion = group.version;
-      }
-    }
-    if (stale) this.#bind();
-    for (const cohort of this.#cohorts) {
-      const { group, rate } = cohort;
-      if (cohort.finishedVersion === group.version && cohort.finishedRate === rate) continue;
-      const coefficients = this.#definition.coefficients(group.options, rate);
-      for (const run of cohort.runs) {
-        run.variant = group.variant;
-        this.#definition.rule.coefficients.forEach((name: string, i: number) => {
-          run.coefficients[i] = coefficients[name] as number;
-        });
-      }
-      cohort.finishedVersion = group.version;
-      cohort.finishedRate = rate;
-    }
+  /** A plan of the step that is given no arrays. */
+  #standingPlan(): Plan<O> {
+    const plan = this.#planOf((entry) => entry.parameter.grad !== null && !entry.frozen);
+    shareClocks(plan);
+    return this.#bind(plan, ownStreams);
   }
 
-  /** Sorts the parameters into cohorts, after groups or steps have changed. */
-  #sort(): void {
-    const cohorts: Cohort<O>[] = [];
-    let backendGroup = 0;
-    for (const group of this.#groups) {
-      const byStep = new Map<number, { clock: Clock; runs: Run[] }>();
-      for (const entries of byNumberType(group.entries)) {
-        addRuns(byStep, entries, backendGroup++, this.#definition.rule.coefficients.length);
-      }
-      for (const { clock, runs } of byStep.values()) {
-        cohorts.push({ group, clock, runs, rate: 0, finishedVersion: -1, finishedRate: -1 });
-      }
-    }
-    this.#cohorts = cohorts;
-    this.#runs = cohorts.flatMap(({ runs }) => runs);
+  #planOf(included: (entry: Entry) => boolean): Plan<O> {
+    return planOf(this.#groups, this.#definition.rule.coefficients.length, included);
   }
 
-  /** Hands the arrays to the backend, after they or the cohorts have changed. */
-  #bind(): void {
-    const { rule } = this.#definition;
+  /** Hands a plan's arrays to the backend. */
+  #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): Plan<O> {
     const liveness = new Liveness();
-    const backendGroups: BackendGroup[] = [];
-    for (const group of this.#groups) {
-      for (const entries of byNumberType(group.entries)) {
-        watch(liveness, entries);
-        backendGroups.push(describe(rule, entries));
-      }
-    }
-    const bound = this.#backend.bind(backendGroups, this.#runs.length);
+    const described = describePlan(this.#definition.rule, plan, streamsOf, liveness);
+    const bound = this.#backend.bind(described, plan.runs.length);
     if (!bound) {
       throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
     }
-    this.#bound = bound;
-    this.#liveness = liveness;
+    plan.bound = bound;
+    plan.liveness = liveness;
+    return plan;
+  }
+
+  /** Everything of a step before the step itself: user code first; from the check of the memory on there is none. */
+  #ready(arrays: StepArrays | undefined): Plan<O> {
+    if (arrays !== undefined) return this.#readyWith(arrays);
+    this.#plan ??= this.#standingPlan();
+    const plan = this.#plan;
+    askRates(plan);
+    if (this.#makeSlots(plan)) this.#plan = this.#bind(plan, ownStreams);
+    plan.liveness.check();
+    finishCoefficients(this.#definition, plan);
+    return plan;
+  }
+
+  #readyWith(arrays: StepArrays): Plan<O> {
+    const entered = enteredBy(takeInputs(arrays), this.#entries);
+    const plan = this.#planOf((entry) => entered.has(entry));
+    askRates(plan);
+    const streamsOf = checkInputs(entered, this.#backend);
+    this.#makeSlots(plan);
+    this.#bind(plan, streamsOf);
+    plan.liveness.check();
+    finishCoefficients(this.#definition, plan);
+    if (shareClocks(plan)) this.#plan = undefined;
+    return plan;
+  }
+
+  /** Makes slots that options have come to need. Returns whether there were any. */
+  #makeSlots({ cohorts }: Plan<O>): boolean {
+    let made = false;
+    for (let i = 0; i < cohorts.length; i++) {
+      const { group } = cohorts[i] as Cohort<O>;
+      if (group.version === group.preparedVersion) continue;
+      if (this.#allocateSlots(group, usedSlots(this.#definition.rule, group.variant))) {
+        made = true;
+        this.#plan = undefined;
+      }
+      group.preparedVersion = group.version;
+    }
+    return made;
+  }
+
+  /** Counts a step that is done. */
+  #advance({ cohorts }: Plan<O>): void {
+    for (let i = 0; i < cohorts.length; i++) {
+      const { clock } = cohorts[i] as Cohort<O>;
+      clock.step++;
+      if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
+    }
+  }
+
+  /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
+  #checkMemory(): void {
+    const liveness = new Liveness();
+    for (const { parameter, slots } of this.#entries.values()) {
+      const { name, data, grad, length } = parameter;
+      liveness.watch(data, length, "data", name);
+      if (grad) liveness.watch(grad, length, "gradient", name);
+      for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, slot, name);
+    }
+    liveness.check();
   }
 
   #load({ groups }: Loaded<O>): void {
@@ -360,78 +391,31 @@ export abstract class Optimizer<O extends CommonOptions> {
       Object.assign(group.options, options);
       entries.forEach(({ step, arrays }, e) => {
         const entry = group.entries[e] as Entry;
-        entry.clock = { step };
+        entry.clock.members--;
+        entry.clock = { step, members: 1 };
         for (const [slot, own] of Object.entries(entry.slots)) {
-          const array = arrays[slot];
-          if (array) own.set(array);
+          const from = arrays[slot];
+          if (from) own.set(from);
           else own.fill(this.#definition.initial(slot, group.options));
         }
-        this.#lastStep = Math.max(this.#lastStep, step);
       });
       group.version++;
     });
-    this.#sort();
-    this.#bind();
+    this.#plan = undefined;
   }
 }
 
-/** @throws OptimError ERR_OPTION where a function gives no learning rate; also what the function throws. */
-function rateAt(lr: LearningRate, step: number): number {
-  if (typeof lr === "number") return lr;
-  const rate: unknown = lr(step);
-  if (!isRate(rate)) {
-    throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}.`);
-  }
-  return rate;
+/** The arrays that a parameter was given with. */
+const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
+
+function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
+  return entries;
 }
 
-function watch(liveness: Liveness, entries: readonly Entry[]): void {
+function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
   for (const { parameter, slots } of entries) {
-    const { name, data, grad, length } = parameter;
-    liveness.watch(data, length, `the data of '${name}'`);
-    if (grad) liveness.watch(grad, length, `the gradient of '${name}'`);
-    for (const [slot, array] of Object.entries(slots)) liveness.watch(array, length, `the ${slot} of '${name}'`);
-  }
-}
-
-function describe(rule: AnyRule, entries: readonly Entry[]): BackendGroup {
-  const parameters = entries.map(({ parameter: { data, grad }, slots }) => ({
-    data,
-    grad,
-    slots: rule.slots.map((slot: string) => slots[slot] ?? null),
-  }));
-  return { rule, type: (entries[0] as Entry).parameter.type, parameters };
-}
-
-/** A group's entries as backends take them: those of one number type together. */
-function byNumberType(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const of = (type: NumberType) => entries.filter(({ parameter }) => parameter.type === type);
-  return [of("float32"), of("float64")].filter(({ length }) => length > 0);
-}
-
-/** Sorts one backend group's parameters by their step; those of equal step share a clock, and have one run. */
-function addRuns(
-  byStep: Map<number, { clock: Clock; runs: Run[] }>,
-  entries: readonly Entry[],
-  group: number,
-  coefficientCount: number,
-): void {
-  const indices = new Map<number, number[]>();
-  let withGradient = 0;
-  entries.forEach((entry, i) => {
-    if (!entry.parameter.grad) return;
-    withGradient++;
-    const { step } = entry.clock;
-    const cohort = byStep.get(step) ?? { clock: { step }, runs: [] };
-    byStep.set(step, cohort);
-    entry.clock = cohort.clock;
-    const list = indices.get(step) ?? [];
-    indices.set(step, list);
-    list.push(i);
-  });
-  for (const [step, list] of indices) {
-    const selection = list.length === withGradient ? null : Uint32Array.from(list);
-    const coefficients = new Float64Array(coefficientCount);
-    byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection });
+    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
   }
 }

@@ -66,7 +66,7 @@ const otherNames: Readonly<Record<string, string>> = {
 /** The option that somebody who wrote `name` most likely meant. */
 function meant(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, "");
-  const candidate = otherNames[plain(name)] ?? name;
+  const candidate = Object.hasOwn(otherNames, plain(name)) ? (otherNames[plain(name)] as string) : name;
   return known.find((option) => plain(option) === plain(candidate));
 }
 

@@ -1,10 +1,9 @@
 import type { Backend } from "./backends/backend.ts";
 import { OptimError, show } from "./errors.ts";
 import {
-  bufferOf,
   bytesPerElement,
   type FloatArray,
-  isDetached,
+  hasMemory,
   isLengthTracking,
   lengthOf,
   type NumberType,
@@ -30,15 +29,20 @@ export interface CheckedParameter extends Parameter {
   readonly length: number;
 }
 
-function checkArray(array: unknown, what: string): NumberType {
+/** @returns The array's number type. No user code runs here. */
+function checkArray(array: unknown, kind: string, name: string): NumberType {
+  const what = `the ${kind} of '${name}'`;
   const type = numberTypeOf(array);
   if (!type) {
     const found = typedArrayName(array) ?? show(array);
     throw new OptimError("ERR_DTYPE", `Expected ${what} to be a Float32Array or a Float64Array, but it is ${found}.`);
   }
   const floats = array as FloatArray;
-  if (isDetached(bufferOf(floats))) {
-    throw new OptimError("ERR_DETACHED", `Expected ${what} to have its memory, but its buffer is detached.`);
+  if (!hasMemory(floats)) {
+    throw new OptimError(
+      "ERR_DETACHED",
+      `Expected ${what} to have its memory, but it was disposed, detached, transferred or shrunk.`,
+    );
   }
   if (isLengthTracking(floats)) {
     throw new OptimError(
@@ -47,6 +51,27 @@ function checkArray(array: unknown, what: string): NumberType {
     );
   }
   return type;
+}
+
+/**
+ * Checks an array that goes with a parameter's data. No user code runs here.
+ * @throws OptimError ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
+ */
+export function checkArrayOf(array: unknown, kind: string, name: string, type: NumberType, length: number): void {
+  const foundType = checkArray(array, kind, name);
+  if (foundType !== type) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the ${kind} of '${name}' to be ${type} like its data, but it is ${foundType}.`,
+    );
+  }
+  const foundLength = lengthOf(array as FloatArray);
+  if (foundLength !== length) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected the ${kind} of '${name}' to have ${length} elements like its data, but it has ${foundLength}.`,
+    );
+  }
 }
 
 /** A user's parameter as it was given: each property read once, by code that the user may have written, and not checked. */
@@ -76,28 +101,13 @@ export function checkParameter({ given, position, name, data, grad, shape }: Raw
   if (typeof name !== "string") {
     throw new OptimError("ERR_NAME", `Expected ${position} to have a string as its name, but it is ${show(name)}.`);
   }
-  const type = checkArray(data, `the data of '${name}'`);
+  const type = checkArray(data, "data", name);
   const length = lengthOf(data as FloatArray);
-  if (grad !== null) checkGradient(grad, name, type, length);
-  const parameter = { name, data: data as FloatArray, grad: grad as FloatArray | null, type, length };
-  return shape === undefined ? parameter : { ...parameter, shape: checkShape(shape, name, length) };
-}
-
-function checkGradient(grad: unknown, name: string, type: NumberType, length: number): void {
-  const gradType = checkArray(grad, `the gradient of '${name}'`);
-  if (gradType !== type) {
-    throw new OptimError(
-      "ERR_DTYPE",
-      `Expected the gradient of '${name}' to be ${type} like its data, but it is ${gradType}.`,
-    );
-  }
-  const gradLength = lengthOf(grad as FloatArray);
-  if (gradLength !== length) {
-    throw new OptimError(
-      "ERR_LENGTH",
-      `Expected the gradient of '${name}' to have ${length} elements like its data, but it has ${gradLength}.`,
-    );
-  }
+  if (grad !== null) checkArrayOf(grad, "gradient", name, type, length);
+  const floats = { data: data as FloatArray, grad: grad as FloatArray | null };
+  return shape === undefined
+    ? { name, ...floats, type, length }
+    : { name, ...floats, type, length, shape: checkShape(shape, name, length) };
 }
 
 /** The number of elements of a shape; NaN where a dimension is not a whole number of 0 or more. */
@@ -139,30 +149,34 @@ export function checkNames(parameters: readonly CheckedParameter[]): void {
   }
 }
 
-interface Interval {
+/** What an array occupies of memory, in bytes. */
+export interface Interval {
   readonly start: number;
   readonly end: number;
   readonly written: boolean;
-  readonly what: string;
+  readonly kind: string;
+  readonly name: string;
+}
+
+export function intervalOf(
+  backend: Backend,
+  array: FloatArray,
+  length: number,
+  type: NumberType,
+  written: boolean,
+  kind: string,
+  name: string,
+): Interval {
+  const start = backend.address(array);
+  return { start, end: start + length * bytesPerElement[type], written, kind, name };
 }
 
 /**
- * Refuses parameters whose memory a step would both write and otherwise use: data may overlap neither data nor a gradient.
- * Gradients are only read, so they may overlap one another.
+ * Refuses memory that a step would both write and otherwise use: what is written may overlap nothing. What is only read may
+ * overlap what is read.
  * @throws OptimError ERR_ALIASED.
  */
-export function checkOverlap(parameters: readonly CheckedParameter[], backend: Backend): void {
-  const intervals: Interval[] = [];
-  for (const { name, data, grad, type, length } of parameters) {
-    if (length === 0) continue;
-    const bytes = length * bytesPerElement[type];
-    const add = (array: FloatArray, written: boolean, what: string) => {
-      const start = backend.address(array);
-      intervals.push({ start, end: start + bytes, written, what: `the ${what} of '${name}'` });
-    };
-    add(data, true, "data");
-    if (grad) add(grad, false, "gradient");
-  }
+export function checkIntervals(intervals: Interval[]): void {
   intervals.sort((a, b) => a.start - b.start);
   // Of all intervals so far, and of the written ones, the one that reaches furthest.
   let any: Interval | undefined;
@@ -170,12 +184,35 @@ export function checkOverlap(parameters: readonly CheckedParameter[], backend: B
   for (const interval of intervals) {
     const before = interval.written ? any : written;
     if (before && interval.start < before.end) {
+      const what = ({ kind, name }: Interval) => `the ${kind} of '${name}'`;
       throw new OptimError(
         "ERR_ALIASED",
-        `Expected arrays that do not overlap in memory, but ${before.what} and ${interval.what} do.`,
+        `Expected arrays that do not overlap in memory, but ${what(before)} and ${what(interval)} do.`,
       );
     }
     if (!any || interval.end > any.end) any = interval;
     if (interval.written && (!written || interval.end > written.end)) written = interval;
   }
+}
+
+/**
+ * Refuses parameters that overlap: data may overlap neither data nor a gradient, and no state.
+ * @param state The state arrays of parameters, with the names of their slots.
+ * @throws OptimError ERR_ALIASED.
+ */
+export function checkOverlap(
+  parameters: readonly CheckedParameter[],
+  state: Iterable<readonly [CheckedParameter, string, FloatArray]>,
+  backend: Backend,
+): void {
+  const intervals: Interval[] = [];
+  for (const { name, data, grad, type, length } of parameters) {
+    if (length === 0) continue;
+    intervals.push(intervalOf(backend, data, length, type, true, "data", name));
+    if (grad) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+  }
+  for (const [{ name, type, length }, slot, array] of state) {
+    if (length > 0) intervals.push(intervalOf(backend, array, length, type, true, slot, name));
+  }
+  checkIntervals(intervals);
 }

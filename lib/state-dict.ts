@@ -3,7 +3,7 @@ import { OptimError, show } from "./errors.ts";
 import { checkConflict, type Group } from "./group.ts";
 import { readOptions } from "./options.ts";
 import { usedSlots, variantOf } from "./rule.ts";
-import { bufferOf, type FloatArray, isDetached, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
+import { copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -35,7 +35,7 @@ export function writeStateDict<O extends object>(definition: Definition<O>, grou
   const state = Object.fromEntries(
     groups.flatMap(({ entries }) =>
       entries.map(({ parameter, clock, slots }) => {
-        const copies = Object.entries(slots).map(([slot, array]) => [slot, array.slice()] as const);
+        const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
         return [parameter.name, { step: clock.step, ...Object.fromEntries(copies) }] as const;
       }),
     ),
@@ -148,7 +148,7 @@ function readGroup<O extends object>(
       if (numberTypeOf(array) !== type) {
         refuse(`Expected ${what} to be ${type} like its parameter, but it is ${typedArrayName(array) ?? show(array)}.`);
       }
-      if (isDetached(bufferOf(array as FloatArray))) refuse(`Expected ${what} to have its memory, but it is detached.`);
+      if (!hasMemory(array as FloatArray)) refuse(`Expected ${what} to have its memory, but it is detached.`);
       const found = lengthOf(array as FloatArray);
       if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
     }

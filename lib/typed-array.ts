@@ -70,14 +70,28 @@ export function byteLengthOf(buffer: ArrayBufferLike, shared: boolean): number {
   return shared ? sharedByteLength(buffer) : arrayBufferByteLength(buffer);
 }
 
-export function isDetached(buffer: ArrayBufferLike): boolean {
-  if (isShared(buffer) || arrayBufferByteLength(buffer) > 0) return false;
+const fill = Function.prototype.call.bind(
+  (typedArrayPrototype as { fill: unknown }).fill as (value: number, start: number, end: number) => void,
+) as (array: object, value: number, start?: number, end?: number) => void;
+
+/** Whether an array has its memory: its buffer is neither detached nor shrunk away from under it. */
+export function hasMemory(array: FloatArray): boolean {
   try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
+    fill(array, 0, 0, 0); // writes nothing, but refuses an array that has none
     return true;
+  } catch {
+    return false;
   }
+}
+
+/** Sets every element to zero. */
+export function fillWithZeros(array: FloatArray): void {
+  fill(array, 0);
+}
+
+/** A copy in memory of its own. */
+export function copyOf(array: FloatArray): FloatArray {
+  return numberTypeOf(array) === "float32" ? new Float32Array(array) : new Float64Array(array);
 }
 
 /**
@@ -88,7 +102,8 @@ export function isLengthTracking(array: FloatArray): boolean {
   const buffer = bufferOf(array);
   const canResize = isShared(buffer) ? growable?.(buffer) : resizable?.(buffer);
   if (canResize !== true) return false;
-  if (!Object.isExtensible(array)) return true; // it cannot be asked, and may
+  // It cannot be asked, and may.
+  if (!Object.isExtensible(array) || Object.hasOwn(array, "constructor")) return true;
   let tracking = false;
   const made = array;
   const species = function species(_buffer: unknown, _offset: unknown, length: unknown) {

@@ -22,58 +22,43 @@ namespace {
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
 
-// One allocation behind an external ArrayBuffer. Node calls the finalizer when the last owner of the memory is
-// collected, but also when the environment that made it ends, though a buffer transferred to another thread may live
-// on: what ends that way is kept for good.
-struct Block {
-  void* data;
-  std::size_t bytes;
-};
-
-struct Environment {
-  napi_env env;
-  bool ending = false;
-};
-
-void environment_ends(void* environment) {
-  static_cast<Environment*>(environment)->ending = true;
+// Whether JavaScript can still be called. An environment that ends finalizes every value that it still has, and then it
+// cannot: asking for a property tells.
+bool is_running(napi_env env) {
+  napi_value global = nullptr;
+  bool found = false;
+  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, "Object", &found) == napi_ok;
 }
 
-Environment& environment_of(napi_env env) {
-  void* data = nullptr;
-  napi_get_instance_data(env, &data);
-  return *static_cast<Environment*>(data);
+// Node calls this when the last owner of the memory is collected, but also when the environment that made it ends,
+// though the memory, once transferred, may live on in another thread: what ends that way is kept for good.
+void buffer_ends(napi_env env, void* data, void*) {
+  if (is_running(env)) release_block(data);
 }
 
-void release_block(napi_env env, void*, void* hint) {
-  const std::unique_ptr<Block> block(static_cast<Block*>(hint));
-  if (!environment_of(env).ending) release_memory(block->data, block->bytes);
-}
-
-// allocate(byteLength): ArrayBuffer | undefined
+// allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
+// forbids buffers over memory that is not its own.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+#if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
+  return env.Undefined();
+#else
   const double requested = info[0].As<Napi::Number>().DoubleValue();
   if (!(requested >= 1 && requested <= 9007199254740991.0)) refuse(env, "Expected a byte length of 1 or more.");
   const auto bytes = static_cast<std::size_t>(requested);
-  void* data = allocate_memory(bytes);
-  if (!data) return env.Undefined();
-  auto* block = new (std::nothrow) Block{data, bytes};
+  void* data = allocate_block(bytes);
+  if (!data) return env.Null();
   napi_value buffer = nullptr;
-  const napi_status status =
-      block ? napi_create_external_arraybuffer(env, data, bytes, release_block, block, &buffer) : napi_generic_failure;
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, nullptr, &buffer);
   if (status != napi_ok) {
-    delete block;
-    release_memory(data, bytes);
+    release_block(data);
     bool pending = false;
     if (napi_is_exception_pending(env, &pending) == napi_ok && pending) env.GetAndClearPendingException();
-    return env.Undefined();
+    return status == napi_no_external_buffers_allowed ? env.Undefined() : env.Null();
   }
-  // Clean-up hooks run last in, first out: ours, put after the one that Node keeps for this buffer, runs before it.
-  Environment& environment = environment_of(env);
-  napi_remove_env_cleanup_hook(env, environment_ends, &environment);
-  napi_add_env_cleanup_hook(env, environment_ends, &environment);
+  if (is_untouched(bytes)) touch_pages(process_pool(), data, bytes);
   return {env, buffer};
+#endif
 }
 
 // detach(buffer): void
@@ -124,7 +109,7 @@ struct BoundGroups {
   const double* commands = nullptr;
   const std::uint32_t* selection = nullptr;
   std::size_t selection_size = 0;
-  std::size_t elements_per_thread = default_elements_per_thread;
+  WorthOneThread worth;
   Napi::Reference<Napi::Value> memory;  // of commands and selection
 };
 
@@ -153,22 +138,116 @@ const char* read_run(const BoundGroups& bound, const double* command, Run& run) 
   return nullptr;
 }
 
-// step(): void. Plain Node-API, because this call is the cost of a small step.
-napi_value step_bound(napi_env env, napi_callback_info info) {
+// Reads what `commands` says into `runs`. Returns null and throws where it cannot be done.
+BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, napi_value* argv,
+                           std::span<Run>& runs) {
   void* data = nullptr;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
   BoundGroups& bound = *static_cast<BoundGroups*>(data);
   const double count = bound.commands[0];
   const char* wrong = count >= 0 && count <= static_cast<double>(bound.runs.size()) ? nullptr : "Too many runs.";
-  const std::span<Run> runs(bound.runs.data(), wrong ? 0 : static_cast<std::size_t>(count));
+  runs = {bound.runs.data(), wrong ? 0 : static_cast<std::size_t>(count)};
   const double* command = bound.commands + 1;
   for (std::size_t i = 0; i < runs.size() && !wrong; ++i, command += stride) wrong = read_run(bound, command, runs[i]);
-  if (wrong) {
-    napi_throw_error(env, nullptr, wrong);
-  } else {
-    step(Pool::instance(), runs, bound.elements_per_thread);
+  if (!wrong) return &bound;
+  napi_throw_error(env, nullptr, wrong);
+  return nullptr;
+}
+
+// step(): void. Plain Node-API, because this call is the cost of a small step.
+napi_value step_bound(napi_env env, napi_callback_info info) {
+  std::span<Run> runs;
+  if (const BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs)) {
+    step(process_pool(), runs, bound->worth, Pace::steady);
   }
   return nullptr;
+}
+
+// A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a
+// buffer that is transferred meanwhile leaves its memory to another owner.
+struct AsyncStep {
+  std::span<Run> runs;
+  WorthOneThread worth;
+  std::vector<const void*> held;
+  napi_deferred deferred = nullptr;
+  napi_ref kept = nullptr;
+  napi_async_work work = nullptr;
+
+  ~AsyncStep() {
+    for (const void* block : held) release_block(block);
+  }
+};
+
+void execute_async(napi_env, void* data) {
+  const AsyncStep& async = *static_cast<AsyncStep*>(data);
+  step(process_pool(), async.runs, async.worth, Pace::yielding);
+}
+
+// In an environment that ends, every call here fails, and there is nobody to tell.
+void complete_async(napi_env env, napi_status, void* data) {
+  const std::unique_ptr<AsyncStep> async(static_cast<AsyncStep*>(data));
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value undefined = nullptr;
+  napi_get_undefined(env, &undefined);
+  napi_delete_reference(env, async->kept);
+  napi_delete_async_work(env, async->work);
+  napi_resolve_deferred(env, async->deferred, undefined);
+  napi_close_handle_scope(env, scope);
+}
+
+// Holds the blocks that begin where these buffers do; false if one is no block of this copy of the library.
+bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& held) {
+  std::uint32_t count = 0;
+  if (napi_get_array_length(env, buffers, &count) != napi_ok) return false;
+  held.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Napi::HandleScope scope(env);
+    napi_value buffer = nullptr;
+    void* data = nullptr;
+    if (napi_get_element(env, buffers, i, &buffer) != napi_ok ||
+        napi_get_arraybuffer_info(env, buffer, &data, nullptr) != napi_ok || !hold_block(data)) {
+      return false;
+    }
+    held.push_back(data);
+  }
+  return true;
+}
+
+// Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
+napi_value begin_async(napi_env env, const BoundGroups& bound, std::span<Run> runs, napi_value kept,
+                       napi_value buffers) {
+  auto async = std::make_unique<AsyncStep>();
+  async->runs = runs;
+  async->worth = bound.worth;
+  if (!hold_buffers(env, buffers, async->held)) return nullptr;
+  napi_value name = nullptr;
+  napi_value promise = nullptr;
+  if (napi_create_string_utf8(env, "rmsprop.stepAsync", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_reference(env, kept, 1, &async->kept) != napi_ok ||
+      napi_create_async_work(env, nullptr, name, execute_async, complete_async, async.get(), &async->work) != napi_ok ||
+      napi_create_promise(env, &async->deferred, &promise) != napi_ok ||
+      napi_queue_async_work(env, async->work) != napi_ok) {
+    napi_throw_error(env, nullptr, "The step could not be begun.");
+    return nullptr;
+  }
+  async.release();
+  return promise;
+}
+
+// stepAsync(kept, buffers): Promise<void> | undefined. `kept` refers to this function and to every array of the step.
+napi_value step_bound_async(napi_env env, napi_callback_info info) {
+  std::size_t argc = 2;
+  napi_value argv[2];
+  std::span<Run> runs;
+  const BoundGroups* bound = read_commands(env, info, &argc, argv, runs);
+  if (!bound) return nullptr;
+  try {
+    return begin_async(env, *bound, runs, argv[0], argv[1]);
+  } catch (const std::bad_alloc&) {
+    napi_throw_error(env, nullptr, "There is no memory to begin the step in.");
+    return nullptr;
+  }
 }
 
 void delete_bound(napi_env, void* bound, void*) {
@@ -190,23 +269,23 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
   if (!rule) refuse(env, "No such rule.");
   const std::string type_name = described.Get("type").ToString();
   Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}};
-  // Per parameter: data, grad, then each slot.
+  // Per parameter: data, out, grad, then each slot.
   const auto arrays = described.Get("arrays").As<Napi::Array>();
-  const std::uint32_t per_parameter = 2 + static_cast<std::uint32_t>(rule->slot_count);
+  const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(rule->slot_count);
   const std::uint32_t parameters = arrays.Length() / per_parameter;
   group.parameters.reserve(parameters);
   for (std::uint32_t p = 0; p < parameters; ++p) {
     const Napi::HandleScope scope(env);
     const std::uint32_t base = p * per_parameter;
     Parameter parameter{{}, view_of(env, arrays.Get(base)).length};
-    Streams& streams = parameter.streams;
-    streams.param_out = data_of(env, arrays.Get(base), group.type, parameter.count);
-    streams.param_in = streams.param_out;
-    streams.grad = data_of(env, arrays.Get(base + 1), group.type, parameter.count);
-    for (std::uint32_t slot = 0; slot < rule->slot_count; ++slot) {
-      streams.slots[slot] = data_of(env, arrays.Get(base + 2 + slot), group.type, parameter.count);
+    const auto array = [&](std::uint32_t i) { return data_of(env, arrays.Get(base + i), group.type, parameter.count); };
+    parameter.streams.param_in = array(0);
+    parameter.streams.param_out = array(1);
+    parameter.streams.grad = array(2);
+    for (std::uint32_t slot = 0; slot < rule->slot_count; ++slot) parameter.streams.slots[slot] = array(3 + slot);
+    if (parameter.count > 0 && !(parameter.streams.param_out && parameter.streams.grad)) {
+      refuse(env, "A parameter lacks an array.");
     }
-    if (arrays.Get(base + 1).IsNull()) parameter.count = 0;
     group.parameters.push_back(parameter);
   }
   return group;
@@ -223,7 +302,18 @@ std::unique_ptr<BoundGroups> read_groups(Napi::Env env, const Backend& backend, 
   return bound;
 }
 
-// bind(isa, groups, runCapacity, elementsPerThread): { step, commands, selection }
+// Sets property `name` of `result` to a function over `bound`, which keeps `owner` alive.
+void add_function(Napi::Env env, Napi::Object& result, const char* name, napi_callback callback, BoundGroups* bound,
+                  napi_value owner) {
+  napi_value function = nullptr;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, bound, &function) != napi_ok ||
+      napi_set_named_property(env, function, "owner", owner) != napi_ok) {
+    refuse(env, "The step function could not be made.");
+  }
+  result.Set(name, Napi::Value(env, function));
+}
+
+// bind(isa, groups, runCapacity, elementsPerThread): { step, stepAsync, commands, selection }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -233,7 +323,10 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     auto bound = read_groups(env, *backends[isa], info[1].As<Napi::Array>());
     const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
     bound->runs.resize(run_capacity);
-    if (info[3].IsNumber()) bound->elements_per_thread = std::max(info[3].As<Napi::Number>().Uint32Value(), 1u);
+    if (info[3].IsNumber()) {
+      const std::size_t elements = std::max(info[3].As<Napi::Number>().Uint32Value(), 1u);
+      bound->worth = {elements, elements};
+    }
 
     const std::size_t command_count = 1 + run_capacity * stride;
     const std::size_t selection_offset = command_count * sizeof(double);
@@ -247,13 +340,13 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(env);
     result.Set("commands", Napi::Float64Array::New(env, command_count, memory, 0));
     result.Set("selection", Napi::Uint32Array::New(env, bound->selection_size, memory, selection_offset));
-    napi_value function = nullptr;
-    if (napi_create_function(env, "step", NAPI_AUTO_LENGTH, step_bound, bound.get(), &function) != napi_ok ||
-        napi_add_finalizer(env, function, bound.get(), delete_bound, nullptr, nullptr) != napi_ok) {
-      refuse(env, "The step function could not be made.");
+    napi_value owner = nullptr;
+    if (napi_create_external(env, bound.get(), delete_bound, nullptr, &owner) != napi_ok) {
+      refuse(env, "The groups could not be kept.");
     }
-    bound.release();
-    result.Set("step", Napi::Value(env, function));
+    BoundGroups* groups = bound.release();
+    add_function(env, result, "step", step_bound, groups, owner);
+    add_function(env, result, "stepAsync", step_bound_async, groups, owner);
     return result;
   } catch (const std::bad_alloc&) {
     return env.Undefined();
@@ -280,19 +373,16 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
 
 // threads(): number
 Napi::Value threads(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), Pool::instance().threads());
+  return Napi::Number::New(info.Env(), process_pool().threads());
 }
 
 // setThreads(count): void
 void set_threads(const Napi::CallbackInfo& info) {
-  Pool::instance().set_threads(std::max(info[0].As<Napi::Number>().Int32Value(), 1));
+  process_pool().set_threads(std::max(info[0].As<Napi::Number>().Int32Value(), 1));
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  auto* environment = new Environment{env};
-  napi_set_instance_data(
-      env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr);
-  napi_add_env_cleanup_hook(env, environment_ends, environment);
+  process_pool();  // keeps the library in memory from now on
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));

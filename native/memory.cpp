@@ -1,9 +1,10 @@
 #include "memory.hpp"
 
-#include <atomic>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
+#include <unordered_map>
 
 #if defined(__unix__) || defined(__APPLE__)
 #define RMSPROP_MMAP 1
@@ -13,8 +14,22 @@
 namespace rmsprop {
 namespace {
 
-std::atomic<std::int64_t> live_blocks{0};
-std::atomic<std::int64_t> live_bytes{0};
+struct Block {
+  std::size_t bytes;
+  std::size_t holders;
+};
+
+struct Blocks {
+  std::mutex mutex;
+  std::unordered_map<const void*, Block> by_address;
+  std::int64_t bytes = 0;
+};
+
+// Never destroyed: threads may hold blocks while the process exits.
+Blocks& blocks() {
+  static Blocks& all = *new Blocks;
+  return all;
+}
 
 #if defined(RMSPROP_MMAP)
 
@@ -57,20 +72,7 @@ void* obtain(std::size_t bytes) noexcept {
   return data;
 }
 
-}  // namespace
-
-void* allocate_memory(std::size_t bytes) noexcept {
-  void* data = obtain(bytes);
-  if (data) {
-    live_blocks.fetch_add(1, std::memory_order_relaxed);
-    live_bytes.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
-  }
-  return data;
-}
-
-void release_memory(void* data, std::size_t bytes) noexcept {
-  live_blocks.fetch_sub(1, std::memory_order_relaxed);
-  live_bytes.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+void give_back(void* data, std::size_t bytes) noexcept {
 #if defined(RMSPROP_MMAP)
   if (is_mapped(bytes)) {
     munmap(data, mapped_size(bytes));
@@ -80,8 +82,58 @@ void release_memory(void* data, std::size_t bytes) noexcept {
   ::operator delete(data, std::align_val_t{memory_alignment});
 }
 
+}  // namespace
+
+bool is_untouched([[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(RMSPROP_MMAP)
+  return is_mapped(bytes);
+#else
+  return false;
+#endif
+}
+
+void* allocate_block(std::size_t bytes) noexcept {
+  void* data = obtain(bytes);
+  if (!data) return nullptr;
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);
+  try {
+    all.by_address.emplace(data, Block{bytes, 1});
+  } catch (...) {
+    give_back(data, bytes);
+    return nullptr;
+  }
+  all.bytes += static_cast<std::int64_t>(bytes);
+  return data;
+}
+
+bool hold_block(const void* data) noexcept {
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.by_address.find(data);
+  if (found == all.by_address.end()) return false;
+  ++found->second.holders;
+  return true;
+}
+
+void release_block(const void* data) noexcept {
+  std::size_t bytes = 0;
+  {
+    Blocks& all = blocks();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.by_address.find(data);
+    if (found == all.by_address.end() || --found->second.holders > 0) return;
+    bytes = found->second.bytes;
+    all.by_address.erase(found);
+    all.bytes -= static_cast<std::int64_t>(bytes);
+  }
+  give_back(const_cast<void*>(data), bytes);
+}
+
 MemoryCounters memory_counters() noexcept {
-  return {live_blocks.load(std::memory_order_relaxed), live_bytes.load(std::memory_order_relaxed)};
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);
+  return {static_cast<std::int64_t>(all.by_address.size()), all.bytes};
 }
 
 }  // namespace rmsprop

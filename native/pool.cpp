@@ -1,17 +1,8 @@
 #include "pool.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <limits>
 #include <thread>
-
-#include "cpu.hpp"
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <dlfcn.h>
-#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
@@ -20,9 +11,15 @@
 namespace rmsprop {
 namespace {
 
-// How long a thread looks for work, or for the end of it, before it sleeps: about twice what waking a sleeping thread
-// takes, so that steps in close succession find the pool awake and an idle pool soon costs nothing.
+using Clock = std::chrono::steady_clock;
+
+// How long a thread looks for work, or for the end of it, before it sleeps: about what waking a sleeping thread takes,
+// so that steps in close succession find the pool awake and an idle pool soon costs nothing.
 constexpr auto patience = std::chrono::microseconds(50);
+
+// Steps in close succession: those that follow one another by less than this, half of the patience, so that the threads
+// still look when the work is there.
+constexpr auto close_succession = std::chrono::microseconds(25);
 
 void relax() noexcept {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -34,49 +31,45 @@ void relax() noexcept {
 
 // Returns once `value` is not `old`, which it reads with acquire order.
 void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) noexcept {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = Clock::now() + patience;
   do {
     for (int i = 0; i < 32; ++i) {
       if (value.load(std::memory_order_acquire) != old) return;
       relax();
     }
-  } while (std::chrono::steady_clock::now() < end);
+  } while (Clock::now() < end);
   value.wait(old, std::memory_order_acquire);
-}
-
-// Keeps this library in memory for good: its threads run its code, and a worker environment that ends would unload it
-// if no other environment had loaded it.
-void pin_library() noexcept {
-#if defined(_WIN32)
-  HMODULE module = nullptr;
-  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
-                     reinterpret_cast<LPCWSTR>(&pin_library), &module);
-#else
-  Dl_info info;
-  if (dladdr(reinterpret_cast<void*>(&pin_library), &info) && info.dli_fname) {
-    dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-  }
-#endif
 }
 
 }  // namespace
 
-struct Pool::Worker {
+struct PoolThreads::Worker {
   alignas(64) std::atomic<std::uint32_t> signal{0};  // changes when there is a part to do
   int part = 0;
 };
 
-Pool& Pool::instance() {
-  static Pool* const pool = [] {
-    pin_library();
-    return new Pool(available_threads());
-  }();
-  return *pool;
+PoolThreads::PoolThreads(int threads) : threads_(threads), last_end_(std::numeric_limits<Clock::rep>::min() / 2) {}
+
+Pool PoolThreads::as_pool() noexcept {
+  return {
+      .self = this,
+      .get_threads =
+          [](void* self) noexcept { return static_cast<PoolThreads*>(self)->threads_.load(std::memory_order_relaxed); },
+      .put_threads =
+          [](void* self, int threads) noexcept {
+            static_cast<PoolThreads*>(self)->threads_.store(threads, std::memory_order_relaxed);
+          },
+      .is_awake =
+          [](void* self) noexcept {
+            const Clock::rep last = static_cast<PoolThreads*>(self)->last_end_.load(std::memory_order_relaxed);
+            return Clock::now().time_since_epoch().count() - last < Clock::duration(close_succession).count();
+          },
+      .do_parts = [](void* self, int parts, Task task,
+                     void* context) noexcept { static_cast<PoolThreads*>(self)->run(parts, task, context); },
+  };
 }
 
-Pool::Pool(int threads) : threads_(threads) {}
-
-bool Pool::start_worker() noexcept {
+bool PoolThreads::start_worker() noexcept {
   try {
     auto worker = std::make_unique<Worker>();
     worker->part = static_cast<int>(workers_.size()) + 1;
@@ -89,7 +82,7 @@ bool Pool::start_worker() noexcept {
   }
 }
 
-void Pool::work(Worker& worker) noexcept {
+void PoolThreads::work(Worker& worker) noexcept {
   for (std::uint32_t seen = 0;; ++seen) {
     wait_for_change(worker.signal, seen);
     task_(context_, worker.part, parts_);
@@ -97,7 +90,7 @@ void Pool::work(Worker& worker) noexcept {
   }
 }
 
-void Pool::run(int parts, Task task, void* context) noexcept {
+void PoolThreads::run(int parts, Task task, void* context) noexcept {
   int shared = 1;  // parts [1, shared) go to workers
   std::unique_lock lock(running_, std::defer_lock);
   if (parts > 1 && lock.try_lock()) {
@@ -118,6 +111,7 @@ void Pool::run(int parts, Task task, void* context) noexcept {
   for (int part = shared; part < parts; ++part) task(context, part, parts);
   if (shared > 1) {
     while (const std::uint32_t left = pending_.load(std::memory_order_acquire)) wait_for_change(pending_, left);
+    last_end_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   }
 }
 

@@ -1,7 +1,9 @@
-// Persistent threads for steps: one pool per process, shared by every JavaScript environment in it.
+// Persistent threads for steps: one pool per process, shared by every JavaScript environment and every copy of the
+// library in it.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -9,33 +11,57 @@
 
 namespace rmsprop {
 
-class Pool {
- public:
-  // The process's pool. It is never destroyed: its threads may outlive every static object.
-  static Pool& instance();
+// Calls task(context, part, parts).
+using Task = void (*)(void* context, int part, int parts);
 
-  explicit Pool(int threads);
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
+// A pool as other copies of the library see it, which may be of another version and another compiler: plain data whose
+// layout stands for as long as its name does (process_pool.cpp).
+struct Pool {
+  void* self;
+  int (*get_threads)(void* self) noexcept;
+  void (*put_threads)(void* self, int threads) noexcept;
+  bool (*is_awake)(void* self) noexcept;
+  void (*do_parts)(void* self, int parts, Task task, void* context) noexcept;
 
   // The threads that a run may use, the calling one included.
-  int threads() const noexcept { return threads_.load(std::memory_order_relaxed); }
-  void set_threads(int threads) noexcept { threads_.store(threads, std::memory_order_relaxed); }
+  int threads() const noexcept { return get_threads(self); }
+  void set_threads(int threads) const noexcept { put_threads(self, threads); }
+
+  // Whether the last run ended so short a time ago that the pool's threads still look for work.
+  bool awake() const noexcept { return is_awake(self); }
 
   // Calls task(context, part, parts) once for each part in [0, parts), part 0 on this thread and each other part on a
   // thread of its own, and returns when all are done. Where the pool is at work for another thread, or the system gives
   // no more threads, this thread does the parts that are left, in order.
-  using Task = void (*)(void* context, int part, int parts);
-  void run(int parts, Task task, void* context) noexcept;
+  void run(int parts, Task task, void* context) const noexcept { do_parts(self, parts, task, context); }
+};
+
+// The pool of this process.
+const Pool& process_pool();
+
+// Keeps this library in memory for good: its threads run its code, and a worker environment that ends would unload it
+// if no other environment had loaded it.
+void pin_library() noexcept;
+
+// The threads behind a pool. Never destroyed: its threads may outlive every static object.
+class PoolThreads {
+ public:
+  explicit PoolThreads(int threads);
+  PoolThreads(const PoolThreads&) = delete;
+  PoolThreads& operator=(const PoolThreads&) = delete;
+
+  Pool as_pool() noexcept;
 
  private:
   struct Worker;
 
+  void run(int parts, Task task, void* context) noexcept;
   bool start_worker() noexcept;
   void work(Worker& worker) noexcept;
 
   std::atomic<int> threads_;
-  std::mutex running_;  // held for the length of a run; what follows is the runner's
+  std::atomic<std::chrono::steady_clock::rep> last_end_;  // of a run that used several threads
+  std::mutex running_;                                    // held for the length of a run; what follows is the runner's
   std::vector<std::unique_ptr<Worker>> workers_;
   Task task_ = nullptr;
   void* context_ = nullptr;

@@ -20,10 +20,22 @@ struct Run {
   alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
 };
 
-// Work worth one more thread, in elements. See bench/README.md for how it was found.
-inline constexpr std::size_t default_elements_per_thread = 32768;
+// Work worth one more thread, in elements: where the pool's threads are awake, and where they must be woken first,
+// which takes about 50 microseconds. See bench/README.md for how both were found.
+struct WorthOneThread {
+  std::size_t awake = 32'768;
+  std::size_t asleep = 524'288;
+};
+
+// Whether a step keeps its cores, or offers them to other threads again and again, so that an event loop beside it is
+// not late for its timers.
+enum class Pace : std::uint8_t { steady, yielding };
 
 // Steps every run. Each element is computed alike whatever the number of threads.
-void step(Pool& pool, std::span<Run> runs, std::size_t elements_per_thread);
+void step(const Pool& pool, std::span<Run> runs, WorthOneThread worth, Pace pace);
+
+// Writes to each page of a block of zeros, on the threads that steps over it will use, so that a machine with several
+// memories puts each page near its thread.
+void touch_pages(const Pool& pool, void* data, std::size_t bytes);
 
 }  // namespace rmsprop

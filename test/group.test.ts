@@ -199,7 +199,7 @@ describe("what is set takes effect at the next step, and not before", () => {
     // The same by way of a state: an optimizer that has the new options from the start, and goes on from there.
     const unchanged = new RMSprop([q]);
     train(unchanged, [q], 3);
-    const { squareAvg } = unchanged.state("p") as { squareAvg: FloatArray };
+    const squareAvg = unchanged.state("p").squareAvg as FloatArray;
     const fresh = new RMSprop([q], change);
     const { step: _, ...slots } = fresh.state("p");
     const [{ lr: __, ...group } = {} as never] = fresh.stateDict().paramGroups;
@@ -219,7 +219,7 @@ describe("what is set takes effect at the next step, and not before", () => {
     const p = parameter("p", 40, "float64");
     const optimizer = new RMSprop([p], { initialSquareAvg: 1 });
     train(optimizer, [p], 2);
-    const { squareAvg } = optimizer.state("p") as { squareAvg: FloatArray };
+    const squareAvg = optimizer.state("p").squareAvg as FloatArray;
     Object.assign(viewOf(optimizer), { momentum: 0.5, centered: true });
     p.grad.fill(0);
     const data = bitsOf(p.data);
@@ -341,7 +341,7 @@ describe("addParamGroup", () => {
   test("views of state that a user holds stay live", () => {
     const [x, y] = [parameter("x"), parameter("y")];
     const optimizer = new RMSprop([x]);
-    const { squareAvg } = optimizer.state("x") as { squareAvg: FloatArray };
+    const squareAvg = optimizer.state("x").squareAvg as FloatArray;
     optimizer.addParamGroup({ params: [y] });
     optimizer.step();
     expect(optimizer.state("x").squareAvg).toBe(squareAvg);

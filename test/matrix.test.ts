@@ -74,6 +74,7 @@ function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: number, i
   const slotViews = streams.slots.map((slot) => views(at, slot));
   const parameters = at.places.map((_, i) => ({
     data: data[i] as FloatArray,
+    out: data[i] as FloatArray,
     grad: grads[i] as FloatArray,
     slots: rule.slots.map((slot: string) => slotViews[used.indexOf(slot)]?.[i] ?? null),
   }));

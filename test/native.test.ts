@@ -7,7 +7,7 @@ import { root } from "./support/compile.ts";
 const hasCMake = ["cmake", "ctest"].every((program) => spawnSync(program, ["--version"]).status === 0);
 
 describe.skipIf(!hasCMake)("the native tests, by cmake", () => {
-  test("cpu, memory, pool and step pass", { timeout: 180_000 }, () => {
+  test("cpu, large, memory, pool and step pass", { timeout: 180_000 }, () => {
     const build = join("build", "cmake");
     const run = (program: string, ...args: string[]) =>
       execFileSync(program, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });

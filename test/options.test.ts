@@ -350,7 +350,7 @@ describe("the object that the options are in", () => {
     expectRefusal(
       thrownBy(() => new RMSprop([p], given)),
       "ERR_DETACHED",
-      /the data of 'x' to have its memory, but its buffer is detached/,
+      /the data of 'x' to have its memory, but it was disposed, detached/,
     );
   });
 });

@@ -34,12 +34,12 @@ const everything: RMSpropOptions = { lr: 0.05, momentum: 0.9, nesterov: true, ce
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
 
-class Tensor extends Float32Array<ArrayBufferLike> {
-  static override get [Symbol.species](): never {
+class Tensor extends Float32Array {
+  static get [Symbol.species](): never {
     throw new Error("Expected no species to be asked for.");
   }
 }
-class Tensor64 extends Float64Array<ArrayBufferLike> {}
+class Tensor64 extends Float64Array {}
 
 /** An array whose own properties, all of them, lie or throw. */
 function liar<A extends FloatArray>(array: A, names: readonly PropertyKey[] = lies): A {
@@ -96,8 +96,8 @@ const memories: Readonly<Record<string, (type: NumberType, length: number) => Fl
   "a subclass": (type, length) => (type === "float32" ? new Tensor(length) : new Tensor64(length)),
   "a subclass over shared memory": (type, length) =>
     type === "float32"
-      ? new Tensor(new SharedArrayBuffer(length * 4))
-      : new Tensor64(new SharedArrayBuffer(length * 8)),
+      ? new Tensor(new SharedArrayBuffer(length * 4) as never)
+      : new Tensor64(new SharedArrayBuffer(length * 8) as never),
   "another realm": (type, length) =>
     runInNewContext(`new ${type === "float32" ? "Float32Array" : "Float64Array"}(${length})`),
   "another realm's shared buffer": (type, length) =>

@@ -6,7 +6,7 @@ import {
   byteLengthOf,
   byteOffsetOf,
   type FloatArray,
-  isDetached,
+  hasMemory,
   isLengthTracking,
   isShared,
   lengthOf,
@@ -15,8 +15,8 @@ import {
 } from "../lib/typed-array.ts";
 import { detach, growable, resizable } from "./support/arrays.ts";
 
-class Tensor extends Float32Array<ArrayBufferLike> {
-  static override get [Symbol.species](): never {
+class Tensor extends Float32Array {
+  static get [Symbol.species](): never {
     throw new Error("Expected no species to be asked for.");
   }
 }
@@ -110,25 +110,36 @@ describe("buffers", () => {
   ])("%s", (_, buffer: ArrayBufferLike, shared) => {
     // Twice: the answer is kept.
     expect([isShared(buffer), isShared(buffer)]).toEqual([shared, shared]);
-    expect(isDetached(buffer)).toBe(false);
+    expect(hasMemory(new Float32Array(buffer as ArrayBuffer, 0, 0))).toBe(true);
     expect(byteLengthOf(buffer, shared)).toBe(buffer.byteLength);
   });
 
-  test("a transferred buffer is detached, an empty one is not", () => {
-    const buffer = new ArrayBuffer(8);
-    const empty = new ArrayBuffer(0);
-    expect([isDetached(buffer), isDetached(empty)]).toEqual([false, false]);
-    detach(buffer);
-    expect([isDetached(buffer), isDetached(empty)]).toEqual([true, false]);
-    detach(empty);
-    expect(isDetached(empty)).toBe(true);
+  test("arrays of transferred buffers have no memory, empty ones of others do", () => {
+    const [array, empty] = [new Float32Array(2), new Float64Array(0)];
+    expect([hasMemory(array), hasMemory(empty)]).toEqual([true, true]);
+    detach(array.buffer);
+    expect([hasMemory(array), hasMemory(empty)]).toEqual([false, true]);
+    detach(empty.buffer);
+    expect(hasMemory(empty)).toBe(false);
   });
 
-  test("wasm memory that grew has left its buffer", () => {
+  test("arrays of wasm memory that grew have none", () => {
     const memory = new WebAssembly.Memory({ initial: 1 });
-    const { buffer } = memory;
+    const array = new Float32Array(memory.buffer, 0, 4);
     memory.grow(1);
-    expect(isDetached(buffer)).toBe(true);
+    expect(hasMemory(array)).toBe(false);
+  });
+
+  test("arrays that a resizable buffer shrank away from have none, until it grows again", () => {
+    const buffer = resizable(32, 64);
+    const array = new Float32Array(buffer, 8, 4);
+    array[3] = 5;
+    expect(hasMemory(array)).toBe(true);
+    expect(array[3]).toBe(5); // asking writes nothing
+    buffer.resize(16);
+    expect(hasMemory(array)).toBe(false);
+    buffer.resize(24);
+    expect(hasMemory(array)).toBe(true);
   });
 });
 

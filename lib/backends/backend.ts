@@ -1,11 +1,13 @@
 import type { AnyRule } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 
-/** The arrays of one parameter: all of one number type and length, none overlapping another that is written. */
+/** The arrays of one parameter: all of one number type and length. What a step writes overlaps nothing else. */
 export interface ParameterArrays {
+  /** What is read. */
   readonly data: FloatArray;
-  /** Null for a parameter without a gradient, which no step touches. */
-  readonly grad: FloatArray | null;
+  /** What is written: `data`, or memory of its own. */
+  readonly out: FloatArray;
+  readonly grad: FloatArray;
   /** In the rule's order; null for a slot that no set of flags in use needs. */
   readonly slots: readonly (FloatArray | null)[];
 }
@@ -36,6 +38,13 @@ export interface Run {
 export interface BoundGroups {
   /** Steps every run, in place. The runs name each parameter at most once. */
   step(runs: readonly Run[]): void;
+  /**
+   * The same off the event loop, where the backend can; none may be begun before the last one has settled.
+   * @param kept What must stay alive meanwhile: every array.
+   * @param buffers The buffers of this package among them, each once, whose memory is held besides.
+   * @returns undefined, with nothing begun, where one of those is of another copy of the package.
+   */
+  stepAsync(runs: readonly Run[], kept: unknown, buffers: readonly ArrayBufferLike[]): Promise<void> | undefined;
 }
 
 /** What executes steps. All backends leave the same bits. */
@@ -46,8 +55,8 @@ export interface Backend {
   /** The most threads a step may use. */
   readonly threads: number;
   setThreads(count: number): void;
-  /** A zeroed buffer of `byteLength`, its data aligned to 64 bytes, or undefined if there is not so much memory. */
-  allocate(byteLength: number): ArrayBuffer | undefined;
+  /** A zeroed buffer, aligned to 64 bytes; undefined if there is not so much memory, "forbidden" if no buffer may have it. */
+  allocate(byteLength: number): ArrayBuffer | "forbidden" | undefined;
   /** Detaches a buffer from `allocate` and gives its memory back. */
   release(buffer: ArrayBuffer): void;
   /** Where an array's memory starts, so that overlap shows: addresses of one memory compare as its bytes do. */

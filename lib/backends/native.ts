@@ -1,8 +1,9 @@
 import { createRequire } from "node:module";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AnyRule, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, ParameterArrays, Run } from "./backend.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 interface NativeBinding {
@@ -10,7 +11,7 @@ interface NativeBinding {
   describe(): { isas: string[]; signatures: string[]; stride: number; runHeader: number };
   threads(): number;
   setThreads(count: number): void;
-  allocate(byteLength: number): ArrayBuffer | undefined;
+  allocate(byteLength: number): ArrayBuffer | null | undefined;
   detach(buffer: ArrayBuffer): void;
   address(array: FloatArray): number;
   memoryCounters(): { blocks: number; bytes: number };
@@ -25,6 +26,7 @@ interface NativeBinding {
 interface NativeBound {
   /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
   step(): void;
+  stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[]): Promise<void> | undefined;
   readonly commands: Float64Array;
   readonly selection: Uint32Array;
 }
@@ -33,13 +35,13 @@ interface NativeBound {
 const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * Loads the binary and checks that it holds these rules.
+ * Loads the binary, the one that RMSPROP_NATIVE_PATH names if it is set, and checks that it holds these rules.
  * @throws Error with the reason why there is none to run.
  */
 export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const require = createRequire(import.meta.url);
-  const load = require("node-gyp-build") as (root: string) => NativeBinding;
-  const binding = load(packageRoot);
+  const named = process.env.RMSPROP_NATIVE_PATH;
+  const binding: NativeBinding = named ? require(resolve(named)) : require("node-gyp-build")(packageRoot);
   const expected = rules.map(signatureOf);
   const found = binding.describe().signatures;
   const difference = Math.max(expected.length, found.length);
@@ -58,6 +60,16 @@ export interface NativeSettings {
   elementsPerThread?: number;
 }
 
+/** Arrays as the binding takes them: for each parameter data, out, grad, then each slot. */
+function flatten(parameters: readonly ParameterArrays[]): (FloatArray | null)[] {
+  const arrays: (FloatArray | null)[] = [];
+  for (const { data, out, grad, slots } of parameters) {
+    arrays.push(data, out, grad);
+    for (const slot of slots) arrays.push(slot);
+  }
+  return arrays;
+}
+
 /** The native add-on as a backend. All instances share one thread pool. */
 export function createNative(binding: NativeBinding, settings: NativeSettings = {}): Backend {
   const { isas, stride, runHeader } = binding.describe();
@@ -72,38 +84,50 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       return binding.threads();
     },
     setThreads: binding.setThreads,
-    allocate: binding.allocate,
-    release: binding.detach,
     address: binding.address,
+
+    allocate(byteLength) {
+      const buffer = binding.allocate(byteLength);
+      return buffer === undefined ? "forbidden" : (buffer ?? undefined);
+    },
+
+    release: binding.detach,
 
     bind(groups, runCapacity) {
       const described = groups.map(({ rule, type, parameters }) => ({
         rule: rule.name,
         type,
-        arrays: parameters.flatMap(({ data, grad, slots }) => [data, grad, ...slots]),
+        arrays: flatten(parameters),
       }));
       const bound = binding.bind(isaIndex, described, runCapacity, settings.elementsPerThread);
       if (!bound) return undefined;
-      const { step, commands, selection } = bound;
+      const { commands, selection } = bound;
+      const command = (runs: readonly Run[]) => {
+        let selected = 0;
+        commands[0] = runs.length;
+        for (let r = 0; r < runs.length; r++) {
+          const run = runs[r] as Run;
+          const at = 1 + r * stride;
+          commands[at] = run.group;
+          commands[at + 1] = run.variant;
+          commands[at + 2] = selected;
+          commands[at + 3] = run.selection ? run.selection.length : -1;
+          if (run.selection) {
+            selection.set(run.selection, selected);
+            selected += run.selection.length;
+          }
+          const { coefficients } = run;
+          for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
+        }
+      };
       return {
         step(runs) {
-          let selected = 0;
-          commands[0] = runs.length;
-          for (let r = 0; r < runs.length; r++) {
-            const run = runs[r] as (typeof runs)[number];
-            const at = 1 + r * stride;
-            commands[at] = run.group;
-            commands[at + 1] = run.variant;
-            commands[at + 2] = selected;
-            commands[at + 3] = run.selection ? run.selection.length : -1;
-            if (run.selection) {
-              selection.set(run.selection, selected);
-              selected += run.selection.length;
-            }
-            const { coefficients } = run;
-            for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
-          }
-          step();
+          command(runs);
+          bound.step();
+        },
+        stepAsync(runs, kept, buffers) {
+          command(runs);
+          return bound.stepAsync([bound, kept], buffers);
         },
       };
     },

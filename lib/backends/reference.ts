@@ -1,7 +1,7 @@
 import { type Arithmetic, float32, float64 } from "../arithmetic.ts";
 import { type AnyRule, type Flags, flagsOf } from "../rule.ts";
 import { bufferOf, byteOffsetOf, lengthOf, type NumberType } from "../typed-array.ts";
-import type { Backend, BackendGroup, ParameterArrays } from "./backend.ts";
+import type { Backend, BackendGroup, ParameterArrays, Run } from "./backend.ts";
 
 /** The most slots that a rule may have, as in native/backend.hpp. */
 export const maxSlots = 4;
@@ -21,9 +21,8 @@ function stepParameter(
   arithmetic: Arithmetic<number>,
   flags: Flags,
   c: Scalars,
-  { data, grad, slots }: ParameterArrays,
+  { data, out, grad, slots }: ParameterArrays,
 ): void {
-  if (!grad) return;
   // No loop over the slots: with one name to each place, engines read and write them as fields.
   const [s0 = "", s1 = "", s2 = "", s3 = ""]: readonly string[] = rule.slots;
   const arrayOf = (slot: string, i: number) => (slot !== "" && rule.uses(flags, slot) ? slots[i] : undefined);
@@ -46,7 +45,7 @@ function stepParameter(
     if (a1) a1[i] = x[s1] as number;
     if (a2) a2[i] = x[s2] as number;
     if (a3) a3[i] = x[s3] as number;
-    data[i] = x.param;
+    out[i] = x.param;
   }
 }
 
@@ -85,19 +84,23 @@ export function createReference(): Backend {
     },
 
     bind(groups: readonly BackendGroup[]) {
-      return {
-        step(runs) {
-          for (const { group, variant, coefficients, selection } of runs) {
-            const { rule, type, parameters } = groups[group] as BackendGroup;
-            const arithmetic = arithmetics[type];
-            const flags = flagsOf(rule, variant);
-            const c = finished(rule, coefficients, arithmetic);
-            const count = selection ? selection.length : parameters.length;
-            for (let i = 0; i < count; i++) {
-              const parameter = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
-              stepParameter(rule, arithmetic, flags, c, parameter);
-            }
+      const step = (runs: readonly Run[]) => {
+        for (const { group, variant, coefficients, selection } of runs) {
+          const { rule, type, parameters } = groups[group] as BackendGroup;
+          const arithmetic = arithmetics[type];
+          const flags = flagsOf(rule, variant);
+          const c = finished(rule, coefficients, arithmetic);
+          const count = selection ? selection.length : parameters.length;
+          for (let i = 0; i < count; i++) {
+            const parameter = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
+            stepParameter(rule, arithmetic, flags, c, parameter);
           }
+        }
+      };
+      return {
+        step,
+        async stepAsync(runs) {
+          step(runs);
         },
       };
     },

@@ -1,4 +1,4 @@
-// Blocks of every size are aligned, zero, writable to their last byte, and counted.
+// Blocks of every size are aligned, zero, writable to their last byte, counted, and there until their last holder goes.
 #include "memory.hpp"
 
 #include <cstdint>
@@ -16,7 +16,7 @@ int main() {
   std::vector<unsigned char*> blocks;
   std::int64_t bytes = 0;
   for (const std::size_t size : sizes) {
-    auto* block = static_cast<unsigned char*>(allocate_memory(size));
+    auto* block = static_cast<unsigned char*>(allocate_block(size));
     CHECK(block != nullptr);
     CHECK(reinterpret_cast<std::uintptr_t>(block) % memory_alignment == 0);
     bool zero = true;
@@ -28,12 +28,20 @@ int main() {
   }
   CHECK(memory_counters().blocks - before.blocks == static_cast<std::int64_t>(sizes.size()));
   CHECK(memory_counters().bytes - before.bytes == bytes);
-  for (std::size_t i = 0; i < sizes.size(); ++i) release_memory(blocks[i], sizes[i]);
+  for (unsigned char* block : blocks) CHECK(hold_block(block));
+  for (unsigned char* block : blocks) release_block(block);
+  CHECK(memory_counters().bytes - before.bytes == bytes);
+  for (std::size_t i = 0; i < sizes.size(); ++i) CHECK(blocks[i][sizes[i] - 1] == 1);
+  for (unsigned char* block : blocks) release_block(block);
   CHECK(memory_counters().blocks == before.blocks);
   CHECK(memory_counters().bytes == before.bytes);
+  for (unsigned char* block : blocks) CHECK(!hold_block(block));
+  CHECK(!hold_block(&before));
+  release_block(&before);  // not a block: nothing happens
+  CHECK(memory_counters().blocks == before.blocks);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers end the process there
-  CHECK(allocate_memory(std::numeric_limits<std::size_t>::max()) == nullptr);
-  CHECK(allocate_memory(std::numeric_limits<std::size_t>::max() / 2) == nullptr);
+  CHECK(allocate_block(std::numeric_limits<std::size_t>::max()) == nullptr);
+  CHECK(allocate_block(std::numeric_limits<std::size_t>::max() / 2) == nullptr);
 #endif
   return check::summary();
 }

@@ -22,7 +22,7 @@ void count(void* context, int part, int parts) {
   ++counts.of_part[static_cast<std::size_t>(part)];
 }
 
-bool each_part_once(rmsprop::Pool& pool, int parts) {
+bool each_part_once(const rmsprop::Pool& pool, int parts) {
   Counts counts{std::vector<std::atomic<int>>(static_cast<std::size_t>(parts)), {}, parts};
   pool.run(parts, count, &counts);
   bool once = counts.wrong_parts == 0;
@@ -33,9 +33,11 @@ bool each_part_once(rmsprop::Pool& pool, int parts) {
 }  // namespace
 
 int main() {
-  // A pool lives as long as the process: its threads are never joined.
-  static rmsprop::Pool& pool = *new rmsprop::Pool(4);
+  // Threads live as long as the process: they are never joined.
+  static rmsprop::PoolThreads& threads = *new rmsprop::PoolThreads(4);
+  const rmsprop::Pool pool = threads.as_pool();
   CHECK(pool.threads() == 4);
+  CHECK(!pool.awake());
   bool once = true;
   for (int round = 0; round < 2000; ++round) once = once && each_part_once(pool, 1 + round % 7);
   CHECK(once);
@@ -43,13 +45,14 @@ int main() {
   // After a pause longer than the pool's patience its threads sleep, and wake.
   for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(!pool.awake());
     CHECK(each_part_once(pool, 4));
   }
 
   std::atomic<bool> all{true};
   std::vector<std::thread> runners;
   for (int r = 0; r < 4; ++r) {
-    runners.emplace_back([&all, r] {
+    runners.emplace_back([&all, pool, r] {
       for (int round = 0; round < 1000; ++round) {
         if (!each_part_once(pool, 1 + (round + r) % 5)) all = false;
       }
@@ -57,5 +60,9 @@ int main() {
   }
   for (std::thread& runner : runners) runner.join();
   CHECK(all);
+
+  // The process's pool is one, the one that this program exports.
+  CHECK(&rmsprop::process_pool() == &rmsprop::process_pool());
+  CHECK(each_part_once(rmsprop::process_pool(), 3));
   return check::summary();
 }

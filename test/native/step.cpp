@@ -63,41 +63,44 @@ struct Arrays {
   }
 };
 
-Arrays stepped(const rmsprop::Backend& backend, rmsprop::Pool& pool, std::size_t elements_per_thread, bool whole) {
+Arrays stepped(const rmsprop::Backend& backend, const rmsprop::Pool& pool, rmsprop::WorthOneThread worth, bool whole,
+               rmsprop::Pace pace = rmsprop::Pace::steady) {
   Arrays arrays;
   const Group group = arrays.group(backend);
   // In the rule's order: plain RMSprop at its defaults, and an epsilon that lets small gradients count.
   const double values[] = {1, 0, 0.99, 0.01, -0.0, 1e-25, 0.01, 0, 1, 1};
   Run run{.group = &group, .variant = 0, .selection = some, .whole_group = whole, .values = values, .coefficients = {}};
-  for (int i = 0; i < 3; ++i) rmsprop::step(pool, {&run, 1}, elements_per_thread);
+  for (int i = 0; i < 3; ++i) rmsprop::step(pool, {&run, 1}, worth, pace);
   return arrays;
 }
 
-// Pools live as long as the process, because their threads are never joined; kept here, none counts as leaked.
-rmsprop::Pool& new_pool(int threads) {
-  static auto& pools = *new std::vector<rmsprop::Pool*>();
-  pools.push_back(new rmsprop::Pool(threads));
-  return *pools.back();
+// Threads live as long as the process and are never joined; kept here, none counts as leaked.
+rmsprop::Pool new_pool(int threads) {
+  static auto& pools = *new std::vector<rmsprop::PoolThreads*>();
+  pools.push_back(new rmsprop::PoolThreads(threads));
+  return pools.back()->as_pool();
 }
+
+constexpr rmsprop::WorthOneThread always = {1, 1};
 
 void test_threads(const rmsprop::Backend& backend) {
   const Arrays before;
   for (const bool whole : {true, false}) {
-    rmsprop::Pool& one = new_pool(1);
-    const Arrays expected = stepped(backend, one, 1, whole);
+    const Arrays expected = stepped(backend, new_pool(1), always, whole);
     CHECK(!(expected == before));
     CHECK(expected.grad == before.grad);
     for (const int threads : {2, 3, 7, 64}) {
-      CHECK(stepped(backend, new_pool(threads), 1, whole) == expected);
-      CHECK(stepped(backend, new_pool(threads), 10'000, whole) == expected);
+      CHECK(stepped(backend, new_pool(threads), always, whole) == expected);
+      CHECK(stepped(backend, new_pool(threads), {10'000, 20'000}, whole) == expected);
+      CHECK(stepped(backend, new_pool(threads), always, whole, rmsprop::Pace::yielding) == expected);
     }
   }
 }
 
 void test_selection(const rmsprop::Backend& backend) {
   const Arrays before;
-  const Arrays selected = stepped(backend, new_pool(2), 1, false);
-  const Arrays whole = stepped(backend, new_pool(2), 1, true);
+  const Arrays selected = stepped(backend, new_pool(2), always, false);
+  const Arrays whole = stepped(backend, new_pool(2), always, true);
   std::size_t start = 0;
   for (std::size_t i = 0; i < std::size(lengths); ++i) {
     const bool steps = i == 1 || i == 3 || i == 7;
@@ -109,13 +112,13 @@ void test_selection(const rmsprop::Backend& backend) {
 
 #if defined(__x86_64__)
 void test_environment(const rmsprop::Backend& backend) {
-  rmsprop::Pool& pool = new_pool(2);
-  const Arrays expected = stepped(backend, pool, 1, true);
+  const rmsprop::Pool pool = new_pool(2);
+  const Arrays expected = stepped(backend, pool, always, true);
   const unsigned found = _mm_getcsr();
   for (const unsigned control :
        {0x1f80u | 0x8040u, 0x1f80u | 0x4000u, 0x1f80u | 0x6000u}) {  // flush; round up; toward zero
     _mm_setcsr(control);
-    const Arrays arrays = stepped(backend, pool, 1, true);
+    const Arrays arrays = stepped(backend, pool, always, true);
     const unsigned after = _mm_getcsr();
     _mm_setcsr(found);
     CHECK((after & 0xffc0u) == control);

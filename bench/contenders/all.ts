@@ -1,0 +1,8 @@
+import type { ContenderKind } from "./contender.ts";
+import { copy, limit } from "./limit.ts";
+import { native } from "./native.ts";
+import { plainLoop } from "./plain-loop.ts";
+import { reference } from "./reference.ts";
+
+/** Every contender. */
+export const contenderKinds: readonly ContenderKind[] = [native, limit, copy, reference, plainLoop];

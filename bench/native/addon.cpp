@@ -1,0 +1,154 @@
+// What the benchmark measures steps against, as a Node-API add-on compiled once per instruction set with the library's
+// own flags (bench/addon.ts): the limit of a step, a STREAM copy, and an empty call.
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "limit.hpp"
+#include "threads.hpp"
+
+namespace bench {
+namespace {
+
+// As the library splits: by tiles of this many elements, counted through all arrays.
+constexpr std::size_t tile = 1024;
+
+// Arrays that a function works through, and the threads that do it. Lives as long as its JavaScript function.
+struct Work {
+  std::vector<Streams> arrays;
+  std::size_t tiles = 0;
+  int threads = 1;
+  Kernel kernel = nullptr;
+};
+
+void work_part(void* context, int part, int parts) {
+  const Work& work = *static_cast<const Work*>(context);
+  const std::size_t first = work.tiles * static_cast<std::size_t>(part) / static_cast<std::size_t>(parts);
+  const std::size_t last = work.tiles * static_cast<std::size_t>(part + 1) / static_cast<std::size_t>(parts);
+  std::size_t begin = 0;  // the first tile of the array
+  for (const Streams& streams : work.arrays) {
+    const std::size_t words = tile * streams.words_per_element;
+    const std::size_t end = begin + (streams.words + words - 1) / words;
+    const std::size_t from = begin > first ? begin : first;
+    const std::size_t to = end < last ? end : last;
+    if (from < to) {
+      const std::size_t stop = (to - begin) * words;
+      work.kernel(streams, (from - begin) * words, stop < streams.words ? stop : streams.words);
+    }
+    begin = end;
+    if (begin >= last) return;
+  }
+}
+
+napi_value run_work(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Work& work = *static_cast<Work*>(data);
+  Threads::instance().run(work.threads, work_part, &work);
+  return nullptr;
+}
+
+napi_value run_nothing(napi_env, napi_callback_info) {
+  return nullptr;
+}
+
+void delete_work(napi_env, void* work, void*) {
+  delete static_cast<Work*>(work);
+}
+
+bool fail(napi_env env, const char* message) {
+  napi_throw_type_error(env, nullptr, message);
+  return false;
+}
+
+bool read_number(napi_env env, napi_value value, double& number) {
+  return napi_get_value_double(env, value, &number) == napi_ok || fail(env, "Expected a number.");
+}
+
+// One array of typed arrays: what is read, then what is read and written.
+bool read_streams(napi_env env, napi_value value, Streams& streams) {
+  std::uint32_t count = 0;
+  if (napi_get_array_length(env, value, &count) != napi_ok || count < 2 || count > 1 + max_written) {
+    return fail(env, "Expected an array of 2 to 5 typed arrays.");
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    napi_value element = nullptr;
+    napi_typedarray_type type = napi_float32_array;
+    std::size_t length = 0;
+    void* data = nullptr;
+    if (napi_get_element(env, value, i, &element) != napi_ok ||
+        napi_get_typedarray_info(env, element, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+        (type != napi_float32_array && type != napi_float64_array)) {
+      return fail(env, "Expected a Float32Array or a Float64Array.");
+    }
+    streams.words_per_element = type == napi_float64_array ? 2 : 1;
+    const std::size_t words = length * streams.words_per_element;
+    if (i > 0 && words != streams.words) return fail(env, "Expected arrays of one length.");
+    streams.words = words;
+    if (i == 0) {
+      streams.read = static_cast<const std::uint32_t*>(data);
+    } else {
+      streams.written[i - 1] = static_cast<std::uint32_t*>(data);
+    }
+  }
+  streams.written_count = static_cast<int>(count) - 1;
+  return true;
+}
+
+// work(kernel: number, arrays: TypedArray[][], threads: number): () => void
+napi_value make_work(napi_env env, napi_callback_info info) {
+  std::size_t argc = 3;
+  napi_value argv[3];
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  auto work = std::make_unique<Work>();
+  double kernel = 0;
+  double threads = 0;
+  if (!read_number(env, argv[0], kernel) || !read_number(env, argv[2], threads)) return nullptr;
+  std::uint32_t count = 0;
+  if (napi_get_array_length(env, argv[1], &count) != napi_ok || count == 0) {
+    fail(env, "Expected an array of arrays.");
+    return nullptr;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    napi_handle_scope scope = nullptr;
+    napi_open_handle_scope(env, &scope);
+    napi_value element = nullptr;
+    napi_get_element(env, argv[1], i, &element);
+    Streams streams{};
+    const bool read = read_streams(env, element, streams);
+    napi_close_handle_scope(env, scope);
+    if (!read) return nullptr;
+    const std::size_t words = tile * streams.words_per_element;
+    work->tiles += (streams.words + words - 1) / words;
+    work->arrays.push_back(streams);
+  }
+  work->threads = static_cast<int>(threads);
+  work->kernel = find_kernel(static_cast<int>(kernel), work->arrays[0].written_count);
+  if (!work->kernel) {
+    fail(env, "Expected the number of a kernel.");
+    return nullptr;
+  }
+  napi_value function = nullptr;
+  napi_create_function(env, "work", NAPI_AUTO_LENGTH, run_work, work.get(), &function);
+  napi_add_finalizer(env, function, work.get(), delete_work, nullptr, nullptr);
+  napi_set_named_property(env, function, "arrays", argv[1]);  // so that their memory lives as long
+  work.release();
+  return function;
+}
+
+napi_value initialize(napi_env env, napi_value exports) {
+  napi_value function = nullptr;
+  napi_create_function(env, "work", NAPI_AUTO_LENGTH, make_work, nullptr, &function);
+  napi_set_named_property(env, exports, "work", function);
+  napi_create_function(env, "empty", NAPI_AUTO_LENGTH, run_nothing, nullptr, &function);
+  napi_set_named_property(env, exports, "empty", function);
+  return exports;
+}
+
+}  // namespace
+}  // namespace bench
+
+NAPI_MODULE(bench, bench::initialize)

@@ -1,0 +1,170 @@
+import type { BackendGroup, BoundGroups, Run } from "./backends/backend.ts";
+import type { Definition } from "./definition.ts";
+import { OptimError, show } from "./errors.ts";
+import type { Clock, Entry, Group } from "./group.ts";
+import { Liveness } from "./liveness.ts";
+import { isRate, type LearningRate, rateDomain } from "./options.ts";
+import type { AnyRule } from "./rule.ts";
+import type { FloatArray, NumberType } from "./typed-array.ts";
+
+/** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
+export interface Cohort<O extends object> {
+  readonly group: Group<O>;
+  readonly entries: readonly Entry[];
+  readonly runs: readonly Run[];
+  /** Shared by the entries, and by no other entry, once `shareClocks` has run. */
+  clock: Clock;
+  /** The learning rate of the coming step. */
+  rate: number;
+  /** What the runs' coefficients were computed from. */
+  finishedVersion: number;
+  finishedRate: number;
+}
+
+/** The arrays that a step uses for one parameter. */
+export interface Streams {
+  /** Read. */
+  readonly data: FloatArray;
+  /** Written: `data`, or another array. */
+  readonly out: FloatArray;
+  readonly grad: FloatArray;
+}
+
+/** What a step works on: parameters in cohorts, and, once bound, their arrays in the backend. */
+export interface Plan<O extends object> {
+  readonly cohorts: readonly Cohort<O>[];
+  readonly runs: readonly Run[];
+  /** The entries of each of the backend's groups. */
+  readonly backendGroups: readonly (readonly Entry[])[];
+  bound?: BoundGroups;
+  liveness: Liveness;
+}
+
+/** Sorts those entries of groups that `included` chooses into cohorts. */
+export function planOf<O extends object>(
+  groups: readonly Group<O>[],
+  coefficientCount: number,
+  included: (entry: Entry) => boolean,
+): Plan<O> {
+  const cohorts: Cohort<O>[] = [];
+  const backendGroups: (readonly Entry[])[] = [];
+  for (const group of groups) {
+    const byStep = new Map<number, { entries: Entry[]; runs: Run[] }>();
+    for (const type of ["float32", "float64"] as const) {
+      const entries = group.entries.filter((entry) => entry.parameter.type === type && included(entry));
+      if (entries.length === 0) continue;
+      addRuns(byStep, entries, backendGroups.length, coefficientCount);
+      backendGroups.push(entries);
+    }
+    for (const { entries, runs } of byStep.values()) {
+      const { clock } = entries[0] as Entry;
+      cohorts.push({ group, entries, runs, clock, rate: 0, finishedVersion: -1, finishedRate: -1 });
+    }
+  }
+  return { cohorts, runs: cohorts.flatMap(({ runs }) => runs), backendGroups, liveness: new Liveness() };
+}
+
+/** Sorts one backend group's entries by their step; those of equal step have one run. */
+function addRuns(
+  byStep: Map<number, { entries: Entry[]; runs: Run[] }>,
+  entries: readonly Entry[],
+  group: number,
+  coefficientCount: number,
+): void {
+  const indices = new Map<number, number[]>();
+  entries.forEach((entry, i) => {
+    const { step } = entry.clock;
+    const cohort = byStep.get(step) ?? { entries: [], runs: [] };
+    byStep.set(step, cohort);
+    cohort.entries.push(entry);
+    const list = indices.get(step) ?? [];
+    indices.set(step, list);
+    list.push(i);
+  });
+  for (const [step, list] of indices) {
+    const selection = list.length === entries.length ? null : Uint32Array.from(list);
+    const coefficients = new Float64Array(coefficientCount);
+    byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection });
+  }
+}
+
+/**
+ * Gives each cohort a clock that its entries share and no other entry has, so that a step advances them all by one count.
+ * @returns whether any entry's clock changed: then other plans over it no longer hold.
+ */
+export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
+  let changed = false;
+  for (const cohort of cohorts) {
+    const { entries, clock } = cohort;
+    if (clock.members === entries.length && entries.every((entry) => entry.clock === clock)) continue;
+    changed = true;
+    cohort.clock = { step: clock.step, members: entries.length };
+    for (const entry of entries) {
+      entry.clock.members--;
+      entry.clock = cohort.clock;
+    }
+  }
+  return changed;
+}
+
+/**
+ * Asks each cohort's group for the learning rate of the coming step.
+ * @throws OptimError ERR_OPTION where a function gives none; also what the function throws.
+ */
+export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>): void {
+  for (let i = 0; i < cohorts.length; i++) {
+    const cohort = cohorts[i] as Cohort<O>;
+    cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
+  }
+}
+
+function rateAt(lr: LearningRate, step: number): number {
+  if (typeof lr === "number") return lr;
+  const rate: unknown = lr(step);
+  if (!isRate(rate)) {
+    throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}.`);
+  }
+  return rate;
+}
+
+/** Computes the flags and coefficients of the coming step where what they depend on has changed. */
+export function finishCoefficients<O extends object>(definition: Definition<O>, { cohorts }: Plan<O>): void {
+  const { rule } = definition;
+  for (let i = 0; i < cohorts.length; i++) {
+    const cohort = cohorts[i] as Cohort<O>;
+    const { group, rate } = cohort;
+    if (cohort.finishedVersion === group.version && cohort.finishedRate === rate) continue;
+    const coefficients = definition.coefficients(group.options, rate);
+    for (const run of cohort.runs) {
+      run.variant = group.variant;
+      rule.coefficients.forEach((name: string, c: number) => {
+        run.coefficients[c] = coefficients[name] as number;
+      });
+    }
+    cohort.finishedVersion = group.version;
+    cohort.finishedRate = rate;
+  }
+}
+
+/** A plan's arrays as a backend takes them; each is watched by `liveness`. */
+export function describePlan<O extends object>(
+  rule: AnyRule,
+  { backendGroups }: Plan<O>,
+  streamsOf: (entry: Entry) => Streams,
+  liveness: Liveness,
+): BackendGroup[] {
+  return backendGroups.map((entries) => ({
+    rule,
+    type: (entries[0] as Entry).parameter.type as NumberType,
+    parameters: entries.map((entry) => {
+      const { name, length } = entry.parameter;
+      const { data, out, grad } = streamsOf(entry);
+      liveness.watch(data, length, "data", name);
+      if (out !== data) liveness.watch(out, length, "out", name);
+      liveness.watch(grad, length, "gradient", name);
+      const slots = rule.slots.map((slot: string) => entry.slots[slot] ?? null);
+      for (const slot in entry.slots) liveness.watch(entry.slots[slot] as FloatArray, length, slot, name);
+      return { data, out, grad, slots };
+    }),
+  }));
+}

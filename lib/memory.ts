@@ -1,0 +1,76 @@
+import type { Backend } from "./backends/backend.ts";
+import { OptimError } from "./errors.ts";
+import { isShared } from "./typed-array.ts";
+
+/** What memory is aligned to, in bytes: a cache line, and the widest vector. */
+export const alignment = 64;
+
+/** A run of memory: the part of a buffer from an offset on. */
+export interface Place {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+}
+
+/** What there is to know of a buffer that this package allocated. */
+export interface Memory {
+  /** Given up by `dispose`. A shared buffer cannot be detached, so this is what tells. */
+  disposed: boolean;
+  /** How many asynchronous steps are at work in it. */
+  inFlight: number;
+}
+
+/** By buffer, in one place for all copies of the package in this realm. */
+const key = Symbol.for("rmsprop.memory.1");
+const realm = globalThis as { [key]?: WeakMap<ArrayBufferLike, Memory> };
+realm[key] ??= new WeakMap();
+const known = realm[key];
+
+/** The memory that a buffer is, or undefined where something else allocated it. */
+export const memoryOf = (buffer: ArrayBufferLike): Memory | undefined => known.get(buffer);
+
+/**
+ * Allocates zeroed memory, aligned to 64 bytes.
+ * @param shared Asks for a SharedArrayBuffer; where a runtime forbids other memory of ours, it is one anyway.
+ * @returns undefined where there is not so much.
+ */
+export function allocateMemory(backend: Backend, byteLength: number, shared: boolean): Place | undefined {
+  // Pages are lent before they are there, so a system that has too few ends the process when they are touched.
+  const available = globalThis.process?.availableMemory?.() ?? Number.POSITIVE_INFINITY;
+  if (byteLength > 2 ** 26 && byteLength > available) return undefined;
+  const buffer = shared ? "forbidden" : backend.allocate(byteLength);
+  const place = buffer === "forbidden" ? allocateShared(backend, byteLength) : buffer && { buffer, byteOffset: 0 };
+  if (place) known.set(place.buffer, { disposed: false, inFlight: 0 });
+  return place;
+}
+
+/** A shared buffer is aligned to 16 bytes only, so there is room in it to begin later. */
+function allocateShared(backend: Backend, byteLength: number): Place | undefined {
+  try {
+    const buffer = new SharedArrayBuffer(byteLength + alignment);
+    const before = backend.address(new Float32Array(buffer, 0, 1)) % alignment;
+    return { buffer, byteOffset: (alignment - before) % alignment };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Refuses memory in which an asynchronous step is at work.
+ * @throws OptimError ERR_STEP_IN_FLIGHT.
+ */
+export function checkIdle(buffer: ArrayBufferLike): void {
+  if ((memoryOf(buffer)?.inFlight ?? 0) > 0) {
+    throw new OptimError(
+      "ERR_STEP_IN_FLIGHT",
+      "Expected no step to be at work in this memory, but a stepAsync() is: wait until it is done.",
+    );
+  }
+}
+
+/** Gives memory back, once. Its arrays have length 0 afterwards, unless they are shared. */
+export function releaseMemory(backend: Backend, buffer: ArrayBufferLike): void {
+  const memory = memoryOf(buffer);
+  if (!memory || memory.disposed) return;
+  memory.disposed = true;
+  if (!isShared(buffer)) backend.release(buffer);
+}
