@@ -9,7 +9,7 @@ import {
   takeParameter,
 } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
-import { bufferOf, type FloatArray, isDetached, lengthOf, type NumberType } from "../typed-array.ts";
+import { copyOf, type FloatArray, hasMemory, lengthOf } from "../typed-array.ts";
 import { dtypeOfArray, dtypeOfStorage, dtypes } from "./dtypes.ts";
 import { pathOf, runAsync, runSync, type Task } from "./files.ts";
 import { metadataKey, refuse } from "./header.ts";
@@ -120,10 +120,10 @@ function describe(options: SaveOptions, copy: boolean): Prepared {
   const parameters = readParameters(options.parameters);
 
   const state = optimizer?.stateDict();
-  const tensors = parameters.map(({ name, data, shape, length, type }): [string, TensorInput] => [
+  const tensors = parameters.map(({ name, data, shape, length }): [string, TensorInput] => [
     tensorName(name),
     {
-      data: copy ? copyOf(data, type) : data,
+      data: copy ? copyOf(data) : data,
       shape: shape ?? [length],
       ...(dtype === undefined ? {} : { dtype: dtypeOfStorage[dtype] }),
     },
@@ -198,10 +198,10 @@ function apply(
 
   // User code that ran since they were read may have taken their memory.
   for (const { name, data, length } of parameters) {
-    if (isDetached(bufferOf(data)) || lengthOf(data) !== length) {
+    if (!hasMemory(data) || lengthOf(data) !== length) {
       throw new OptimError(
         "ERR_DETACHED",
-        `Expected the data of '${name}' to have its memory, but it was detached or shrunk.`,
+        `Expected the data of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
       );
     }
   }
@@ -211,9 +211,6 @@ function apply(
     metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !isOurs || !key.startsWith(reserved))),
   };
 }
-
-const copyOf = (data: FloatArray, type: NumberType) =>
-  type === "float32" ? new Float32Array(data) : new Float64Array(data);
 
 const setAll = Float64Array.prototype.set as (this: FloatArray, values: FloatArray) => void;
 

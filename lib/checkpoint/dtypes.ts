@@ -96,6 +96,18 @@ export function dtypeOfArray(array: unknown): Dtype | undefined {
   return name === undefined ? undefined : ofArray[name];
 }
 
+const keys = Function.prototype.call.bind(Object.getPrototypeOf(Int8Array.prototype).keys as () => unknown);
+
+/** Whether an array has its memory: its buffer is neither detached nor shrunk away from under it. */
+export function tensorHasMemory(data: TensorData): boolean {
+  try {
+    keys(data); // refuses an array that has none
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A view of some of an array's elements, made by no code of the array's own. */
 export function part(data: TensorData, begin: number, length: number): TensorData {
   const { ArrayType, bytes } = dtypes[dtypeOfArray(data) as Dtype];

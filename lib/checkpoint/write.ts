@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { OptimError, show } from "../errors.ts";
 import { showShape, sizeOf } from "../parameter.ts";
-import { bufferOf, isDetached, lengthOf } from "../typed-array.ts";
+import { lengthOf } from "../typed-array.ts";
 import { checksumKind, checksumName, magic, trailerLength } from "./checksum.ts";
-import { type Dtype, dtypeOfArray, dtypes, encode, isDtype, part, type TensorData } from "./dtypes.ts";
+import { type Dtype, dtypeOfArray, dtypes, encode, isDtype, part, type TensorData, tensorHasMemory } from "./dtypes.ts";
 import { append, replaceFile, type Task } from "./files.ts";
 import { formatHeader, maxHeaderLength, metadataKey, type TensorInfo } from "./header.ts";
 
@@ -34,8 +34,11 @@ function checkTensor(name: string, input: TensorInput): Omit<Checked, "begin" | 
   const { data, shape, dtype } = input;
   const own = dtypeOfArray(data);
   if (!own) throw new OptimError("ERR_DTYPE", `Expected ${show(name)} to be a typed array, but it is ${show(data)}.`);
-  if (isDetached(bufferOf(data))) {
-    throw new OptimError("ERR_DETACHED", `Expected ${show(name)} to have its memory, but its buffer is detached.`);
+  if (!tensorHasMemory(data)) {
+    throw new OptimError(
+      "ERR_DETACHED",
+      `Expected ${show(name)} to have its memory, but it was disposed, detached, transferred or shrunk.`,
+    );
   }
   const asked: unknown = dtype ?? own;
   const fits =
