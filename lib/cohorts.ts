@@ -83,8 +83,8 @@ function addRuns(
     list.push(i);
   });
   for (const [step, list] of indices) {
-    const selection = list.length === entries.length ? null : Uint32Array.from(list);
-    const coefficients = new Float64Array(coefficientCount);
+    const selection = list.length === entries.length ? null : list;
+    const coefficients = new Array<number>(coefficientCount).fill(0);
     byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection });
   }
 }

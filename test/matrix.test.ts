@@ -82,8 +82,8 @@ function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: number, i
   const runs: Run[] = coefficients.map((values, half) => ({
     group: 0,
     variant,
-    coefficients: Float64Array.from(rule.coefficients, (name: string) => values[name] as number),
-    selection: Uint32Array.from(at.places.flatMap(({ offset }, i) => (offset % 2 === half ? [i] : []))),
+    coefficients: rule.coefficients.map((name: string) => values[name] as number),
+    selection: at.places.flatMap(({ offset }, i) => (offset % 2 === half ? [i] : [])),
   }));
   const bound = backend.bind([{ rule, type: at.type, parameters }], runs.length);
   if (!bound) throw new Error("Expected memory to bind the arrays.");

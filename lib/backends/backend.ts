@@ -26,9 +26,9 @@ export interface Run {
   /** The set of flags (rule.ts, `variantOf`). */
   variant: number;
   /** In the rule's order, in double precision; the backend rounds them to the group's number type. */
-  readonly coefficients: Float64Array;
+  readonly coefficients: number[];
   /** Indices of parameters in the group, or null for all of them. */
-  readonly selection: Uint32Array | null;
+  readonly selection: readonly number[] | null;
 }
 
 /**

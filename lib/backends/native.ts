@@ -106,7 +106,8 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       const bound = binding.bind(isaIndex, groups.map(describe), runCapacity, settings.elementsPerThread);
       if (!bound) return undefined;
       const { commands, selection } = bound;
-      // Calls nothing that a program could have put something else in the place of: the arrays have been checked.
+      // Calls nothing that a program could have put something else in the place of, as even the length of a typed array is:
+      // what the step works on has been checked.
       const command = (runs: readonly Run[]) => {
         let selected = 0;
         commands[0] = runs.length;
@@ -116,10 +117,9 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           commands[at] = run.group;
           commands[at + 1] = run.variant;
           commands[at + 2] = selected;
-          commands[at + 3] = run.selection ? run.selection.length : -1;
-          const indices = run.selection;
+          const { selection: indices, coefficients } = run;
+          commands[at + 3] = indices ? indices.length : -1;
           if (indices) for (let i = 0; i < indices.length; i++) selection[selected++] = indices[i] as number;
-          const { coefficients } = run;
           for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
         }
       };

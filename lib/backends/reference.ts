@@ -11,7 +11,7 @@ const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32,
 type Scalars = Record<string, number>;
 
 /** The rule's coefficients by name, in the number type of the parameters. */
-function finished(rule: AnyRule, values: Float64Array, arithmetic: Arithmetic<number>): Scalars {
+function finished(rule: AnyRule, values: readonly number[], arithmetic: Arithmetic<number>): Scalars {
   const entries = rule.coefficients.map((name: string, i: number) => [name, arithmetic.constant(values[i] as number)]);
   return Object.fromEntries(entries);
 }
