@@ -9,6 +9,7 @@ export type OptimErrorCode =
   | "ERR_STEP_IN_FLIGHT"
   | "ERR_ASYNC_MEMORY"
   | "ERR_STATE"
+  | "ERR_CHECKPOINT"
   | "ERR_MEMORY";
 
 /** Every error this package throws. It is thrown before anything is changed. */

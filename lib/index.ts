@@ -20,6 +20,8 @@ export {
 } from "./optimizers/all.ts";
 export type { Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
+export * as schedules from "./schedules/index.ts";
+export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { StateDict } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";
 

@@ -23,14 +23,14 @@ import {
   takeGroups,
 } from "./group.ts";
 import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { asyncMemory, Liveness } from "./liveness.ts";
+import { asyncMemory, checkHeld, checkLive, Liveness, type MemoryCheck } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
 import { defaultsOf, type LearningRate } from "./options.ts";
 import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { usedSlots } from "./rule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import { type Loaded, readStateDict, type StateDict, writeStateDict } from "./state-dict.ts";
-import { type FloatArray, fillWithZeros } from "./typed-array.ts";
+import { copyInto, type FloatArray, fillWith } from "./typed-array.ts";
 
 /** What every optimizer has. */
 interface CommonOptions {
@@ -94,7 +94,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   step(arrays?: StepArrays): void {
     this.#enter();
     try {
-      const plan = this.#ready(arrays);
+      const plan = this.#ready(arrays, checkLive);
       (plan.bound as BoundGroups).step(plan.runs);
       this.#advance(plan);
     } finally {
@@ -113,7 +113,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#enter();
     let held: readonly Memory[] = [];
     try {
-      const plan = this.#ready(arrays);
+      const plan = this.#ready(arrays, checkHeld);
       const working = plan.liveness.held();
       const step = (plan.bound as BoundGroups).stepAsync(plan.runs, plan, plan.liveness.heldBuffers());
       if (!step) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
@@ -131,7 +131,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
-    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWithZeros(parameter.grad);
+    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWith(parameter.grad, 0);
   }
 
   /**
@@ -209,7 +209,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   loadStateDict(state: StateDict): void {
     this.#idle();
-    const loaded = readStateDict(this.#definition, this.#groups, state);
+    const loaded = readStateDict(this.#definition, () => this.#groups, state);
     this.#idle(); // the state's own code may have begun a step or disposed this optimizer
     this.#checkMemory();
     this.#load(loaded);
@@ -284,6 +284,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     } catch (error) {
       for (const group of added) releaseSlots(this.#backend, group);
       this.#groups = before;
+      this.#plan = undefined;
       throw error;
     }
   }
@@ -316,26 +317,29 @@ export abstract class Optimizer<O extends CommonOptions> {
     return plan;
   }
 
-  /** Everything of a step before the step itself: user code first; from the check of the memory on there is none. */
-  #ready(arrays: StepArrays | undefined): Plan<O> {
-    if (arrays !== undefined) return this.#readyWith(arrays);
+  /**
+   * Everything of a step before the step itself: user code first; from the check of the memory on there is none, and until
+   * then nothing is changed.
+   */
+  #ready(arrays: StepArrays | undefined, check: MemoryCheck): Plan<O> {
+    if (arrays !== undefined) return this.#readyWith(arrays, check);
     this.#plan ??= this.#standingPlan();
     const plan = this.#plan;
     askRates(plan);
+    check(plan.liveness);
     if (this.#makeSlots(plan)) this.#plan = this.#bind(plan, ownStreams);
-    plan.liveness.check();
     finishCoefficients(this.#definition, plan);
     return plan;
   }
 
-  #readyWith(arrays: StepArrays): Plan<O> {
+  #readyWith(arrays: StepArrays, check: MemoryCheck): Plan<O> {
     const entered = enteredBy(takeInputs(arrays), this.#entries);
     const plan = this.#planOf((entry) => entered.has(entry));
     askRates(plan);
     const streamsOf = checkInputs(entered, this.#backend);
-    this.#makeSlots(plan);
     this.#bind(plan, streamsOf);
-    plan.liveness.check();
+    check(plan.liveness);
+    if (this.#makeSlots(plan)) this.#bind(plan, streamsOf);
     finishCoefficients(this.#definition, plan);
     if (shareClocks(plan)) this.#plan = undefined;
     return plan;
@@ -390,8 +394,8 @@ export abstract class Optimizer<O extends CommonOptions> {
         entry.clock = { step, members: 1 };
         for (const [slot, own] of Object.entries(entry.slots)) {
           const from = arrays[slot];
-          if (from) own.set(from);
-          else own.fill(this.#definition.initial(slot, group.options));
+          if (from) copyInto(own, from);
+          else fillWith(own, this.#definition.initial(slot, group.options));
         }
       });
       group.version++;

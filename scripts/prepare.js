@@ -35,6 +35,7 @@ if (!process.argv.includes("--native")) {
   const require = createRequire(import.meta.url);
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
   run(process.execPath, [tsc, "-p", "tsconfig.build.json"]);
+  run(process.execPath, [join(root, "scripts", "bundle.js")]);
 }
 
 if (hasCompiler()) {
