@@ -108,6 +108,11 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
   return changed;
 }
 
+/** Whether a group has several cohorts. */
+export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
+  return new Set(cohorts.map(({ group }) => group)).size < cohorts.length;
+}
+
 /**
  * Asks each cohort's group for the learning rate of the coming step.
  * @throws OptimError ERR_OPTION where a function gives none; also what the function throws.

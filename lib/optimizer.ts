@@ -5,6 +5,7 @@ import {
   type Cohort,
   describePlan,
   finishCoefficients,
+  isParted,
   type Plan,
   planOf,
   type Streams,
@@ -341,7 +342,8 @@ export abstract class Optimizer<O extends CommonOptions> {
     check(plan.liveness);
     if (this.#makeSlots(plan)) this.#bind(plan, streamsOf);
     finishCoefficients(this.#definition, plan);
-    if (shareClocks(plan)) this.#plan = undefined;
+    // Cohorts that this step brings to the same step become one when the standing plan is made anew.
+    if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
     return plan;
   }
 

@@ -420,7 +420,7 @@ describe("a partial step", () => {
       });
       expectResults(optimizer, [a, b, c], expected);
     });
-    expect([a, b, c].map(({ name }) => optimizer.state(name).step)).toEqual([9, 9, 9]);
+    expect([a, b, c].map(({ name }) => optimizer.state(name).step)).toEqual([8, 9, 9]);
   });
 
   test("is the last step, with the highest count of those it stepped", () => {
@@ -746,7 +746,9 @@ describe("user code in a call's arrays", () => {
           return {};
         },
       };
-      refuses(() => optimizer.step(arrays), "ERR_DETACHED", /of 'a'/, [optimizer, ...arraysOf([b])], victim);
+      // Of an optimizer whose own array is gone there is no state dict to compare.
+      const witnesses = own ? [optimizer.state("a").squareAvg as FloatArray] : [optimizer];
+      refuses(() => optimizer.step(arrays), "ERR_DETACHED", /of 'a'/, [...witnesses, ...arraysOf([b])], victim);
       if (!own) optimizer.step();
     }
   });
@@ -983,6 +985,7 @@ describe("plain and partial steps, frozen, removed and added parameters, options
       ...[{ lr: 0.02 }, { lr: (step: number) => 0.05 * step }, { momentum: 0.9 }, { centered: true }],
       ...[{ centered: false }, { weightDecay: 0.1 }, { decoupledWeightDecay: true }, { maximize: true }],
     ];
+    let steps = 0;
     for (let action = 0; action < 150; action++) {
       draw(pool, 1000 * seed + action);
       const names = [...present.keys()];
@@ -990,6 +993,7 @@ describe("plain and partial steps, frozen, removed and added parameters, options
       const kind = pick(12);
       if (kind < 3) {
         optimizer.step();
+        steps++;
         for (const { p, e, frozen } of present.values()) if (!frozen) e.take(p.grad);
       } else if (kind < 8) {
         const chosen = names.filter(() => uniform() < 0.5);
@@ -1011,6 +1015,7 @@ describe("plain and partial steps, frozen, removed and added parameters, options
           });
         }
         optimizer.step(arrays);
+        steps++;
         for (const check of checks) check();
       } else if (kind === 8 && name) {
         const entry = present.get(name) as { frozen: boolean };
@@ -1026,7 +1031,7 @@ describe("plain and partial steps, frozen, removed and added parameters, options
       } else {
         const group = pick(groupOptions.length);
         const change = changes[pick(changes.length)] as RMSpropOptions;
-        Object.assign(groupOf(optimizer, group), change);
+        Object.assign(groupOf(optimizer, group + 1), change); // the constructor's own group is empty
         for (const { e, group: own } of present.values()) if (own === group + 1) Object.assign(e.options, change);
       }
       for (const { p, e } of present.values()) {
@@ -1034,7 +1039,7 @@ describe("plain and partial steps, frozen, removed and added parameters, options
         expect([step, bitText(p.data)], `'${p.name}' after action ${action}`).toEqual([e.step, bitText(e.data)]);
       }
     }
-    expect(optimizer.lastStep?.step).toBeGreaterThan(10);
+    expect(steps).toBeGreaterThan(20);
   });
 
   test("as optimizers of one parameter each would, one by one", () => {

@@ -40,6 +40,8 @@ export const optionsAndTypes = Object.entries(optionSets).flatMap(([name, option
   Object.entries(typeMixes).map(([mix, types]) => ({ name: `${name}, ${mix}`, options, types })),
 );
 
+type Slot = (typeof rmspropRule.slots)[number];
+
 /**
  * One parameter, stepped by the rule and the definition alone: no groups, plans, clocks or backends. What an optimizer
  * must leave of it, whatever else it steps.
@@ -71,7 +73,8 @@ export class Expected {
     const arithmetic = type === "float32" ? float32 : float64;
     const { lr } = this.options;
     const flags = rmspropDefinition.flags(this.options);
-    const values = rmspropDefinition.coefficients(this.options, typeof lr === "number" ? lr : lr(this.step));
+    const rate = typeof lr === "number" ? lr : (lr as (step: number) => number)(this.step);
+    const values = rmspropDefinition.coefficients(this.options, rate, this.step, type);
     const entries = Object.entries(values).map(([name, value]) => [name, arithmetic.constant(value)]);
     const slots = rmspropRule.slots.filter((slot) => rmspropRule.uses(flags as never, slot));
     for (const slot of slots) {
@@ -79,7 +82,8 @@ export class Expected {
       this.slots[slot] ??= new (arrayType(type))(data.length).fill(initial);
     }
     for (let i = 0; i < data.length; i++) {
-      const x = { param: data[i] as number, grad: grad[i] as number, squareAvg: 0, gradAvg: 0, momentumBuffer: 0 };
+      const noSlots = Object.fromEntries(rmspropRule.slots.map((slot) => [slot, 0])) as Record<Slot, number>;
+      const x = { param: data[i] as number, grad: grad[i] as number, ...noSlots };
       for (const slot of slots) x[slot] = this.slots[slot]?.[i] as number;
       rmspropRule.apply(arithmetic, flags as never, x, Object.fromEntries(entries));
       for (const slot of slots) (this.slots[slot] as FloatArray)[i] = x[slot];
