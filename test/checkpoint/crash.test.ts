@@ -5,11 +5,12 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readSafetensors, writeSafetensors, writeSafetensorsAsync } from "../../lib/checkpoint/index.ts";
-import { uniformFrom } from "../support/cases.ts";
+import { full, uniformFrom } from "../support/cases.ts";
 import { root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-const kills = 200;
+/** The full run kills more often. */
+const kills = full ? 200 : 40;
 const length = 500_000;
 
 /** Saves one file after another over the same path, each filled with its number, and tells of each that is done. */
