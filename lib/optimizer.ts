@@ -61,6 +61,8 @@ export abstract class Optimizer<O extends CommonOptions> {
   #entries: ReadonlyMap<string, Entry> = new Map();
   /** What a step without arrays of its own works on; undefined once that no longer holds. */
   #plan: Plan<O> | undefined;
+  /** What steps with arrays of their own are bound in, one after the other. */
+  #spare: BoundGroups | undefined;
   #stepping = false;
   #disposed = false;
   #lastStep = 0;
@@ -225,6 +227,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#groups = [];
     this.#entries = new Map();
     this.#plan = undefined;
+    this.#spare = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -306,10 +309,11 @@ export abstract class Optimizer<O extends CommonOptions> {
   }
 
   /** Hands a plan's arrays to the backend. */
-  #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): Plan<O> {
+  #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams, spare?: BoundGroups): Plan<O> {
     const liveness = new Liveness();
     const described = describePlan(this.#definition.rule, plan, streamsOf, liveness);
-    const bound = this.#backend.bind(described, plan.runs.length);
+    const { length } = plan.runs;
+    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length);
     if (!bound) {
       throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
     }
@@ -319,17 +323,17 @@ export abstract class Optimizer<O extends CommonOptions> {
   }
 
   /**
-   * Everything of a step before the step itself: user code first; from the check of the memory on there is none, and until
-   * then nothing is changed.
+   * Everything of a step before the step itself: user code first; after the check of the memory at the end there is none,
+   * not even a built-in function that a program may have replaced. Nothing is changed before a check.
    */
   #ready(arrays: StepArrays | undefined, check: MemoryCheck): Plan<O> {
     if (arrays !== undefined) return this.#readyWith(arrays, check);
     this.#plan ??= this.#standingPlan();
     const plan = this.#plan;
     askRates(plan);
-    check(plan.liveness);
-    if (this.#makeSlots(plan)) this.#plan = this.#bind(plan, ownStreams);
+    if (this.#makeSlots(plan, check)) this.#plan = this.#bind(plan, ownStreams);
     finishCoefficients(this.#definition, plan);
+    check(plan.liveness);
     return plan;
   }
 
@@ -338,21 +342,27 @@ export abstract class Optimizer<O extends CommonOptions> {
     const plan = this.#planOf((entry) => entered.has(entry));
     askRates(plan);
     const streamsOf = checkInputs(entered, this.#backend);
-    this.#bind(plan, streamsOf);
-    check(plan.liveness);
-    if (this.#makeSlots(plan)) this.#bind(plan, streamsOf);
+    this.#bindSpare(plan, streamsOf);
+    if (this.#makeSlots(plan, check)) this.#bindSpare(plan, streamsOf);
     finishCoefficients(this.#definition, plan);
     // Cohorts that this step brings to the same step become one when the standing plan is made anew.
     if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
+    check(plan.liveness);
     return plan;
   }
 
-  /** Makes slots that options have come to need. Returns whether there were any. */
-  #makeSlots({ cohorts }: Plan<O>): boolean {
+  /** Binds anew what the last step with arrays of its own was bound in: what a runtime keeps of a binding it frees late. */
+  #bindSpare(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): void {
+    this.#spare = this.#bind(plan, streamsOf, this.#spare).bound;
+  }
+
+  /** Makes slots that options have come to need, once the memory is checked. Returns whether there were any. */
+  #makeSlots({ cohorts, liveness }: Plan<O>, check: MemoryCheck): boolean {
     let made = false;
     for (let i = 0; i < cohorts.length; i++) {
       const { group } = cohorts[i] as Cohort<O>;
       if (group.version === group.preparedVersion) continue;
+      check(liveness);
       if (this.#allocateSlots(group, usedSlots(this.#definition.rule, group.variant))) {
         made = true;
         this.#plan = undefined;

@@ -2,6 +2,7 @@
 // each function takes; JavaScript has validated what comes here, and only what memory safety needs is checked again.
 #include <napi.h>
 
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -111,12 +112,14 @@ constexpr std::size_t run_header = 4;
 constexpr std::size_t stride = run_header + max_coefficients;
 
 struct BoundGroups {
+  const Backend* backend = nullptr;
   std::vector<Group> groups;
   std::vector<unsigned> bound_slots;
   std::vector<Run> runs;  // as many as a step may have
   const double* commands = nullptr;
   const std::uint32_t* selection = nullptr;
-  std::size_t selection_size = 0;
+  std::size_t selection_capacity = 0;
+  bool at_work = false;  // off the event loop
   WorthOneThread worth;
   Napi::Reference<Napi::Value> memory;  // of commands and selection
 };
@@ -135,7 +138,7 @@ const char* read_run(const BoundGroups& bound, const double* command, Run& run) 
   run.whole_group = command[3] < 0;
   run.selection = {};
   if (!run.whole_group) {
-    const double size = static_cast<double>(bound.selection_size);
+    const double size = static_cast<double>(bound.selection_capacity);
     if (!(command[2] >= 0 && command[3] >= 0 && command[2] + command[3] <= size)) return "A selection is too long.";
     run.selection = {bound.selection + static_cast<std::size_t>(command[2]), static_cast<std::size_t>(command[3])};
     for (const std::uint32_t i : run.selection) {
@@ -154,6 +157,7 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* a
   BoundGroups& bound = *static_cast<BoundGroups*>(data);
   const double count = bound.commands[0];
   const char* wrong = count >= 0 && count <= static_cast<double>(bound.runs.size()) ? nullptr : "Too many runs.";
+  if (bound.at_work) wrong = "These groups are at work.";
   runs = {bound.runs.data(), wrong ? 0 : static_cast<std::size_t>(count)};
   const double* command = bound.commands + 1;
   for (std::size_t i = 0; i < runs.size() && !wrong; ++i, command += stride) wrong = read_run(bound, command, runs[i]);
@@ -174,6 +178,7 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
 // A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a
 // buffer that is transferred meanwhile leaves its memory to another owner.
 struct AsyncStep {
+  BoundGroups& bound;
   std::span<Run> runs;
   WorthOneThread worth;
   std::vector<const void*> held;
@@ -181,6 +186,9 @@ struct AsyncStep {
   napi_ref kept = nullptr;
   napi_async_work work = nullptr;
 
+  AsyncStep(BoundGroups& groups, std::span<Run> all) : bound(groups), runs(all), worth(groups.worth) {}
+  AsyncStep(const AsyncStep&) = delete;
+  AsyncStep& operator=(const AsyncStep&) = delete;
   ~AsyncStep() {
     for (const void* block : held) release_block(block);
   }
@@ -194,6 +202,7 @@ void execute_async(napi_env, void* data) {
 // In an environment that ends, every call here fails, and there is nobody to tell.
 void complete_async(napi_env env, napi_status, void* data) {
   const std::unique_ptr<AsyncStep> async(static_cast<AsyncStep*>(data));
+  async->bound.at_work = false;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value undefined = nullptr;
@@ -223,11 +232,8 @@ bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& he
 }
 
 // Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, const BoundGroups& bound, std::span<Run> runs, napi_value kept,
-                       napi_value buffers) {
-  auto async = std::make_unique<AsyncStep>();
-  async->runs = runs;
-  async->worth = bound.worth;
+napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, napi_value kept, napi_value buffers) {
+  auto async = std::make_unique<AsyncStep>(bound, runs);
   if (!hold_buffers(env, buffers, async->held)) return nullptr;
   napi_value name = nullptr;
   napi_value promise = nullptr;
@@ -240,6 +246,7 @@ napi_value begin_async(napi_env env, const BoundGroups& bound, std::span<Run> ru
     return nullptr;
   }
   async.release();
+  bound.at_work = true;
   return promise;
 }
 
@@ -248,7 +255,7 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
   std::size_t argc = 2;
   napi_value argv[2];
   std::span<Run> runs;
-  const BoundGroups* bound = read_commands(env, info, &argc, argv, runs);
+  BoundGroups* bound = read_commands(env, info, &argc, argv, runs);
   if (!bound) return nullptr;
   try {
     return begin_async(env, *bound, runs, argv[0], argv[1]);
@@ -299,37 +306,81 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
   return group;
 }
 
-std::unique_ptr<BoundGroups> read_groups(Napi::Env env, const Backend& backend, const Napi::Array& described) {
-  auto bound = std::make_unique<BoundGroups>();
+std::size_t parameter_count(const std::vector<Group>& groups) {
+  std::size_t count = 0;
+  for (const Group& group : groups) count += group.parameters.size();
+  return count;
+}
+
+// Reads groups in the place of those that are bound, if they have at most `capacity` parameters; otherwise, and where
+// it throws, nothing is changed.
+bool read_groups(Napi::Env env, const Napi::Array& described, BoundGroups& bound, std::size_t capacity) {
+  std::vector<Group> groups;
+  std::vector<unsigned> bound_slots;
   for (std::uint32_t i = 0; i < described.Length(); ++i) {
     const Napi::HandleScope scope(env);
-    bound->groups.push_back(read_group(env, backend, described.Get(i).As<Napi::Object>()));
-    bound->bound_slots.push_back(bound->groups.back().bound_slots());
-    bound->selection_size += bound->groups.back().parameters.size();
+    groups.push_back(read_group(env, *bound.backend, described.Get(i).As<Napi::Object>()));
+    bound_slots.push_back(groups.back().bound_slots());
   }
-  return bound;
+  if (parameter_count(groups) > capacity) return false;
+  bound.groups = std::move(groups);
+  bound.bound_slots = std::move(bound_slots);
+  return true;
 }
 
-// Sets property `name` of `result` to a function over `bound`, which keeps `owner` alive.
-void add_function(Napi::Env env, Napi::Object& result, const char* name, napi_callback callback, BoundGroups* bound,
-                  napi_value owner) {
+// rebind(groups, runCapacity): boolean
+napi_value rebind_bound(napi_env env, napi_callback_info info) {
+  std::size_t argc = 2;
+  napi_value argv[2];
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  BoundGroups& bound = *static_cast<BoundGroups*>(data);
+  bool fits = false;
+  try {
+    if (bound.at_work) refuse(env, "These groups are at work.");
+    if (Napi::Number(env, argv[1]).Uint32Value() <= bound.runs.size()) {
+      fits = read_groups(env, Napi::Array(env, argv[0]), bound, bound.selection_capacity);
+    }
+  } catch (const std::bad_alloc&) {
+    // There is no room.
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+    return nullptr;
+  }
+  return Napi::Boolean::New(env, fits);
+}
+
+// Gives `object` a property of its own, past whatever setters a program has put into its prototypes.
+void define(Napi::Env env, napi_value object, const char* name, napi_value value) {
+  const napi_property_descriptor property = {name,   nullptr, nullptr, nullptr, nullptr, value, napi_default_jsproperty,
+                                             nullptr};
+  if (napi_define_properties(env, object, 1, &property) != napi_ok) refuse(env, "A property could not be defined.");
+}
+
+// Defines a function over `bound`, which keeps `owner` alive.
+void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, BoundGroups* bound,
+                     napi_value owner) {
   napi_value function = nullptr;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, bound, &function) != napi_ok ||
-      napi_set_named_property(env, function, "owner", owner) != napi_ok) {
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, bound, &function) != napi_ok) {
     refuse(env, "The step function could not be made.");
   }
-  result.Set(name, Napi::Value(env, function));
+  define(env, function, "owner", owner);
+  define(env, object, name, function);
 }
 
-// bind(isa, groups, runCapacity, elementsPerThread): { step, stepAsync, commands, selection }
+// bind(isa, groups, runCapacity, elementsPerThread): { step, stepAsync, rebind, commands, selection }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
   const std::uint32_t isa = info[0].As<Napi::Number>().Uint32Value();
   if (isa >= backends.size()) refuse(env, "No such instruction set.");
   try {
-    auto bound = read_groups(env, *backends[isa], info[1].As<Napi::Array>());
+    auto bound = std::make_unique<BoundGroups>();
+    bound->backend = backends[isa];
+    read_groups(env, info[1].As<Napi::Array>(), *bound, std::numeric_limits<std::size_t>::max());
+    const std::size_t selection_capacity = parameter_count(bound->groups);
     const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
+    bound->selection_capacity = selection_capacity;
     bound->runs.resize(run_capacity);
     if (info[3].IsNumber()) {
       const std::size_t elements = std::max(info[3].As<Napi::Number>().Uint32Value(), 1u);
@@ -339,22 +390,23 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     const std::size_t command_count = 1 + run_capacity * stride;
     const std::size_t selection_offset = command_count * sizeof(double);
     Napi::ArrayBuffer memory =
-        Napi::ArrayBuffer::New(env, selection_offset + bound->selection_size * sizeof(std::uint32_t));
+        Napi::ArrayBuffer::New(env, selection_offset + selection_capacity * sizeof(std::uint32_t));
     bound->commands = static_cast<const double*>(memory.Data());
     bound->selection =
         reinterpret_cast<const std::uint32_t*>(static_cast<const char*>(memory.Data()) + selection_offset);
     bound->memory = Napi::Reference<Napi::Value>::New(memory, 1);
 
     Napi::Object result = Napi::Object::New(env);
-    result.Set("commands", Napi::Float64Array::New(env, command_count, memory, 0));
-    result.Set("selection", Napi::Uint32Array::New(env, bound->selection_size, memory, selection_offset));
+    define(env, result, "commands", Napi::Float64Array::New(env, command_count, memory, 0));
+    define(env, result, "selection", Napi::Uint32Array::New(env, selection_capacity, memory, selection_offset));
     napi_value owner = nullptr;
     if (napi_create_external(env, bound.get(), delete_bound, nullptr, &owner) != napi_ok) {
       refuse(env, "The groups could not be kept.");
     }
     BoundGroups* groups = bound.release();
-    add_function(env, result, "step", step_bound, groups, owner);
-    add_function(env, result, "stepAsync", step_bound_async, groups, owner);
+    define_function(env, result, "step", step_bound, groups, owner);
+    define_function(env, result, "stepAsync", step_bound_async, groups, owner);
+    define_function(env, result, "rebind", rebind_bound, groups, owner);
     return result;
   } catch (const std::bad_alloc&) {
     return env.Undefined();

@@ -36,6 +36,11 @@ export interface Run {
  * still there: that is the caller's part, right before each step.
  */
 export interface BoundGroups {
+  /**
+   * Takes in other groups in the place of these. Not while a step is at work.
+   * @returns whether there is room for them and for so many runs; if not, nothing is changed.
+   */
+  rebind(groups: readonly BackendGroup[], runCapacity: number): boolean;
   /** Steps every run, in place. The runs name each parameter at most once. */
   step(runs: readonly Run[]): void;
   /**

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AnyRule, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
-import type { Backend, ParameterArrays, Run } from "./backend.ts";
+import type { Backend, BackendGroup, Run } from "./backend.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 interface NativeBinding {
@@ -17,13 +17,22 @@ interface NativeBinding {
   memoryCounters(): { blocks: number; bytes: number };
   bind(
     isa: number,
-    groups: readonly { rule: string; type: NumberType; arrays: (FloatArray | null)[] }[],
+    groups: readonly NativeGroup[],
     runCapacity: number,
     elementsPerThread?: number,
   ): NativeBound | undefined;
 }
 
+interface NativeGroup {
+  readonly rule: string;
+  readonly type: NumberType;
+  /** For each parameter data, out, grad, then each slot. */
+  readonly arrays: (FloatArray | null)[];
+}
+
 interface NativeBound {
+  /** Whether there was room for the groups and the runs. */
+  rebind(groups: readonly NativeGroup[], runCapacity: number): boolean;
   /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
   step(): void;
   stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[]): Promise<void> | undefined;
@@ -60,14 +69,14 @@ export interface NativeSettings {
   elementsPerThread?: number;
 }
 
-/** Arrays as the binding takes them: for each parameter data, out, grad, then each slot. */
-function flatten(parameters: readonly ParameterArrays[]): (FloatArray | null)[] {
+/** A group as the binding takes it. */
+function describe({ rule, type, parameters }: BackendGroup): NativeGroup {
   const arrays: (FloatArray | null)[] = [];
   for (const { data, out, grad, slots } of parameters) {
     arrays.push(data, out, grad);
     for (const slot of slots) arrays.push(slot);
   }
-  return arrays;
+  return { rule: rule.name, type, arrays };
 }
 
 /** The native add-on as a backend. All instances share one thread pool. */
@@ -94,14 +103,10 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
     release: binding.detach,
 
     bind(groups, runCapacity) {
-      const described = groups.map(({ rule, type, parameters }) => ({
-        rule: rule.name,
-        type,
-        arrays: flatten(parameters),
-      }));
-      const bound = binding.bind(isaIndex, described, runCapacity, settings.elementsPerThread);
+      const bound = binding.bind(isaIndex, groups.map(describe), runCapacity, settings.elementsPerThread);
       if (!bound) return undefined;
       const { commands, selection } = bound;
+      // Calls nothing that a program could have put something else in the place of: the arrays have been checked.
       const command = (runs: readonly Run[]) => {
         let selected = 0;
         commands[0] = runs.length;
@@ -112,15 +117,16 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           commands[at + 1] = run.variant;
           commands[at + 2] = selected;
           commands[at + 3] = run.selection ? run.selection.length : -1;
-          if (run.selection) {
-            selection.set(run.selection, selected);
-            selected += run.selection.length;
-          }
+          const indices = run.selection;
+          if (indices) for (let i = 0; i < indices.length; i++) selection[selected++] = indices[i] as number;
           const { coefficients } = run;
           for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
         }
       };
       return {
+        rebind(others, capacity) {
+          return bound.rebind(others.map(describe), capacity);
+        },
         step(runs) {
           command(runs);
           bound.step();

@@ -83,7 +83,8 @@ export function createReference(): Backend {
       return address + byteOffsetOf(array);
     },
 
-    bind(groups: readonly BackendGroup[]) {
+    bind(first: readonly BackendGroup[]) {
+      let groups = first;
       const step = (runs: readonly Run[]) => {
         for (const { group, variant, coefficients, selection } of runs) {
           const { rule, type, parameters } = groups[group] as BackendGroup;
@@ -98,6 +99,10 @@ export function createReference(): Backend {
         }
       };
       return {
+        rebind(others) {
+          groups = others;
+          return true;
+        },
         step,
         async stepAsync(runs) {
           step(runs);
