@@ -36,11 +36,10 @@ const { train: digits } = loadDigits(trainCount, mulberry32(1));
 const network = new Network(batchSize, mulberry32(2));
 const { parameters } = network.model;
 const Optimizer = new Map<string, unknown>(Object.entries(library)).get(given.optimizer) as OptimizerClass;
+const { chain, linearWarmup, reduceOnPlateau } = library.schedules;
+const plateau = reduceOnPlateau(1e-3, { factor: 0.7, patience: 6, cooldown: 5 });
 const optimizer = new Optimizer(parameters, {
-  lr: library.schedules.sequence(
-    [library.schedules.linearWarmup(1e-3, { steps: 20 }), library.schedules.cosine(1e-3, { steps: 180 })],
-    { milestones: [20] },
-  ),
+  lr: chain([plateau, linearWarmup(1, { steps: 20 })]), // the state of `plateau` is saved with the optimizer's
   ...JSON.parse(given.options),
 });
 
@@ -52,12 +51,15 @@ if (given.checkpoint && existsSync(given.checkpoint)) {
 }
 while (step < Number(given.until)) {
   step++;
-  network.backward(digits, batchOf(digits, step), 0);
+  const loss = network.backward(digits, batchOf(digits, step), 0);
   optimizer.step();
+  plateau.report(loss / batchSize);
 }
 if (given.checkpoint) saveCheckpoint(given.checkpoint, { parameters, optimizer, metadata: { step: String(step) } });
 
-console.log(`After step ${step} the weights are ${digest(Object.values(network.model.params))}.`);
+console.log(
+  `After step ${step} the rate is ${plateau.rate(step)} and the weights are ${digest(Object.values(network.model.params))}.`,
+);
 
 /** The images of a step's batch: drawn from the step alone, so that a training that goes on sees the same ones. */
 function batchOf({ labels }: Digits, step: number): Uint32Array {

@@ -28,8 +28,9 @@ import type { Memory } from "./memory.ts";
 import { defaultsOf, type LearningRate, readOptions } from "./options.ts";
 import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { usedSlots } from "./rule.ts";
+import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
-import { type Loaded, readStateDict, type StateDict, writeStateDict } from "./state-dict.ts";
+import { type Loaded, readStateDict, type StateDict, writeParamGroups, writeStates } from "./state-dict.ts";
 import { type FloatArray, fillWithZeros } from "./typed-array.ts";
 
 /** What every optimizer has. */
@@ -199,25 +200,34 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /**
    * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that is
-   * a function is left out.
+   * a function is left out; of a schedule its state is taken.
    */
   stateDict(): StateDict {
     this.#idle();
+    const paramGroups = writeParamGroups(this.#definition, this.#groups);
+    this.#idle(); // a schedule's own code may have begun a step or disposed this optimizer
     this.#checkMemory();
-    return writeStateDict(this.#definition, this.#groups);
+    return { rule: this.#definition.rule.name, paramGroups, state: writeStates(this.#groups) };
   }
 
   /**
-   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own.
+   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that is
+   * a schedule it gets the state's.
    * @throws OptimError ERR_STATE where the state does not fit: another rule, other parameters, arrays that are missing,
    * unknown, or of another type or length, options outside their domain. Nothing is changed then.
    */
   loadStateDict(state: StateDict): void {
     this.#idle();
     const loaded = readStateDict(this.#definition, this.#groups, state);
-    this.#idle(); // the state's own code may have begun a step or disposed this optimizer
-    this.#checkMemory();
-    this.#load(loaded);
+    const undo = loadSchedules(loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : [])));
+    try {
+      this.#idle(); // the state's and the schedules' own code may have begun a step or disposed this optimizer
+      this.#checkMemory();
+      this.#load(loaded);
+    } catch (error) {
+      undo();
+      throw error;
+    }
   }
 
   /** Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are. */
