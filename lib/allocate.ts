@@ -27,7 +27,9 @@ export function allocateRun(backend: Backend, lengths: readonly number[], type: 
   const place =
     bytes === 0
       ? { buffer: shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0), byteOffset: 0 }
-      : allocateMemory(backend, bytes, shared);
+      : Number.isSafeInteger(bytes)
+        ? allocateMemory(backend, bytes, shared)
+        : undefined;
   const views = place && viewsOf(place, type, offsets, lengths);
   if (!views) {
     if (place) releaseMemory(backend, place.buffer);
@@ -123,7 +125,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   }
   const entries = Object.entries(shapes).map(([name, shape]) => {
     const copy: unknown = Array.isArray(shape) ? Object.freeze(Array.from(shape)) : shape;
-    if (!Array.isArray(copy) || !Number.isSafeInteger(sizeOf(copy))) {
+    if (!Array.isArray(copy) || Number.isNaN(sizeOf(copy))) {
       throw new OptimError(
         "ERR_LENGTH",
         `Expected the shape of '${name}' to be an array of whole numbers of 0 or more, but it is ${showShape(copy)}.`,

@@ -20,6 +20,17 @@ export interface Arithmetic<T> {
   multiplyAdd(a: T, b: T, c: T): T;
 }
 
+/** 1, -1, or 0 for a zero of either sign and for NaN. */
+export function sign<T>({ constant, selectLess }: Arithmetic<T>, x: T): T {
+  return selectLess(x, constant(0), constant(-1), selectLess(constant(0), x, constant(1), constant(0)));
+}
+
+/** `x` kept from `low` to `high`. A NaN passes. */
+export function limit<T>({ selectLess }: Arithmetic<T>, x: T, low: T, high: T): T {
+  const raised = selectLess(x, low, low, x);
+  return selectLess(high, raised, high, raised);
+}
+
 const { fround, sqrt } = Math;
 
 const sumValue = new Float64Array(1);

@@ -19,6 +19,7 @@ export interface Cohort<O extends object> {
   /** What the runs' coefficients were computed from. */
   finishedVersion: number;
   finishedRate: number;
+  finishedStep: number;
 }
 
 /** The arrays that a step uses for one parameter. */
@@ -58,7 +59,7 @@ export function planOf<O extends object>(
     }
     for (const { entries, runs } of byStep.values()) {
       const { clock } = entries[0] as Entry;
-      cohorts.push({ group, entries, runs, clock, rate: 0, finishedVersion: -1, finishedRate: -1 });
+      cohorts.push({ group, entries, runs, clock, rate: 0, finishedVersion: -1, finishedRate: -1, finishedStep: -1 });
     }
   }
   return { cohorts, runs: cohorts.flatMap(({ runs }) => runs), backendGroups, liveness: new Liveness() };
@@ -107,6 +108,11 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
   return changed;
 }
 
+/** Whether a group has several cohorts. */
+export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
+  return new Set(cohorts.map(({ group }) => group)).size < cohorts.length;
+}
+
 /**
  * Asks each cohort's group for the learning rate of the coming step.
  * @throws OptimError ERR_OPTION where a function gives none; also what the function throws.
@@ -128,14 +134,26 @@ function rateAt(lr: LearningRate, step: number): number {
 }
 
 /** Computes the flags and coefficients of the coming step where what they depend on has changed. */
-export function finishCoefficients<O extends object>(definition: Definition<O>, { cohorts }: Plan<O>): void {
+export function finishCoefficients<O extends object>(
+  definition: Definition<O>,
+  { cohorts, backendGroups }: Plan<O>,
+): void {
   const { rule } = definition;
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Cohort<O>;
-    const { group, rate } = cohort;
-    if (cohort.finishedVersion === group.version && cohort.finishedRate === rate) continue;
-    const coefficients = definition.coefficients(group.options, rate);
+    const { group, rate, clock } = cohort;
+    const step = definition.dependsOnStep?.(group.options) ? clock.step + 1 : cohort.finishedStep;
+    if (cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedStep === step) {
+      continue;
+    }
     for (const run of cohort.runs) {
+      const [first] = backendGroups[run.group] as readonly Entry[];
+      const coefficients = definition.coefficients(
+        group.options,
+        rate,
+        clock.step + 1,
+        (first as Entry).parameter.type,
+      );
       run.variant = group.variant;
       rule.coefficients.forEach((name: string, c: number) => {
         run.coefficients[c] = coefficients[name] as number;
@@ -143,6 +161,7 @@ export function finishCoefficients<O extends object>(definition: Definition<O>, 
     }
     cohort.finishedVersion = group.version;
     cohort.finishedRate = rate;
+    cohort.finishedStep = step;
   }
 }
 

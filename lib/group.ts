@@ -1,6 +1,6 @@
-import type { Definition } from "./definition.ts";
+import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
-import { checkOption, checkOptionName, readOptions } from "./options.ts";
+import { checkOption, checkOptionName, checkSettable } from "./options.ts";
 import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
 import { variantOf } from "./rule.ts";
 import type { SlotRun } from "./slots.ts";
@@ -118,7 +118,7 @@ export function readGroupOptions<O extends object>(
   base: Required<O>,
   { params: _, ...given }: Record<string, unknown>,
 ): Required<O> {
-  return readOptions(definition.options, base, given, definition.name);
+  return readWithPreset(definition, base, given);
 }
 
 /** Puts the names of a group's parameters where its view shows them. */
@@ -139,9 +139,10 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
     set(_, name, value) {
       if (name === "params") refuse("given other parameters; see addParamGroup");
       checkOptionName(definition.options, name, definition.name);
-      checkOption(definition.options, name as string, value);
-      checkConflict(definition, { ...options, [name]: value });
-      (options as Record<PropertyKey, unknown>)[name] = value;
+      checkSettable(definition.options, name as string, definition.name);
+      const kept = checkOption(definition.options, name as string, value);
+      checkConflict(definition, { ...options, [name]: kept });
+      (options as Record<PropertyKey, unknown>)[name] = kept;
       group.version++;
       return true;
     },

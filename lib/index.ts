@@ -8,8 +8,17 @@ export type { ParamGroup, ParamGroupInput } from "./group.ts";
 export type { StepArrays, StepArraysOf } from "./inputs.ts";
 export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
-export { RMSprop, type RMSpropOptions } from "./optimizers/all.ts";
-export type { LearningRate } from "./options.ts";
+export {
+  Adagrad,
+  type AdagradOptions,
+  RMSprop,
+  type RMSpropOptions,
+  Rprop,
+  type RpropOptions,
+  SGD,
+  type SGDOptions,
+} from "./optimizers/all.ts";
+export type { Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
 export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";

@@ -7,6 +7,7 @@ import {
   bytesPerElement,
   type FloatArray,
   isShared,
+  lengthOf,
   numberTypeOf,
 } from "./typed-array.ts";
 
@@ -29,9 +30,12 @@ export class Liveness {
   /**
    * @param kind What the array is ("data"), and
    * @param name of which parameter.
+   * @throws OptimError ERR_DETACHED where it is not whole now: then its offset says nothing.
    */
   watch(array: FloatArray, length: number, kind: string, name: string): void {
     if (length === 0) return;
+    const found = lengthOf(array);
+    if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
     const buffer = bufferOf(array);
     const needed = byteOffsetOf(array) + length * bytesPerElement[numberTypeOf(array) ?? "float64"];
     const watched = this.#byBuffer.get(buffer);
@@ -53,11 +57,7 @@ export class Liveness {
       const { buffer, shared, memory, needed, kind, name } = this.#watched[i] as Watched;
       const found = memory?.disposed ? 0 : shared ? needed : byteLengthOf(buffer, false);
       if (found < needed) {
-        throw new OptimError(
-          "ERR_DETACHED",
-          `Expected the memory of the ${kind} of '${name}' to have ${needed} bytes as before, but it has ${found}: ` +
-            `it was disposed, detached, transferred or shrunk.`,
-        );
+        throw detached(`memory of the ${kind} of '${name}'`, `${needed} bytes`, found);
       }
     }
   }
@@ -79,6 +79,25 @@ export class Liveness {
   heldBuffers(): ArrayBufferLike[] {
     return this.#watched.filter(({ shared, memory }) => memory && !shared).map(({ buffer }) => buffer);
   }
+}
+
+/** What a step asks of its memory before it begins. */
+export type MemoryCheck = (liveness: Liveness) => void;
+
+export const checkLive: MemoryCheck = (liveness) => liveness.check();
+
+/** Also that none of it can be taken away while a step works off the event loop. */
+export const checkHeld: MemoryCheck = (liveness) => {
+  liveness.check();
+  liveness.held();
+};
+
+function detached(what: string, needed: string, found: number): OptimError {
+  return new OptimError(
+    "ERR_DETACHED",
+    `Expected the ${what} to have ${needed} as before, but it has ${found}: ` +
+      "it was disposed, detached, transferred or shrunk.",
+  );
 }
 
 /** @param found Why it can be taken away. */

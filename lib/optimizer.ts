@@ -5,12 +5,13 @@ import {
   type Cohort,
   describePlan,
   finishCoefficients,
+  isParted,
   type Plan,
   planOf,
   type Streams,
   shareClocks,
 } from "./cohorts.ts";
-import type { Definition } from "./definition.ts";
+import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
   type Entry,
@@ -23,15 +24,15 @@ import {
   takeGroups,
 } from "./group.ts";
 import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { asyncMemory, Liveness } from "./liveness.ts";
+import { asyncMemory, checkHeld, checkLive, Liveness, type MemoryCheck } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
-import { defaultsOf, type LearningRate, readOptions } from "./options.ts";
+import { defaultsOf, type LearningRate } from "./options.ts";
 import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { usedSlots } from "./rule.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import { type Loaded, readStateDict, type StateDict, writeParamGroups, writeStates } from "./state-dict.ts";
-import { type FloatArray, fillWithZeros } from "./typed-array.ts";
+import { copyInto, type FloatArray, fillWith } from "./typed-array.ts";
 
 /** What every optimizer has. */
 interface CommonOptions {
@@ -69,12 +70,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#definition = definition;
     this.#backend = currentBackend();
     const raw = takeGroups(params);
-    this.#defaults = readOptions(
-      definition.options,
-      defaultsOf(definition.options),
-      options,
-      definition.name,
-    ) as Required<O>;
+    this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
   }
 
@@ -100,7 +96,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   step(arrays?: StepArrays): void {
     this.#enter();
     try {
-      const plan = this.#ready(arrays);
+      const plan = this.#ready(arrays, checkLive);
       (plan.bound as BoundGroups).step(plan.runs);
       this.#advance(plan);
     } finally {
@@ -119,7 +115,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#enter();
     let held: readonly Memory[] = [];
     try {
-      const plan = this.#ready(arrays);
+      const plan = this.#ready(arrays, checkHeld);
       const working = plan.liveness.held();
       const step = (plan.bound as BoundGroups).stepAsync(plan.runs, plan, plan.liveness.heldBuffers());
       if (!step) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
@@ -137,7 +133,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
-    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWithZeros(parameter.grad);
+    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWith(parameter.grad, 0);
   }
 
   /**
@@ -204,8 +200,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   stateDict(): StateDict {
     this.#idle();
-    const paramGroups = writeParamGroups(this.#definition, this.#groups);
-    this.#idle(); // a schedule's own code may have begun a step or disposed this optimizer
+    const paramGroups = this.#guard(() => writeParamGroups(this.#definition, this.#groups));
     this.#checkMemory();
     return { rule: this.#definition.rule.name, paramGroups, state: writeStates(this.#groups) };
   }
@@ -218,10 +213,11 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   loadStateDict(state: StateDict): void {
     this.#idle();
-    const loaded = readStateDict(this.#definition, this.#groups, state);
-    const undo = loadSchedules(loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : [])));
+    const loaded = readStateDict(this.#definition, () => this.#groups, state);
+    this.#idle(); // the state's own code may have begun a step or disposed this optimizer
+    const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
+    const undo = this.#guard(() => loadSchedules(loads));
     try {
-      this.#idle(); // the state's and the schedules' own code may have begun a step or disposed this optimizer
       this.#checkMemory();
       this.#load(loaded);
     } catch (error) {
@@ -265,6 +261,16 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#stepping = true;
   }
 
+  /** Runs schedules' own code, which finds a step in flight if it comes back to this optimizer. */
+  #guard<T>(run: () => T): T {
+    this.#enter();
+    try {
+      return run();
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
   #entry(name: unknown): Entry {
     const entry = this.#entries.get(name as string);
     if (entry) return entry;
@@ -299,6 +305,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     } catch (error) {
       for (const group of added) releaseSlots(this.#backend, group);
       this.#groups = before;
+      this.#plan = undefined;
       throw error;
     }
   }
@@ -331,28 +338,32 @@ export abstract class Optimizer<O extends CommonOptions> {
     return plan;
   }
 
-  /** Everything of a step before the step itself: user code first; from the check of the memory on there is none. */
-  #ready(arrays: StepArrays | undefined): Plan<O> {
-    if (arrays !== undefined) return this.#readyWith(arrays);
+  /**
+   * Everything of a step before the step itself: user code first; from the check of the memory on there is none, and until
+   * then nothing is changed.
+   */
+  #ready(arrays: StepArrays | undefined, check: MemoryCheck): Plan<O> {
+    if (arrays !== undefined) return this.#readyWith(arrays, check);
     this.#plan ??= this.#standingPlan();
     const plan = this.#plan;
     askRates(plan);
+    check(plan.liveness);
     if (this.#makeSlots(plan)) this.#plan = this.#bind(plan, ownStreams);
-    plan.liveness.check();
     finishCoefficients(this.#definition, plan);
     return plan;
   }
 
-  #readyWith(arrays: StepArrays): Plan<O> {
+  #readyWith(arrays: StepArrays, check: MemoryCheck): Plan<O> {
     const entered = enteredBy(takeInputs(arrays), this.#entries);
     const plan = this.#planOf((entry) => entered.has(entry));
     askRates(plan);
     const streamsOf = checkInputs(entered, this.#backend);
-    this.#makeSlots(plan);
     this.#bind(plan, streamsOf);
-    plan.liveness.check();
+    check(plan.liveness);
+    if (this.#makeSlots(plan)) this.#bind(plan, streamsOf);
     finishCoefficients(this.#definition, plan);
-    if (shareClocks(plan)) this.#plan = undefined;
+    // Cohorts that this step brings to the same step become one when the standing plan is made anew.
+    if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
     return plan;
   }
 
@@ -405,8 +416,8 @@ export abstract class Optimizer<O extends CommonOptions> {
         entry.clock = { step, members: 1 };
         for (const [slot, own] of Object.entries(entry.slots)) {
           const from = arrays[slot];
-          if (from) own.set(from);
-          else own.fill(this.#definition.initial(slot, group.options));
+          if (from) copyInto(own, from);
+          else fillWith(own, this.#definition.initial(slot, group.options));
         }
       });
       group.version++;

@@ -5,7 +5,11 @@ import { isSchedule, type Rate } from "./schedules/schedule.ts";
 export interface OptionSpec {
   readonly default: unknown;
   readonly domain: string;
+  /** Whether it is given to a constructor or a group once, and cannot be set afterwards. */
+  readonly fixed?: boolean;
   accepts(value: unknown): boolean;
+  /** What to keep of a value that has parts: a frozen copy, each part read once. `accepts` is asked about the copy. */
+  copy?(value: unknown): unknown;
 }
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
@@ -41,19 +45,71 @@ export const learningRate = (value: number): OptionSpec => ({
   accepts: (found) => isRate(found) || typeof found === "function" || isSchedule(found),
 });
 
+/** How the gains of weights move (RMSpropOptions, `gains`). */
+export interface Gains {
+  /** Added on agreement; 0 or more. */
+  up: number;
+  /** Multiplies on disagreement; from 0 to 1. */
+  down: number;
+  /** The smallest gain; above 0, at most 1. */
+  min: number;
+  /** The largest gain; 1 or more. */
+  max: number;
+}
+
+/** The values of Hinton's lecture 6d. */
+export const lectureGains: Readonly<Gains> = Object.freeze({ up: 0.05, down: 0.95, min: 0.1, max: 10 });
+
+const isRecord = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const gainsOption: OptionSpec = {
+  default: null,
+  domain: "null, or { up, down, min, max } with 0 <= up, 0 <= down <= 1 and 0 < min <= 1 <= max",
+  accepts(found) {
+    if (!isRecord(found)) return found === null;
+    const { up, down, min, max } = found as Gains;
+    return (
+      Object.keys(found).length === 4 &&
+      [up, down, min, max].every(isRate) &&
+      down <= 1 &&
+      min > 0 &&
+      min <= 1 &&
+      max >= 1
+    );
+  },
+  copy(found) {
+    if (!isRecord(found)) return found;
+    const given = Object.entries(found).filter(([, value]) => value !== undefined);
+    return Object.freeze({ ...lectureGains, ...Object.fromEntries(given) });
+  },
+};
+
+/** Two numbers, each with a domain of its own. */
+export const pair = (
+  value: readonly [number, number],
+  domain: string,
+  accepts: (low: number, high: number) => boolean,
+): OptionSpec => ({
+  default: Object.freeze(value),
+  domain,
+  accepts(found) {
+    const [low, high, ...more] = Array.isArray(found) ? (found as unknown[]) : [];
+    return isRate(low) && isRate(high) && more.length === 0 && accepts(low, high);
+  },
+  copy: (found) => (Array.isArray(found) ? Object.freeze(Array.from(found)) : found),
+});
+
+/** One of some names, or null for none. It cannot be set later, because it stands for other options too. */
+export const choice = (names: readonly string[]): OptionSpec => ({
+  default: null,
+  domain: `one of ${names.map((name) => `"${name}"`).join(", ")}, or null`,
+  fixed: true,
+  accepts: (found) => found === null || names.includes(found as string),
+});
+
 /** Options that the interface names and that this version does not have. */
-const notBuilt = new Set([
-  "biasCorrection",
-  "preset",
-  "clipGlobalNorm",
-  "clipNorm",
-  "clipValue",
-  "gradScale",
-  "skipNonFinite",
-  "zeroGrads",
-  "ema",
-  "gains",
-]);
+const notBuilt = new Set(["clipGlobalNorm", "clipNorm", "clipValue", "gradScale", "skipNonFinite", "zeroGrads", "ema"]);
 
 /** What other libraries call an option of ours. */
 const otherNames: Readonly<Record<string, string>> = {
@@ -84,12 +140,23 @@ export function checkOptionName(table: OptionTable, name: PropertyKey, owner: st
   throw new OptimError("ERR_OPTION", `${owner} has no option ${shown}; ${hint}`);
 }
 
-/** Refuses a value outside its option's domain. */
-export function checkOption(table: OptionTable, name: string, value: unknown): void {
+/** Refuses a value outside its option's domain, and returns what to keep of one inside. */
+export function checkOption(table: OptionTable, name: string, value: unknown): unknown {
   const spec = table[name] as OptionSpec;
-  if (!spec.accepts(value)) {
+  const kept = spec.copy ? spec.copy(value) : value;
+  if (!spec.accepts(kept)) {
     throw new OptimError("ERR_OPTION", `Expected '${name}' to be ${spec.domain}, but it is ${show(value)}.`);
   }
+  return kept;
+}
+
+/** Refuses to set an option of a running group that is fixed. */
+export function checkSettable(table: OptionTable, name: string, owner: string): void {
+  if (!table[name]?.fixed) return;
+  throw new OptimError(
+    "ERR_OPTION",
+    `Expected '${name}' of ${owner} to be given to the constructor or to a group, but it is set on a running one.`,
+  );
 }
 
 /**
@@ -109,8 +176,7 @@ export function readOptions<O extends object>(table: OptionTable, base: O, given
     const value = (given as Record<string, unknown>)[name];
     checkOptionName(table, name, owner);
     if (value === undefined) continue;
-    checkOption(table, name, value);
-    options[name] = value;
+    options[name] = checkOption(table, name, value);
   }
   return options as O;
 }

@@ -1,6 +1,8 @@
 import type { Backend } from "./backends/backend.ts";
 import { OptimError, show } from "./errors.ts";
+import { memoryOf } from "./memory.ts";
 import {
+  bufferOf,
   bytesPerElement,
   type FloatArray,
   hasMemory,
@@ -38,7 +40,7 @@ function checkArray(array: unknown, kind: string, name: string): NumberType {
     throw new OptimError("ERR_DTYPE", `Expected ${what} to be a Float32Array or a Float64Array, but it is ${found}.`);
   }
   const floats = array as FloatArray;
-  if (!hasMemory(floats)) {
+  if (!hasMemory(floats) || memoryOf(bufferOf(floats))?.disposed) {
     throw new OptimError(
       "ERR_DETACHED",
       `Expected ${what} to have its memory, but it was disposed, detached, transferred or shrunk.`,

@@ -18,6 +18,8 @@ export interface Rule<S extends string = string, F extends string = string, C ex
   readonly flags: { readonly [flag in F]: readonly string[] };
   /** Finished scalars of a step. */
   readonly coefficients: readonly C[];
+  /** Whether there is a kernel for these flags: of the sets that flags make, only those that options can ask for. */
+  exists(flags: Flags<F>): boolean;
   /** Whether a slot is read and written under these flags. */
   uses(flags: Flags<F>, slot: S): boolean;
   /** Steps one element: replaces `x.param` and the slots in use. */
@@ -39,12 +41,15 @@ export function signatureOf(rule: AnyRule): string {
   ].join("; ");
 }
 
-/** The number of sets of flags. */
-export function variantCount(rule: AnyRule): number {
-  return Object.values<readonly string[]>(rule.flags).reduce((count, choices) => count * choices.length, 1);
+/** The sets of flags that exist, by number. */
+export function variantsOf(rule: AnyRule): number[] {
+  const count = Object.values<readonly string[]>(rule.flags).reduce((product, choices) => product * choices.length, 1);
+  return Array.from({ length: count }, (_, variant) => variant).filter((variant) =>
+    rule.exists(flagsOf(rule, variant)),
+  );
 }
 
-/** The number of a set of flags: their digits in mixed radix, the first flag changing fastest. */
+/** The number of a set of flags: their digits in mixed radix, the first flag changing fastest. It must exist. */
 export function variantOf(rule: AnyRule, flags: Flags): number {
   let variant = 0;
   let weight = 1;
@@ -55,6 +60,7 @@ export function variantOf(rule: AnyRule, flags: Flags): number {
     variant += digit * weight;
     weight *= choices.length;
   }
+  if (!rule.exists(flags)) throw new RangeError(`The rule ${rule.name} has no variant ${JSON.stringify(flags)}.`);
   return variant;
 }
 

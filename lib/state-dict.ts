@@ -1,10 +1,11 @@
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import { checkConflict, type Group } from "./group.ts";
+import { memoryOf } from "./memory.ts";
 import { readOptions } from "./options.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
-import { copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
+import { bufferOf, copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -76,11 +77,12 @@ function list(value: unknown, what: string): unknown[] {
 
 /**
  * Reads a state, each property once, and then checks all of it against the groups that it is for.
+ * @param groupsNow Asked after the state's own code, which may add or remove parameters.
  * @throws OptimError ERR_STATE.
  */
 export function readStateDict<O extends object>(
   definition: Definition<O>,
-  groups: readonly Group<O>[],
+  groupsNow: () => readonly Group<O>[],
   given: unknown,
 ): Loaded<O> {
   // Whatever code the state holds, in getters or proxies, runs here.
@@ -97,6 +99,7 @@ export function readStateDict<O extends object>(
   );
 
   // From here on none runs.
+  const groups = groupsNow();
   if (rule !== definition.rule.name) {
     refuse(`Expected a state of the rule ${definition.rule.name}, but it is of ${show(rule)}.`);
   }
@@ -108,8 +111,9 @@ export function readStateDict<O extends object>(
     checkParams(group.view.params, params, i);
     return readGroup(definition, group, i, options, states);
   });
+  const names = new Set(groups.flatMap(({ view }) => view.params));
   for (const name of states.keys()) {
-    if (!groups.some(({ view }) => view.params.includes(name))) {
+    if (!names.has(name)) {
       refuse(`Expected a state of this optimizer's parameters, but it has one of '${name}'.`);
     }
   }
@@ -117,12 +121,13 @@ export function readStateDict<O extends object>(
 }
 
 function checkParams(expected: readonly string[], found: readonly unknown[], group: number): void {
-  const missing = expected.find((name) => !found.includes(name));
-  const extra = found.find((name) => !expected.includes(name as string));
+  const rest = new Set<unknown>(expected);
+  const extra = found.findIndex((name) => !rest.delete(name));
+  const [missing] = rest;
   if (missing !== undefined) refuse(`Expected group ${group} of the state to have '${missing}', but it has not.`);
-  if (extra !== undefined || found.length !== expected.length) {
+  if (extra >= 0) {
     refuse(
-      `Expected group ${group} of the state to have ${expected.length} parameters, but it also has ${show(extra)}.`,
+      `Expected group ${group} of the state to have ${expected.length} parameters, but it also has ${show(found[extra])}.`,
     );
   }
 }
@@ -172,6 +177,10 @@ function readGroup<O extends object>(
     }
     return { step: step as number, arrays: arrays as Record<string, FloatArray> };
   });
+  for (const { arrays } of entries) {
+    // A live view, which `state` gave, may be overwritten before it is read.
+    for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
+  }
   const slots = definition.rule.slots.filter((slot: string) => entries.some(({ arrays }) => slot in arrays));
   const load = schedule === undefined ? undefined : ([lr as Schedule, schedule as ScheduleState] as const);
   return { options: options as Partial<O>, schedule: load, slots, entries };

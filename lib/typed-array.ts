@@ -84,10 +84,15 @@ export function hasMemory(array: FloatArray): boolean {
   }
 }
 
-/** Sets every element to zero. */
-export function fillWithZeros(array: FloatArray): void {
-  fill(array, 0);
+/** Sets every element to a value. */
+export function fillWith(array: FloatArray, value: number): void {
+  fill(array, value);
 }
+
+/** Copies the elements of an array of the same length. */
+export const copyInto = Function.prototype.call.bind(
+  (typedArrayPrototype as { set: unknown }).set as (from: FloatArray) => void,
+) as (array: FloatArray, from: FloatArray) => void;
 
 /** A copy in memory of its own. */
 export function copyOf(array: FloatArray): FloatArray {

@@ -26,6 +26,10 @@ struct Streams {
   void* slots[max_slots];
 };
 
+// The used slots of a set of flags that a rule does not have: slots that no group can bind.
+inline constexpr std::uint8_t no_variant = 0xff;
+static_assert(max_slots < 8);
+
 // Steps elements [begin, end) of one parameter. `coefficients` points to the rule's coefficients in the kernel's number
 // type, in the order that the rule names them.
 using StepKernel = void (*)(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients);
@@ -39,8 +43,8 @@ struct RuleTable {
   std::size_t slot_count;
   std::size_t coefficient_count;
   std::size_t variant_count;
-  const std::uint8_t* used_slots;  // one bit mask per variant
-  const StepKernel* kernels[number_type_count];
+  const std::uint8_t* used_slots;                // one bit mask per variant, or no_variant
+  const StepKernel* kernels[number_type_count];  // null where there is no such variant
 };
 
 // Everything that one instruction set offers.

@@ -31,9 +31,10 @@ bool is_running(napi_env env) {
 }
 
 // Node calls this when the last owner of the memory is collected, but also when the environment that made it ends,
-// though the memory, once transferred, may live on in another thread: what ends that way is kept for good.
-void buffer_ends(napi_env env, void* data, void*) {
-  if (is_running(env)) release_block(data);
+// though the memory, once transferred, may live on in another thread: what ends that way is kept for good. Where the
+// buffer was detached, the block is gone already, and another may be at its address: hence the number.
+void buffer_ends(napi_env env, void* data, void* number) {
+  if (is_running(env)) disown_block(data, reinterpret_cast<BlockNumber>(number));
 }
 
 // allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
@@ -49,9 +50,11 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   void* data = allocate_block(bytes);
   if (!data) return env.Null();
   napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, nullptr, &buffer);
+  const BlockNumber number = block_number(data);
+  void* hint = reinterpret_cast<void*>(number);
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, hint, &buffer);
   if (status != napi_ok) {
-    release_block(data);
+    disown_block(data, number);
     bool pending = false;
     if (napi_is_exception_pending(env, &pending) == napi_ok && pending) env.GetAndClearPendingException();
     return status == napi_no_external_buffers_allowed ? env.Undefined() : env.Null();
@@ -61,9 +64,14 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
 #endif
 }
 
-// detach(buffer): void
+// detach(buffer): void. A buffer that still had its block was all that reached it, so the block can go at once: Node
+// finalizes the buffer in a later turn of the event loop only, which a long loop never gets to.
 void detach(const Napi::CallbackInfo& info) {
-  napi_detach_arraybuffer(info.Env(), info[0]);
+  const napi_env env = info.Env();
+  void* data = nullptr;
+  if (napi_get_arraybuffer_info(env, info[0], &data, nullptr) != napi_ok) return;
+  const BlockNumber number = block_number(data);
+  if (napi_detach_arraybuffer(env, info[0]) == napi_ok && number != 0) disown_block(data, number);
 }
 
 struct View {

@@ -1,10 +1,11 @@
 #include "memory.hpp"
 
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <mutex>
-#include <new>
 #include <unordered_map>
+#include <utility>
 
 #if defined(__unix__) || defined(__APPLE__)
 #define RMSPROP_MMAP 1
@@ -16,13 +17,16 @@ namespace {
 
 struct Block {
   std::size_t bytes;
-  std::size_t holders;
+  BlockNumber number;
+  std::size_t holders;  // the owner among them
+  bool owned;
 };
 
 struct Blocks {
   std::mutex mutex;
   std::unordered_map<const void*, Block> by_address;
   std::int64_t bytes = 0;
+  BlockNumber last_number = 0;
 };
 
 // Never destroyed: threads may hold blocks while the process exits.
@@ -63,12 +67,19 @@ void* map(std::size_t bytes) noexcept {
 
 #endif
 
+// The C library's aligned allocation is not used: glibc before 2.38 seldom finds a freed block again when it is asked
+// for another of the same size and alignment, so that allocating and freeing in turn grows the process without end.
+// malloc aligns to 8 bytes at least, so that there is room before the block for where it starts.
 void* obtain(std::size_t bytes) noexcept {
 #if defined(RMSPROP_MMAP)
   if (is_mapped(bytes)) return map(bytes);
 #endif
-  void* data = ::operator new(bytes, std::align_val_t{memory_alignment}, std::nothrow);
-  if (data) std::memset(data, 0, bytes);
+  if (bytes > std::numeric_limits<std::size_t>::max() - memory_alignment) return nullptr;
+  void* start = std::calloc(bytes + memory_alignment, 1);
+  if (!start) return nullptr;
+  const std::size_t before = memory_alignment - reinterpret_cast<std::uintptr_t>(start) % memory_alignment;
+  auto* data = static_cast<unsigned char*>(start) + before;
+  std::memcpy(data - sizeof start, &start, sizeof start);
   return data;
 }
 
@@ -79,7 +90,25 @@ void give_back(void* data, std::size_t bytes) noexcept {
     return;
   }
 #endif
-  ::operator delete(data, std::align_val_t{memory_alignment});
+  void* start = nullptr;
+  std::memcpy(&start, static_cast<unsigned char*>(data) - sizeof start, sizeof start);
+  std::free(start);
+}
+
+// Takes one away from the holders of a block if `goes(block)`, and gives the block back if it was the last.
+template <typename Goes>
+void let_go(const void* data, Goes goes) noexcept {
+  std::size_t bytes = 0;
+  {
+    Blocks& all = blocks();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.by_address.find(data);
+    if (found == all.by_address.end() || !goes(found->second) || --found->second.holders > 0) return;
+    bytes = found->second.bytes;
+    all.by_address.erase(found);
+    all.bytes -= static_cast<std::int64_t>(bytes);
+  }
+  give_back(const_cast<void*>(data), bytes);
 }
 
 }  // namespace
@@ -98,13 +127,21 @@ void* allocate_block(std::size_t bytes) noexcept {
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   try {
-    all.by_address.emplace(data, Block{bytes, 1});
+    all.by_address.emplace(data, Block{bytes, all.last_number + 1, 1, true});
   } catch (...) {
     give_back(data, bytes);
     return nullptr;
   }
+  ++all.last_number;
   all.bytes += static_cast<std::int64_t>(bytes);
   return data;
+}
+
+BlockNumber block_number(const void* data) noexcept {
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.by_address.find(data);
+  return found == all.by_address.end() ? 0 : found->second.number;
 }
 
 bool hold_block(const void* data) noexcept {
@@ -116,18 +153,12 @@ bool hold_block(const void* data) noexcept {
   return true;
 }
 
+void disown_block(const void* data, BlockNumber number) noexcept {
+  let_go(data, [number](Block& block) { return block.number == number && std::exchange(block.owned, false); });
+}
+
 void release_block(const void* data) noexcept {
-  std::size_t bytes = 0;
-  {
-    Blocks& all = blocks();
-    const std::lock_guard lock(all.mutex);
-    const auto found = all.by_address.find(data);
-    if (found == all.by_address.end() || --found->second.holders > 0) return;
-    bytes = found->second.bytes;
-    all.by_address.erase(found);
-    all.bytes -= static_cast<std::int64_t>(bytes);
-  }
-  give_back(const_cast<void*>(data), bytes);
+  let_go(data, [](const Block& block) { return block.holders > (block.owned ? 1u : 0u); });
 }
 
 MemoryCounters memory_counters() noexcept {

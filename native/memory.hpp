@@ -13,15 +13,24 @@ struct MemoryCounters {
   std::int64_t bytes;
 };
 
+// Tells blocks apart that have the same address, one after the other. Never 0.
+using BlockNumber = std::uintptr_t;
+
 // A block of `bytes` zero bytes at an address that is a multiple of memory_alignment, or null if there are not so many.
-// It has one holder. Large blocks lie on huge pages where the system has them, and their pages are not touched: whoever
-// writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
+// Its first holder is its owner. Large blocks lie on huge pages where the system has them, and their pages are not
+// touched: whoever writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
 void* allocate_block(std::size_t bytes) noexcept;
 
-// Adds a holder to the block that starts at `data`; false if no such block is held.
+// The number of the block that starts at `data`; 0 if there is no such block.
+BlockNumber block_number(const void* data) noexcept;
+
+// Takes the owner away from the block that starts at `data` and has this number, if it still has its owner.
+void disown_block(const void* data, BlockNumber number) noexcept;
+
+// Adds a holder to the block that starts at `data`; false if there is no such block.
 bool hold_block(const void* data) noexcept;
 
-// Takes a holder away; the last one gives the block back.
+// Takes away a holder other than the owner. The last holder or owner to go gives the block back.
 void release_block(const void* data) noexcept;
 
 // What is held now, in this process, by this copy of the library.

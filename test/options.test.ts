@@ -36,10 +36,26 @@ const options: Readonly<
   centered: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
   weightDecay: { default: 0, domain: finite, good: [0, -0, least, 1, most], bad: badNumbers },
   decoupledWeightDecay: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
+  biasCorrection: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
+  gains: {
+    default: null,
+    domain: "null, or { up, down, min, max }",
+    good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least, max: most }],
+    bad: [
+      ...[nan, infinity, 1, true, "1", () => null, [0.05, 0.95, 0.1, 10], 1n, Symbol("1")],
+      ...[{ up: -1 }, { down: 1.5 }, { min: 0 }, { min: 2 }, { max: 0.5 }, { up: null }, { max: infinity }, { upp: 1 }],
+    ],
+  },
+  preset: {
+    default: null,
+    domain: 'one of "torch", "torch2", "tf1", "keras",',
+    good: [null, "torch", "mlx"],
+    bad: [nan, 1, true, "", "Torch", "toString", {}, [], ["torch"], 1n, Symbol("torch"), () => "torch"],
+  },
   initialSquareAvg: { default: 0, domain: finite, good: [0, -0, least, 1, most], bad: badNumbers },
   maximize: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
 };
-const names = Object.keys(options) as Name[];
+const names = Object.keys(rmspropDefinition.options) as Name[];
 
 /** Ways to give options. Each sets up what there is before, and returns what gives them and what must not change. */
 const ways: readonly [string, () => Way][] = [
@@ -100,7 +116,7 @@ const text = (value: unknown) => {
 const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 test("the table names every option, with its default", () => {
-  expect(names).toEqual(Object.keys(rmspropDefinition.options));
+  expect(Object.keys(options).sort()).toEqual([...names].sort());
   const [group] = new RMSprop([]).paramGroups;
   expect(group).toEqual({
     ...Object.fromEntries(names.map((name) => [name, options[name].default])),
@@ -111,13 +127,16 @@ test("the table names every option, with its default", () => {
 describe.each(ways)("given %s", (way, make) => {
   test.each(names)("%s takes what is in its domain", (name) => {
     for (const value of options[name].good) {
+      if (way === "set in paramGroups" && name === "preset") continue; // it is refused, see below
       const given = name === "momentum" ? { [name]: value } : { momentum: 0.5, [name]: value };
       const group = make().give(given).paramGroups.at(-1);
-      expect(group?.[name], text(value)).toBe(value);
+      if (typeof value === "object") expect(group?.[name], text(value)).toEqual(value);
+      else expect(group?.[name], text(value)).toBe(value);
     }
   });
 
   test.each(names)("%s refuses what is not, and says what it takes and what it found", (name) => {
+    if (way === "set in paramGroups" && name === "preset") return;
     const { bad, domain } = options[name];
     for (const value of bad) {
       const { give, witnesses } = make();
@@ -131,7 +150,8 @@ describe.each(ways)("given %s", (way, make) => {
       const { give, witnesses } = make();
       const action = () => give({ [name]: undefined });
       if (way === "set in paramGroups") {
-        refuses(action, "ERR_OPTION", new RegExp(`'${name}'.*but it is undefined`), witnesses);
+        const found = name === "preset" ? "but it is set on a running one" : "but it is undefined";
+        refuses(action, "ERR_OPTION", new RegExp(`'${name}'.*${found}`), witnesses);
       } else {
         const inherited = name === "momentum" && way !== "in the constructor" ? 0.5 : options[name].default;
         expect(action().paramGroups.at(-1)?.[name]).toBe(inherited);
@@ -192,15 +212,12 @@ describe.each(ways)("given %s", (way, make) => {
   });
 
   test.each([
-    ["biasCorrection", true],
-    ["preset", "torch"],
     ["clipGlobalNorm", 1],
     ["clipNorm", 1],
     ["clipValue", 1],
     ["gradScale", 1],
     ["skipNonFinite", true],
     ["skipNonFinite", false],
-    ["preset", null],
   ])("'%s: %s' is not built yet, and not passed over", (name, value) => {
     const { give, witnesses } = make();
     const message = new RegExp(`'${name}'.*RMSprop is not built yet`);
@@ -219,6 +236,28 @@ describe.each(ways)("given %s", (way, make) => {
       );
     }
     expect(make().give({ momentum: 0.5, nesterov: true }).paramGroups.at(-1)?.nesterov).toBe(true);
+  });
+});
+
+describe("an option that stands for others", () => {
+  test("preset is not set on a running group", () => {
+    const p = parameter("x");
+    const optimizer = new RMSprop([p], { preset: "keras" });
+    const message = /'preset' of RMSprop to be given to the constructor or to a group, but it is set on a running one/;
+    const [group] = optimizer.paramGroups as [(typeof optimizer.paramGroups)[number]];
+    for (const value of ["torch", "keras", null]) {
+      refuses(() => Object.assign(group, { preset: value }), "ERR_OPTION", message, [optimizer]);
+    }
+  });
+
+  test("gains are read once, with the lecture's values for what is not given, and kept as a frozen copy", () => {
+    let reads = 0;
+    const given: object = Object.defineProperty({ down: undefined }, "up", { enumerable: true, get: () => ++reads });
+    const optimizer = new RMSprop([parameter("x")], { gains: given });
+    const gains = optimizer.paramGroups[0]?.gains;
+    expect(gains).toEqual({ up: 1, down: 0.95, min: 0.1, max: 10 });
+    expect(Object.isFrozen(gains)).toBe(true);
+    expect(reads).toBe(1);
   });
 });
 

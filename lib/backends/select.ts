@@ -1,4 +1,4 @@
-import { OptimError } from "../errors.ts";
+import { OptimError, show } from "../errors.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { createNative, loadBinding } from "./native.ts";
@@ -30,11 +30,11 @@ export function currentBackend(): Backend {
 
 const maxThreads = 1024;
 
-function checkThreads(count: unknown, source: string): number {
+function checkThreads(count: unknown, source: string, found: unknown = count): number {
   if (typeof count !== "number" || !Number.isInteger(count) || count < 1 || count > maxThreads) {
     throw new OptimError(
       "ERR_OPTION",
-      `Expected ${source} to be a whole number from 1 to ${maxThreads}, but it is ${String(count)}.`,
+      `Expected ${source} to be a whole number from 1 to ${maxThreads}, but it is ${show(found)}.`,
     );
   }
   return count;
@@ -57,7 +57,8 @@ function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv
     throw new OptimError("ERR_OPTION", `Expected RMSPROP_ISA to be one of ${isas.join(", ")}, but it is '${isa}'.`);
   }
   if (env.RMSPROP_NUM_THREADS) {
-    binding.setThreads(checkThreads(Number(env.RMSPROP_NUM_THREADS), "RMSPROP_NUM_THREADS"));
+    const threads = env.RMSPROP_NUM_THREADS;
+    binding.setThreads(checkThreads(Number(threads), "RMSPROP_NUM_THREADS", threads));
   }
   return createNative(binding, isa === undefined ? {} : { isa });
 }

@@ -1,7 +1,21 @@
+import type { AnyDefinition } from "../definition.ts";
 import type { AnyRule } from "../rule.ts";
-import { rmspropRule } from "./rmsprop.ts";
+import { adagradDefinition } from "./adagrad.ts";
+import { rmspropDefinition } from "./rmsprop.ts";
+import { rpropDefinition } from "./rprop.ts";
+import { sgdDefinition } from "./sgd.ts";
 
+export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
+export { Rprop, type RpropOptions } from "./rprop.ts";
+export { SGD, type SGDOptions } from "./sgd.ts";
 
-/** Every rule of the library. The twin of native/kernels/rules/all.hpp. */
-export const rules: readonly AnyRule[] = [rmspropRule];
+/** Every optimizer of the library. Their rules are the twin of native/kernels/rules/all.hpp. */
+export const definitions: readonly AnyDefinition[] = [
+  rmspropDefinition,
+  sgdDefinition,
+  adagradDefinition,
+  rpropDefinition,
+];
+
+export const rules: readonly AnyRule[] = definitions.map(({ rule }) => rule);

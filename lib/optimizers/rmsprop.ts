@@ -1,7 +1,19 @@
-import type { Arithmetic } from "../arithmetic.ts";
+import { type Arithmetic, limit, sign } from "../arithmetic.ts";
+import { complement, power } from "../coefficients.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, fraction, type LearningRate, learningRate, nonNegative } from "../options.ts";
+import {
+  boolean,
+  choice,
+  fraction,
+  type Gains,
+  gainsOption,
+  type LearningRate,
+  learningRate,
+  lectureGains,
+  nonNegative,
+} from "../options.ts";
+import { type RMSpropPreset, type RMSpropPresetName, rmspropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 
 export interface RMSpropOptions {
@@ -15,15 +27,36 @@ export interface RMSpropOptions {
   epsInSqrt?: boolean;
   /** Decay of the momentum buffer, from 0 to 1; 0, the default, has none. */
   momentum?: number;
-  /** Steps along the momentum that the next step would have. Needs momentum above 0. Default false. */
+  /**
+   * Nesterov's momentum, which needs momentum above 0. Default false. The parameters are those at the end of the coming
+   * jump, where the gradient is to be measured; the root mean square divides the correction by that gradient and not the
+   * jump, which is the form that Hinton's lecture finds best.
+   */
   nesterov?: boolean;
   /**
    * Multiplies by the learning rate before the momentum buffer rather than after it, as TensorFlow and Keras do: a new
    * rate then does not rescale the steps that are in the buffer. Default false, as in PyTorch.
    */
   lrInMomentum?: boolean;
-  /** Divides by the root of an estimate of the gradient's variance rather than of its mean square. Default false. */
+  /**
+   * Divides by the root of an estimate of the gradient's variance rather than of its mean square. Default false. The
+   * estimate, `squareAvg - gradAvg * gradAvg`, goes below zero by rounding where gradients hardly vary, and its root is
+   * then NaN in other systems and in presets named after them. Without a preset it is taken as 0 there, which makes no
+   * NaN as long as the squares do not overflow: for gradients up to 1e18 in float32.
+   */
   centered?: boolean;
+  /**
+   * Divides the mean square, and with `centered` the mean, by `1 - alpha^t` at a parameter's step t, so that the first
+   * steps do not have it too small. Needs alpha below 1. Default false.
+   */
+  biasCorrection?: boolean;
+  /**
+   * A gain for each weight that multiplies its steps, from 1 on: `up` is added where gradient and momentum buffer have
+   * the same sign, `down` multiplies where their signs differ, and it is kept from `min` to `max`. Where one of them is
+   * zero the gain stays. Without momentum the buffer is kept too, and holds the last step. Default null, none; of an
+   * object the lecture's values, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, are the defaults.
+   */
+  gains?: Partial<Gains> | null;
   /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
   weightDecay?: number;
   /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
@@ -32,10 +65,15 @@ export interface RMSpropOptions {
   initialSquareAvg?: number;
   /** Steps up the gradient instead of down. Default false. */
   maximize?: boolean;
+  /**
+   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
+   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   */
+  preset?: RMSpropPresetName | null;
 }
 
-type Slot = "squareAvg" | "gradAvg" | "momentumBuffer";
-type Flag = "weightDecay" | "centered" | "momentum" | "arithmetic";
+type Slot = "squareAvg" | "gradAvg" | "momentumBuffer" | "gains";
+type Flag = "weightDecay" | "centered" | "momentum" | "biasCorrection" | "gains" | "arithmetic";
 type Coefficient =
   | "gradScale"
   | "weightDecay"
@@ -46,18 +84,26 @@ type Coefficient =
   | "lrIn"
   | "momentum"
   | "lrOut"
-  | "paramDecay";
+  | "paramDecay"
+  | "biasCorrection"
+  | "gainUp"
+  | "gainDown"
+  | "gainMin"
+  | "gainMax"
+  | "decayRate";
 
 /** The arithmetic of one element. The twin of native/kernels/rules/rmsprop.hpp. */
 export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
   name: "rmsprop",
-  slots: ["squareAvg", "gradAvg", "momentumBuffer"],
+  slots: ["squareAvg", "gradAvg", "momentumBuffer", "gains"],
   flags: {
-    weightDecay: ["off", "on"],
+    weightDecay: ["off", "l2", "subtracted"],
     centered: ["off", "on"],
     momentum: ["off", "classical", "nesterov"],
+    biasCorrection: ["off", "on"],
+    gains: ["off", "on"],
     // Which system's order of operations: no single order serves all of them to the last bit.
-    arithmetic: ["standard", "torch", "tensorflow"],
+    arithmetic: ["standard", "torch", "torch2", "tensorflow", "keras", "tfjs", "optax"],
   },
   coefficients: [
     "gradScale",
@@ -70,7 +116,33 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
     "momentum",
     "lrOut",
     "paramDecay",
+    "biasCorrection",
+    "gainUp",
+    "gainDown",
+    "gainMin",
+    "gainMax",
+    "decayRate",
   ],
+
+  exists({ weightDecay, centered, momentum, biasCorrection, gains, arithmetic }) {
+    const further = momentum === "nesterov" || biasCorrection === "on" || gains === "on";
+    if (gains === "on" && momentum === "off") return false;
+    if (weightDecay === "subtracted") {
+      // Keras's, which differs from the standard where centered.
+      return !further && arithmetic === (centered === "on" ? "keras" : "standard");
+    }
+    switch (arithmetic) {
+      case "standard":
+        return true;
+      case "optax":
+        return gains === "off";
+      case "torch":
+      case "tensorflow":
+        return !further;
+      default:
+        return !further && centered === "on"; // elsewhere torch, and the standard
+    }
+  },
 
   uses(flags, slot) {
     switch (slot) {
@@ -80,20 +152,23 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
         return flags.centered === "on";
       case "momentumBuffer":
         return flags.momentum !== "off";
+      case "gains":
+        return flags.gains === "on";
     }
   },
 
   apply<T>(
-    { constant, neg, add, sub, mul, div, sqrt, selectLess, multiplyAdd }: Arithmetic<T>,
+    a: Arithmetic<T>,
     flags: Flags<Flag>,
     x: { param: T; readonly grad: T } & Record<Slot, T>,
     c: Readonly<Record<Coefficient, T>>,
   ) {
-    const torch = flags.arithmetic === "torch";
+    const { constant, neg, add, sub, mul, div, sqrt, selectLess, multiplyAdd } = a;
+    const torch = flags.arithmetic === "torch" || flags.arithmetic === "torch2";
     const tensorflow = flags.arithmetic === "tensorflow";
 
     let g = mul(c.gradScale, x.grad);
-    if (flags.weightDecay === "on") {
+    if (flags.weightDecay === "l2") {
       g = torch ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
     }
 
@@ -106,40 +181,69 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
       v = add(mul(c.alpha, v), mul(c.oneMinusAlpha, mul(g, g)));
     }
     x.squareAvg = v;
+    const square = flags.biasCorrection === "on" ? div(v, c.biasCorrection) : v;
 
-    let variance = v;
+    let variance: T;
     if (flags.centered === "on") {
       let m = x.gradAvg;
-      if (torch) {
+      if (flags.arithmetic === "torch2") {
+        const half = constant(0.5);
+        const weight = selectLess(c.oneMinusAlpha, half, c.oneMinusAlpha, sub(c.oneMinusAlpha, constant(1)));
+        m = multiplyAdd(weight, sub(g, m), selectLess(c.oneMinusAlpha, half, m, g));
+      } else if (torch) {
         m = multiplyAdd(g, c.oneMinusAlpha, mul(m, c.alpha));
-        variance = multiplyAdd(neg(m), m, v);
       } else if (tensorflow) {
         m = add(m, mul(sub(g, m), c.oneMinusAlpha));
-        variance = sub(v, mul(m, m));
       } else {
         m = add(mul(c.alpha, m), mul(c.oneMinusAlpha, g));
-        variance = sub(v, mul(m, m));
-        variance = selectLess(variance, constant(0), constant(0), variance);
       }
       x.gradAvg = m;
+      const mean = flags.biasCorrection === "on" ? div(m, c.biasCorrection) : m;
+
+      if (torch) {
+        variance = add(multiplyAdd(neg(mean), mean, square), c.epsIn);
+      } else if (flags.arithmetic === "tfjs") {
+        variance = sub(square, add(mul(mean, mean), c.epsIn));
+      } else {
+        let difference = sub(square, mul(mean, mean));
+        if (flags.arithmetic === "standard") {
+          difference = selectLess(difference, constant(0), constant(0), difference);
+        }
+        variance = add(difference, c.epsIn);
+      }
+    } else {
+      variance = add(square, c.epsIn);
     }
 
-    let d = div(mul(c.lrIn, g), add(sqrt(add(variance, c.epsIn)), c.epsOut));
+    const root = add(sqrt(variance), c.epsOut);
+    let d = flags.arithmetic === "optax" ? mul(c.lrIn, mul(div(constant(1), root), g)) : div(mul(c.lrIn, g), root);
+    if (flags.gains === "on") {
+      const gain = x.gains;
+      const agreement = mul(sign(a, g), x.momentumBuffer); // does not underflow
+      const lowered = selectLess(agreement, constant(0), mul(gain, c.gainDown), gain);
+      const moved = selectLess(constant(0), agreement, add(gain, c.gainUp), lowered);
+      x.gains = limit(a, moved, c.gainMin, c.gainMax);
+      d = mul(x.gains, d);
+    }
     if (flags.momentum !== "off") {
       const b = add(mul(c.momentum, x.momentumBuffer), d);
       x.momentumBuffer = b;
-      if (flags.momentum === "nesterov") {
-        d = torch ? multiplyAdd(c.momentum, b, d) : add(d, mul(c.momentum, b));
-      } else {
-        d = b;
-      }
+      d = flags.momentum === "nesterov" ? add(d, mul(c.momentum, b)) : b;
     }
 
-    x.param = torch
-      ? multiplyAdd(neg(c.lrOut), d, mul(c.paramDecay, x.param))
-      : sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
+    if (torch) {
+      x.param = multiplyAdd(neg(c.lrOut), d, mul(c.paramDecay, x.param));
+    } else if (flags.weightDecay === "subtracted") {
+      x.param = sub(sub(x.param, mul(mul(x.param, c.weightDecay), c.decayRate)), mul(c.lrOut, d));
+    } else {
+      x.param = sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
+    }
   },
 };
+
+const noPreset: RMSpropPreset = { arithmetic: "standard", complementIn: "double", decay: "factor", options: {} };
+const presetOf = ({ preset }: Pick<RMSpropOptions, "preset">): RMSpropPreset =>
+  preset ? rmspropPresets[preset] : noPreset;
 
 /** RMSprop's options, and what they make of the rule. */
 export const rmspropDefinition: Definition<RMSpropOptions> = {
@@ -154,45 +258,79 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
     nesterov: boolean(false),
     lrInMomentum: boolean(false),
     centered: boolean(false),
+    biasCorrection: boolean(false),
+    gains: gainsOption,
     weightDecay: nonNegative(0),
     decoupledWeightDecay: boolean(false),
     initialSquareAvg: nonNegative(0),
     maximize: boolean(false),
+    preset: choice(Object.keys(rmspropPresets)),
   },
+  presets: rmspropPresets,
 
-  conflict({ nesterov, momentum }) {
+  conflict(options) {
+    const { preset, alpha, momentum, nesterov, biasCorrection, gains } = options;
     if (nesterov && momentum === 0) return "Expected 'momentum' to be above 0 with 'nesterov', but it is 0.";
-    return undefined;
+    if (biasCorrection && alpha === 1) return "Expected 'alpha' to be below 1 with 'biasCorrection', but it is 1.";
+    const { arithmetic, decay } = presetOf(options);
+    // What a system named by a preset does not have, its arithmetic has not.
+    const ours = arithmetic === "standard" && decay === "factor";
+    const lacking = Object.entries({
+      nesterov: nesterov && !ours && arithmetic !== "optax",
+      biasCorrection: biasCorrection && !ours && arithmetic !== "optax",
+      gains: gains !== null && !ours,
+    }).find(([, lacks]) => lacks);
+    return (
+      lacking && `Expected no '${lacking[0]}' with the preset "${preset}", whose system has none, but it is given.`
+    );
   },
 
-  flags({ weightDecay, decoupledWeightDecay, centered, momentum, nesterov }) {
+  flags(options) {
+    const { weightDecay, decoupledWeightDecay, centered, momentum, nesterov, biasCorrection, gains } = options;
+    const { arithmetic, decay } = presetOf(options);
+    const onlyCentered = { torch2: "torch", keras: "standard", tfjs: "standard" } as Readonly<Record<string, string>>;
+    const decoupled = decay === "subtracted" ? "subtracted" : "off"; // as a factor it is a coefficient
     return {
-      weightDecay: weightDecay > 0 && !decoupledWeightDecay ? "on" : "off",
+      weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? decoupled : "l2",
       centered: centered ? "on" : "off",
-      momentum: momentum === 0 ? "off" : nesterov ? "nesterov" : "classical",
-      arithmetic: "standard",
+      momentum: momentum === 0 && gains === null ? "off" : nesterov ? "nesterov" : "classical",
+      biasCorrection: biasCorrection ? "on" : "off",
+      gains: gains === null ? "off" : "on",
+      arithmetic: (!centered && onlyCentered[arithmetic]) || arithmetic,
     } satisfies Record<Flag, string>;
   },
 
-  coefficients(options, lr) {
+  dependsOnStep: ({ biasCorrection }) => biasCorrection,
+
+  coefficients(options, lr, step, type) {
     const { alpha, eps, epsInSqrt, momentum, lrInMomentum, weightDecay, decoupledWeightDecay, maximize } = options;
-    const lrFirst = momentum === 0 || lrInMomentum;
+    const { complementIn, decay } = presetOf(options);
+    // Gains go by the sign of the step in the buffer, which must not vanish with the rate.
+    const lrFirst = lrInMomentum || (momentum === 0 && options.gains === null);
+    const gains = { ...lectureGains, ...options.gains };
     // x * 1 and x + (-0) are x for every x, so that these two switch an operation off without a flag.
     return {
       gradScale: maximize ? -1 : 1,
       weightDecay,
       alpha,
-      oneMinusAlpha: 1 - alpha,
+      oneMinusAlpha: complement(alpha, complementIn === "double" ? "float64" : type),
       epsIn: epsInSqrt ? eps : -0,
       epsOut: epsInSqrt ? -0 : eps,
       lrIn: lrFirst ? lr : 1,
       momentum,
       lrOut: lrFirst ? 1 : lr,
-      paramDecay: decoupledWeightDecay ? 1 - lr * weightDecay : 1,
+      paramDecay: decoupledWeightDecay && decay === "factor" ? 1 - lr * weightDecay : 1,
+      biasCorrection: options.biasCorrection ? 1 - power(alpha, step) : 1,
+      gainUp: gains.up,
+      gainDown: gains.down,
+      gainMin: gains.min,
+      gainMax: gains.max,
+      decayRate: lr,
     } satisfies Record<Coefficient, number>;
   },
 
   initial(slot, { initialSquareAvg }) {
+    if (slot === "gains") return 1;
     return slot === "squareAvg" ? initialSquareAvg + 0 : 0; // + 0: a mean square of -0 is one of 0
   },
 };
@@ -206,13 +344,15 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  *     variance = squareAvg, or with `centered`:
  *         gradAvg = alpha * gradAvg + (1 - alpha) * g
  *         variance = max(squareAvg - gradAvg * gradAvg, 0)
+ *     with `biasCorrection` squareAvg and gradAvg are divided by 1 - alpha^t there
  *     d = g / (sqrt(variance) + eps), or with `epsInSqrt` g / sqrt(variance + eps)
+ *     with `gains`: gains = limit(gains + up, gains * down or gains), d = gains * d
  *     with `momentum`: momentumBuffer = momentum * momentumBuffer + d
  *         d = momentumBuffer, or with `nesterov` d + momentum * momentumBuffer
  *     param = param - lr * d
  *
  * The learning rate multiplies `g` where there is no momentum, or with `lrInMomentum`. Decoupled weight decay multiplies
- * `param` in the last line by `1 - lr * weightDecay`.
+ * `param` in the last line by `1 - lr * weightDecay`. A preset may have another order of operations.
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   /**

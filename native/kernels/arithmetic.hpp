@@ -21,6 +21,19 @@ inline Number select_less(Number a, Number b, Number x, Number y) {
   return a < b ? x : y;
 }
 
+// 1, -1, or 0 for a zero of either sign and for NaN.
+template <typename Number>
+inline Number sign(const Number& x) {
+  return select_less(x, Number(0), Number(-1), select_less(Number(0), x, Number(1), Number(0)));
+}
+
+// x kept from low to high. A NaN passes.
+template <typename Number>
+inline Number limit(const Number& x, const Number& low, const Number& high) {
+  const Number raised = select_less(x, low, low, x);
+  return select_less(high, raised, high, raised);
+}
+
 // The float32 fused multiply-add a * b + c, rounded once, by the exact product and a sum rounded to odd in double:
 // with 53 bits, two more than twice float32's 24, rounding that sum to float32 gives the correctly rounded result.
 inline float fma_emulated(float a, float b, float c) {

@@ -47,8 +47,19 @@ void step(const Streams& streams, std::size_t begin, std::size_t end, const void
   }
 }
 
+// Null for a set of flags that the rule does not have.
+template <typename Number, typename Rule, std::size_t variant>
+constexpr StepKernel kernel_of() {
+  if constexpr (Rule::exists(Rule::flags(variant))) {
+    return &step<Number, Rule, variant>;
+  } else {
+    return nullptr;
+  }
+}
+
 template <typename Rule>
 constexpr std::uint8_t used_slots(std::size_t variant) {
+  if (!Rule::exists(Rule::flags(variant))) return no_variant;
   std::uint8_t mask = 0;
   for (std::size_t s = 0; s < Rule::slot_count; ++s) {
     if (Rule::uses(Rule::flags(variant), s)) mask |= static_cast<std::uint8_t>(1u << s);
@@ -62,8 +73,8 @@ struct Kernels;
 
 template <typename Rule, std::size_t... variants>
 struct Kernels<Rule, std::index_sequence<variants...>> {
-  static constexpr StepKernel float32[] = {&step<float, Rule, variants>...};
-  static constexpr StepKernel float64[] = {&step<double, Rule, variants>...};
+  static constexpr StepKernel float32[] = {kernel_of<float, Rule, variants>()...};
+  static constexpr StepKernel float64[] = {kernel_of<double, Rule, variants>()...};
   static constexpr std::uint8_t slots[] = {used_slots<Rule>(variants)...};
 };
 

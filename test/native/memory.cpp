@@ -31,13 +31,27 @@ int main() {
   for (unsigned char* block : blocks) CHECK(hold_block(block));
   for (unsigned char* block : blocks) release_block(block);
   CHECK(memory_counters().bytes - before.bytes == bytes);
+  for (unsigned char* block : blocks) release_block(block);  // the owner is no holder to release
+  CHECK(memory_counters().bytes - before.bytes == bytes);
+  for (unsigned char* block : blocks) disown_block(block, block_number(block) + sizes.size());  // of another number
+  CHECK(memory_counters().bytes - before.bytes == bytes);
   for (std::size_t i = 0; i < sizes.size(); ++i) CHECK(blocks[i][sizes[i] - 1] == 1);
-  for (unsigned char* block : blocks) release_block(block);
+  for (unsigned char* block : blocks) {
+    const BlockNumber number = block_number(block);
+    CHECK(hold_block(block));
+    disown_block(block, number);
+    disown_block(block, number);  // an owner goes once
+    CHECK(block_number(block) == number);
+    block[0] = 2;
+    release_block(block);
+    CHECK(block_number(block) == 0);
+  }
   CHECK(memory_counters().blocks == before.blocks);
   CHECK(memory_counters().bytes == before.bytes);
   for (unsigned char* block : blocks) CHECK(!hold_block(block));
   CHECK(!hold_block(&before));
   release_block(&before);  // not a block: nothing happens
+  disown_block(&before, 1);
   CHECK(memory_counters().blocks == before.blocks);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers end the process there
   CHECK(allocate_block(std::numeric_limits<std::size_t>::max()) == nullptr);

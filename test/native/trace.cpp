@@ -1,6 +1,6 @@
-// Runs every variant of every rule over symbols and prints, a line each, what it leaves of the element, in the notation
-// of test/support/trace.ts: rule, number type, variant, then "name = expression" for the parameter and the slots in
-// use.
+// Runs every variant of every rule that exists over symbols and prints, a line each, what it leaves of the element, in
+// the notation of test/support/trace.ts: rule, number type, variant, then "name = expression" for the parameter and the
+// slots in use.
 #include <cstdio>
 #include <sstream>
 #include <string>
@@ -18,9 +18,14 @@ template <typename Real>
 struct Symbol {
   std::string text;
   Symbol() = default;
-  explicit Symbol(const char* name) : text(name) {}
   explicit Symbol(const std::string& expression) : text(expression) {}
-  explicit Symbol(int constant) : text(std::to_string(constant)) {}
+  explicit Symbol(double constant) : text(written(constant)) {}
+
+  static std::string written(double constant) {
+    std::ostringstream stream;
+    stream << constant;
+    return stream.str();
+  }
 };
 
 template <typename Real, typename... Operands>
@@ -111,10 +116,15 @@ void trace() {
   std::printf("\n");
 }
 
+template <typename Rule, typename Real, std::size_t variant>
+void trace_existing() {
+  if constexpr (Rule::exists(Rule::flags(variant))) trace<Rule, Real, variant>();
+}
+
 template <typename Rule, std::size_t... variants>
 void trace_variants(std::index_sequence<variants...>) {
-  (trace<Rule, float, variants>(), ...);
-  (trace<Rule, double, variants>(), ...);
+  (trace_existing<Rule, float, variants>(), ...);
+  (trace_existing<Rule, double, variants>(), ...);
 }
 
 template <typename... Rules>

@@ -23,41 +23,119 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
         momentum: 0.9,
         lrOut: 0.01,
         paramDecay: 1,
+        biasCorrection: 1 - 0.99 ** 3,
+        gainUp: 0.05,
+        gainDown: 0.95,
+        gainMin: 0.1,
+        gainMax: 10,
+        decayRate: 0.01,
       },
-      // No coefficient neutral.
+      // No coefficient neutral. 1 - alpha is above a half, where PyTorch's lerp has another form.
       {
         gradScale: -1,
         weightDecay: 0.03,
-        alpha: 0.9,
-        oneMinusAlpha: 1 - 0.9,
+        alpha: 0.4,
+        oneMinusAlpha: 1 - 0.4,
         epsIn: 1e-7,
         epsOut: 1e-10,
         lrIn: 0.003,
         momentum: 0.5,
         lrOut: 0.7,
         paramDecay: 0.999,
+        biasCorrection: 0.97,
+        gainUp: 0.3,
+        gainDown: 0.7,
+        gainMin: 0.6,
+        gainMax: 1.5,
+        decayRate: 0.3,
       },
     ],
-    initial: { squareAvg: [0, 1], gradAvg: [-0.1, 0.1], momentumBuffer: [-1, 1] },
+    initial: { squareAvg: [0, 1], gradAvg: [-0.1, 0.1], momentumBuffer: [-1, 1], gains: [0.5, 2] },
+  },
+  sgd: {
+    coefficients: [
+      { gradScale: -1, weightDecay: 0.01, paramDecay: 0.9999, momentum: 0.9, oneMinusDampening: 1, lr: 0.01 },
+      { gradScale: 0.37, weightDecay: 0.3, paramDecay: 0.97, momentum: 0.3, oneMinusDampening: 0.6, lr: 0.7 },
+    ],
+    initial: { momentumBuffer: [-1, 1] },
+  },
+  adagrad: {
+    coefficients: [
+      {
+        gradScale: 1,
+        weightDecay: 0.01,
+        epsIn: -0,
+        epsOut: 1e-10,
+        lrIn: 0.01,
+        lrOut: 1,
+        paramDecay: 1,
+        decayRate: 0.01,
+      },
+      {
+        gradScale: -0.3,
+        weightDecay: 0.03,
+        epsIn: 1e-7,
+        epsOut: 1e-3,
+        lrIn: 0.3,
+        lrOut: 0.7,
+        paramDecay: 0.999,
+        decayRate: 0.2,
+      },
+    ],
+    initial: { sum: [0, 1] },
+  },
+  rprop: {
+    coefficients: [
+      {
+        gradScale: -1,
+        weightDecay: 0.01,
+        paramDecay: 0.9999,
+        etaMinus: 0.5,
+        etaPlus: 1.2,
+        minStepSize: 1e-6,
+        maxStepSize: 50,
+      },
+      // Limits that both come to bear.
+      {
+        gradScale: 0.37,
+        weightDecay: 0.3,
+        paramDecay: 0.97,
+        etaMinus: 0.7,
+        etaPlus: 1.9,
+        minStepSize: 0.01,
+        maxStepSize: 0.08,
+      },
+    ],
+    initial: { prev: [-1, 1], stepSize: [0, 0.1] },
   },
 };
 
 export const numberTypes = ["float32", "float64"] as const;
 
-/** Whether the full product is asked for; otherwise long arrays are stepped at one offset, which differs by variant. */
+/** Whether the full product is asked for; otherwise what is long or repeated takes turns (`turn` counts the cases). */
 export const full = process.env.RMSPROP_TEST === "all";
 
 /** Every length up to four vectors of the widest set and a tail, both sides of a tile, and many tiles with a tail. */
-export const lengths: readonly number[] = [...Array.from({ length: 68 }, (_, i) => i), 1023, 1024, 1025, 100_003];
+export const lengths: readonly number[] = [
+  ...Array.from({ length: 68 }, (_, i) => i),
+  1023,
+  1024,
+  1025,
+  full ? 100_003 : 20_011,
+];
 
 /** Where an array starts, in elements after a multiple of 64 bytes. */
 export const offsets: readonly number[] = [0, 1, 2, 3];
 
 /** The offsets to step arrays of a length at. */
-export const offsetsOf = (length: number, variant: number): readonly number[] =>
-  full || length < 2000 ? offsets : [offsets[variant % offsets.length] as number];
+export const offsetsOf = (length: number, turn: number): readonly number[] =>
+  full || length < 2000 ? offsets : [offsets[turn % offsets.length] as number];
 
-export const threadCounts: readonly number[] = [1, 2, 7];
+const threadCounts: readonly number[] = [1, 2, 7];
+
+/** The numbers of threads to step with. */
+export const threadCountsOf = (turn: number): readonly number[] =>
+  full ? threadCounts : [threadCounts[turn % threadCounts.length] as number];
 
 export const steps = 20;
 

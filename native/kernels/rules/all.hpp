@@ -1,7 +1,10 @@
 // Every rule of the library. The twin of lib/optimizers/all.ts.
 #pragma once
 
+#include "adagrad.hpp"
 #include "rmsprop.hpp"
+#include "rprop.hpp"
+#include "sgd.hpp"
 
 namespace rmsprop::RMSPROP_ISA {
 namespace {
@@ -9,7 +12,7 @@ namespace {
 template <typename... Rules>
 struct RuleList {};
 
-using AllRules = RuleList<Rmsprop>;
+using AllRules = RuleList<Rmsprop, Sgd, Adagrad, Rprop>;
 
 }  // namespace
 }  // namespace rmsprop::RMSPROP_ISA

@@ -12,33 +12,59 @@ struct Rmsprop {
   static constexpr const char* name = "rmsprop";
   static constexpr const char* signature =
       "rmsprop"
-      "; slots: squareAvg gradAvg momentumBuffer"
-      "; flags: weightDecay=off|on centered=off|on momentum=off|classical|nesterov arithmetic=standard|torch|tensorflow"
-      "; coefficients: gradScale weightDecay alpha oneMinusAlpha epsIn epsOut lrIn momentum lrOut paramDecay";
+      "; slots: squareAvg gradAvg momentumBuffer gains"
+      "; flags: weightDecay=off|l2|subtracted centered=off|on momentum=off|classical|nesterov biasCorrection=off|on "
+      "gains=off|on arithmetic=standard|torch|torch2|tensorflow|keras|tfjs|optax"
+      "; coefficients: gradScale weightDecay alpha oneMinusAlpha epsIn epsOut lrIn momentum lrOut paramDecay "
+      "biasCorrection gainUp gainDown gainMin gainMax decayRate";
 
-  enum Slot : std::size_t { square_avg, grad_avg, momentum_buffer, slot_count };
+  enum Slot : std::size_t { square_avg, grad_avg, momentum_buffer, gains, slot_count };
 
+  enum class WeightDecay { off, l2, subtracted };
   enum class Momentum { off, classical, nesterov };
 
   // Which system's order of operations: no single order serves all of them to the last bit.
-  enum class Arithmetic { standard, torch, tensorflow };
+  enum class Arithmetic { standard, torch, torch2, tensorflow, keras, tfjs, optax };
 
   struct Flags {
-    bool weight_decay;
+    WeightDecay weight_decay;
     bool centered;
     Momentum momentum;
+    bool bias_correction;
+    bool gains;
     Arithmetic arithmetic;
   };
 
-  static constexpr std::size_t variant_count = 2 * 2 * 3 * 3;
+  static constexpr std::size_t variant_count = 3 * 2 * 3 * 2 * 2 * 7;
 
   static constexpr Flags flags(std::size_t variant) {
     return {
-        .weight_decay = variant % 2 == 1,
-        .centered = variant / 2 % 2 == 1,
-        .momentum = static_cast<Momentum>(variant / 4 % 3),
-        .arithmetic = static_cast<Arithmetic>(variant / 12 % 3),
+        .weight_decay = static_cast<WeightDecay>(variant % 3),
+        .centered = variant / 3 % 2 == 1,
+        .momentum = static_cast<Momentum>(variant / 6 % 3),
+        .bias_correction = variant / 18 % 2 == 1,
+        .gains = variant / 36 % 2 == 1,
+        .arithmetic = static_cast<Arithmetic>(variant / 72 % 7),
     };
+  }
+
+  static constexpr bool exists(Flags flags) {
+    const bool further = flags.momentum == Momentum::nesterov || flags.bias_correction || flags.gains;
+    if (flags.gains && flags.momentum == Momentum::off) return false;
+    if (flags.weight_decay == WeightDecay::subtracted) {
+      // Keras's, which differs from the standard where centered.
+      return !further && flags.arithmetic == (flags.centered ? Arithmetic::keras : Arithmetic::standard);
+    }
+    switch (flags.arithmetic) {
+      case Arithmetic::standard: return true;
+      case Arithmetic::optax: return !flags.gains;
+      case Arithmetic::torch:
+      case Arithmetic::tensorflow: return !further;
+      case Arithmetic::torch2:
+      case Arithmetic::keras:
+      case Arithmetic::tfjs: return !further && flags.centered;  // elsewhere torch, and the standard
+    }
+    return false;
   }
 
   static constexpr bool uses(Flags flags, std::size_t slot) {
@@ -46,22 +72,24 @@ struct Rmsprop {
       case square_avg: return true;
       case grad_avg: return flags.centered;
       case momentum_buffer: return flags.momentum != Momentum::off;
+      case gains: return flags.gains;
       default: return false;
     }
   }
 
   template <typename Number>
   struct Coefficients {
-    Number grad_scale, weight_decay, alpha, one_minus_alpha, eps_in, eps_out, lr_in, momentum, lr_out, param_decay;
+    Number grad_scale, weight_decay, alpha, one_minus_alpha, eps_in, eps_out, lr_in, momentum, lr_out, param_decay,
+        bias_correction, gain_up, gain_down, gain_min, gain_max, decay_rate;
   };
 
   template <Flags flags, typename Number>
   static inline void apply(Number& param, Number grad, Number (&slot)[slot_count], const Coefficients<Number>& c) {
-    constexpr bool torch = flags.arithmetic == Arithmetic::torch;
+    constexpr bool torch = flags.arithmetic == Arithmetic::torch || flags.arithmetic == Arithmetic::torch2;
     constexpr bool tensorflow = flags.arithmetic == Arithmetic::tensorflow;
 
     Number g = c.grad_scale * grad;
-    if constexpr (flags.weight_decay) {
+    if constexpr (flags.weight_decay == WeightDecay::l2) {
       g = torch ? multiply_add(param, c.weight_decay, g) : g + c.weight_decay * param;
     }
 
@@ -73,35 +101,65 @@ struct Rmsprop {
     } else {
       v = c.alpha * v + c.one_minus_alpha * (g * g);
     }
+    Number square = v;
+    if constexpr (flags.bias_correction) square = v / c.bias_correction;
 
-    Number variance = v;
+    Number variance = square + c.eps_in;
     if constexpr (flags.centered) {
       Number& m = slot[grad_avg];
-      if constexpr (torch) {
+      if constexpr (flags.arithmetic == Arithmetic::torch2) {
+        const Number half(0.5);
+        const Number weight = select_less(c.one_minus_alpha, half, c.one_minus_alpha, c.one_minus_alpha - Number(1));
+        m = multiply_add(weight, g - m, select_less(c.one_minus_alpha, half, m, g));
+      } else if constexpr (torch) {
         m = multiply_add(g, c.one_minus_alpha, m * c.alpha);
-        variance = multiply_add(-m, m, v);
       } else if constexpr (tensorflow) {
         m = m + (g - m) * c.one_minus_alpha;
-        variance = v - m * m;
       } else {
         m = c.alpha * m + c.one_minus_alpha * g;
-        variance = v - m * m;
-        variance = select_less(variance, Number(0), Number(0), variance);
+      }
+      Number mean = m;
+      if constexpr (flags.bias_correction) mean = m / c.bias_correction;
+
+      if constexpr (torch) {
+        variance = multiply_add(-mean, mean, square) + c.eps_in;
+      } else if constexpr (flags.arithmetic == Arithmetic::tfjs) {
+        variance = square - (mean * mean + c.eps_in);
+      } else {
+        Number difference = square - mean * mean;
+        if constexpr (flags.arithmetic == Arithmetic::standard) {
+          difference = select_less(difference, Number(0), Number(0), difference);
+        }
+        variance = difference + c.eps_in;
       }
     }
 
-    Number d = (c.lr_in * g) / (square_root(variance + c.eps_in) + c.eps_out);
+    const Number root = square_root(variance) + c.eps_out;
+    Number d = flags.arithmetic == Arithmetic::optax ? c.lr_in * (Number(1) / root * g) : (c.lr_in * g) / root;
+    if constexpr (flags.gains) {
+      Number& gain = slot[gains];
+      const Number agreement = sign(g) * slot[momentum_buffer];  // does not underflow
+      const Number lowered = select_less(agreement, Number(0), gain * c.gain_down, gain);
+      gain = limit(select_less(Number(0), agreement, gain + c.gain_up, lowered), c.gain_min, c.gain_max);
+      d = gain * d;
+    }
     if constexpr (flags.momentum != Momentum::off) {
       Number& b = slot[momentum_buffer];
       b = c.momentum * b + d;
       if constexpr (flags.momentum == Momentum::nesterov) {
-        d = torch ? multiply_add(c.momentum, b, d) : d + c.momentum * b;
+        d = d + c.momentum * b;
       } else {
         d = b;
       }
     }
 
-    param = torch ? multiply_add(-c.lr_out, d, c.param_decay * param) : c.param_decay * param - c.lr_out * d;
+    if constexpr (torch) {
+      param = multiply_add(-c.lr_out, d, c.param_decay * param);
+    } else if constexpr (flags.weight_decay == WeightDecay::subtracted) {
+      param = (param - (param * c.weight_decay) * c.decay_rate) - c.lr_out * d;
+    } else {
+      param = c.param_decay * param - c.lr_out * d;
+    }
   }
 };
 

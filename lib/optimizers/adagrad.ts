@@ -1,0 +1,154 @@
+import type { Arithmetic } from "../arithmetic.ts";
+import type { Definition } from "../definition.ts";
+import { Optimizer, type Parameters } from "../optimizer.ts";
+import { boolean, choice, type LearningRate, learningRate, nonNegative } from "../options.ts";
+import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../presets.ts";
+import type { Flags, Rule } from "../rule.ts";
+
+export interface AdagradOptions {
+  /** Learning rate: a finite number of 0 or more, or a function of the step, which counts from 1. Default 0.01. */
+  lr?: LearningRate;
+  /** Divides the learning rate by `1 + (t - 1) * lrDecay` at a parameter's step t; 0 or more. Default 0. */
+  lrDecay?: number;
+  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
+  weightDecay?: number;
+  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
+  decoupledWeightDecay?: boolean;
+  /** The sum of squares before the first step, 0 or more. Default 0; Keras and TensorFlow.js start at 0.1. */
+  initialAccumulator?: number;
+  /** Added to the root of the sum, so that it never divides by zero; 0 or more. Default 1e-10. */
+  eps?: number;
+  /** Adds `eps` to the sum before its root is taken, as Keras and TensorFlow.js do. Default false, as in PyTorch. */
+  epsInSqrt?: boolean;
+  /** Steps up the gradient instead of down. Default false. */
+  maximize?: boolean;
+  /**
+   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
+   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   */
+  preset?: AdagradPresetName | null;
+}
+
+type Slot = "sum";
+type Flag = "weightDecay" | "arithmetic";
+type Coefficient = "gradScale" | "weightDecay" | "epsIn" | "epsOut" | "lrIn" | "lrOut" | "paramDecay" | "decayRate";
+
+/** The arithmetic of one element. The twin of native/kernels/rules/adagrad.hpp. */
+export const adagradRule: Rule<Slot, Flag, Coefficient> = {
+  name: "adagrad",
+  slots: ["sum"],
+  flags: {
+    weightDecay: ["off", "l2", "subtracted"],
+    arithmetic: ["standard", "torch", "optax"],
+  },
+  coefficients: ["gradScale", "weightDecay", "epsIn", "epsOut", "lrIn", "lrOut", "paramDecay", "decayRate"],
+
+  exists: ({ weightDecay, arithmetic }) => weightDecay !== "subtracted" || arithmetic === "standard",
+
+  uses: () => true,
+
+  apply<T>(
+    { constant, add, sub, mul, div, sqrt, selectLess, multiplyAdd }: Arithmetic<T>,
+    flags: Flags<Flag>,
+    x: { param: T; readonly grad: T } & Record<Slot, T>,
+    c: Readonly<Record<Coefficient, T>>,
+  ) {
+    const torch = flags.arithmetic === "torch";
+
+    let g = mul(c.gradScale, x.grad);
+    if (flags.weightDecay === "l2") {
+      g = torch ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
+    }
+
+    const s = torch ? multiplyAdd(g, g, x.sum) : add(x.sum, mul(g, g));
+    x.sum = s;
+
+    const root = add(sqrt(add(s, c.epsIn)), c.epsOut);
+    const d =
+      flags.arithmetic === "optax"
+        ? mul(c.lrIn, mul(selectLess(constant(0), s, div(constant(1), root), constant(0)), g))
+        : div(mul(c.lrIn, g), root);
+
+    x.param =
+      flags.weightDecay === "subtracted"
+        ? sub(sub(x.param, mul(mul(x.param, c.weightDecay), c.decayRate)), mul(c.lrOut, d))
+        : sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
+  },
+};
+
+const noPreset: AdagradPreset = { arithmetic: "standard", lrFirst: true, decay: "factor", options: {} };
+const presetOf = ({ preset }: Pick<AdagradOptions, "preset">): AdagradPreset =>
+  preset ? adagradPresets[preset] : noPreset;
+
+/** Adagrad's options, and what they make of the rule. */
+export const adagradDefinition: Definition<AdagradOptions> = {
+  name: "Adagrad",
+  rule: adagradRule,
+  options: {
+    lr: learningRate(0.01),
+    lrDecay: nonNegative(0),
+    weightDecay: nonNegative(0),
+    decoupledWeightDecay: boolean(false),
+    initialAccumulator: nonNegative(0),
+    eps: nonNegative(1e-10),
+    epsInSqrt: boolean(false),
+    maximize: boolean(false),
+    preset: choice(Object.keys(adagradPresets)),
+  },
+  presets: adagradPresets,
+
+  conflict: () => undefined,
+
+  flags(options) {
+    const { weightDecay, decoupledWeightDecay } = options;
+    const { arithmetic, decay } = presetOf(options);
+    const decoupled = decay === "subtracted" ? "subtracted" : "off"; // as a factor it is a coefficient
+    return {
+      weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? decoupled : "l2",
+      arithmetic,
+    } satisfies Record<Flag, string>;
+  },
+
+  dependsOnStep: ({ lrDecay }) => lrDecay !== 0,
+
+  coefficients(options, rate, step) {
+    const { lrDecay, weightDecay, decoupledWeightDecay, eps, epsInSqrt, maximize } = options;
+    const { lrFirst, decay } = presetOf(options);
+    const lr = rate / (1 + (step - 1) * lrDecay);
+    // x * 1 and x + (-0) are x for every x, so that these two switch an operation off without a flag.
+    return {
+      gradScale: maximize ? -1 : 1,
+      weightDecay,
+      epsIn: epsInSqrt ? eps : -0,
+      epsOut: epsInSqrt ? -0 : eps,
+      lrIn: lrFirst ? lr : 1,
+      lrOut: lrFirst ? 1 : lr,
+      paramDecay: decoupledWeightDecay && decay === "factor" ? 1 - lr * weightDecay : 1,
+      decayRate: lr,
+    } satisfies Record<Coefficient, number>;
+  },
+
+  initial: (_, { initialAccumulator }) => initialAccumulator + 0, // + 0: a sum of -0 is one of 0
+};
+
+/**
+ * Adagrad (Duchi, Hazan and Singer 2011): divides each gradient by the root of the sum of all its squares. For each
+ * element, every operation rounded once:
+ *
+ *     g = grad (negated with `maximize`) + weightDecay * param
+ *     sum = sum + g * g
+ *     lr_t = lr / (1 + (t - 1) * lrDecay)
+ *     param = param - (lr_t * g) / (sqrt(sum) + eps), or with `epsInSqrt` (lr_t * g) / sqrt(sum + eps)
+ *
+ * Decoupled weight decay multiplies `param` in the last line by `1 - lr_t * weightDecay`. A preset may have another order
+ * of operations.
+ */
+export class Adagrad extends Optimizer<AdagradOptions> {
+  /**
+   * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
+   */
+  constructor(params: Parameters<AdagradOptions>, options?: AdagradOptions) {
+    super(adagradDefinition, params, options);
+  }
+}

@@ -1,0 +1,162 @@
+import { type Arithmetic, limit, sign } from "../arithmetic.ts";
+import type { Definition } from "../definition.ts";
+import { Optimizer, type Parameters } from "../optimizer.ts";
+import { boolean, choice, nonNegative, pair } from "../options.ts";
+import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
+import type { Flags, Rule } from "../rule.ts";
+
+export interface RpropOptions {
+  /**
+   * The step size before the first step: a finite number of 0 or more. Default 0.01. Set later it is only that of slots
+   * made later, and the rate of decoupled weight decay.
+   */
+  lr?: number;
+  /**
+   * What the step size is multiplied by where the gradient has changed its sign, and where it has kept it: two numbers,
+   * 0 < etas[0] < 1 < etas[1]. Default [0.5, 1.2].
+   */
+  etas?: readonly [number, number];
+  /** The smallest and the largest step size, in units of the parameter. Default [1e-6, 50]. */
+  stepSizes?: readonly [number, number];
+  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
+  weightDecay?: number;
+  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
+  decoupledWeightDecay?: boolean;
+  /** Steps up the gradient instead of down. Default false. */
+  maximize?: boolean;
+  /**
+   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
+   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   */
+  preset?: RpropPresetName | null;
+}
+
+type Slot = "prev" | "stepSize";
+type Flag = "gradScale" | "weightDecay" | "arithmetic";
+type Coefficient = "gradScale" | "weightDecay" | "paramDecay" | "etaMinus" | "etaPlus" | "minStepSize" | "maxStepSize";
+
+/**
+ * The arithmetic of one element. The twin of native/kernels/rules/rprop.hpp. There is neither root nor division to hide
+ * an operation under, so what is not always needed is a flag.
+ */
+export const rpropRule: Rule<Slot, Flag, Coefficient> = {
+  name: "rprop",
+  slots: ["prev", "stepSize"],
+  flags: {
+    gradScale: ["off", "on"],
+    weightDecay: ["off", "l2", "factor"],
+    arithmetic: ["standard", "torch", "optax"],
+  },
+  coefficients: ["gradScale", "weightDecay", "paramDecay", "etaMinus", "etaPlus", "minStepSize", "maxStepSize"],
+
+  exists: () => true,
+
+  uses: () => true,
+
+  apply<T>(
+    a: Arithmetic<T>,
+    flags: Flags<Flag>,
+    x: { param: T; readonly grad: T } & Record<Slot, T>,
+    c: Readonly<Record<Coefficient, T>>,
+  ) {
+    const { constant, add, sub, mul, selectLess, multiplyAdd } = a;
+    const zero = constant(0);
+
+    let g = x.grad;
+    if (flags.gradScale === "on") g = mul(c.gradScale, g);
+    if (flags.weightDecay === "l2") {
+      g = flags.arithmetic === "torch" ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
+    }
+
+    let agreement = mul(g, x.prev); // 0 where it underflows
+    if (flags.arithmetic === "standard") agreement = mul(sign(a, g), x.prev);
+    const factor = selectLess(agreement, zero, c.etaMinus, selectLess(zero, agreement, c.etaPlus, constant(1)));
+
+    const limited = limit(a, mul(x.stepSize, factor), c.minStepSize, c.maxStepSize);
+    let change: T;
+    if (flags.arithmetic === "optax") {
+      x.stepSize = selectLess(agreement, zero, limited, selectLess(zero, agreement, limited, x.stepSize));
+      change = selectLess(agreement, zero, zero, x.prev);
+      x.prev = selectLess(agreement, zero, zero, mul(x.stepSize, sign(a, g)));
+    } else {
+      x.stepSize = limited;
+      g = selectLess(agreement, zero, zero, g);
+      change = mul(sign(a, g), limited);
+      x.prev = g;
+    }
+
+    const decayed = flags.weightDecay === "factor" ? mul(c.paramDecay, x.param) : x.param;
+    x.param = sub(decayed, change);
+  },
+};
+
+const noPreset: RpropPreset = { arithmetic: "standard", options: {} };
+const presetOf = ({ preset }: Pick<RpropOptions, "preset">): RpropPreset => (preset ? rpropPresets[preset] : noPreset);
+
+/** Rprop's options, and what they make of the rule. */
+export const rpropDefinition: Definition<RpropOptions> = {
+  name: "Rprop",
+  rule: rpropRule,
+  options: {
+    lr: nonNegative(0.01),
+    etas: pair([0.5, 1.2], "two numbers, [minus, plus] with 0 < minus < 1 < plus", (minus, plus) => {
+      return 0 < minus && minus < 1 && 1 < plus;
+    }),
+    stepSizes: pair([1e-6, 50], "two finite numbers, [min, max] with 0 <= min <= max", (min, max) => min <= max),
+    weightDecay: nonNegative(0),
+    decoupledWeightDecay: boolean(false),
+    maximize: boolean(false),
+    preset: choice(Object.keys(rpropPresets)),
+  },
+  presets: rpropPresets,
+
+  conflict: () => undefined,
+
+  flags(options) {
+    const { weightDecay, decoupledWeightDecay, maximize } = options;
+    return {
+      gradScale: maximize ? "on" : "off",
+      weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? "factor" : "l2",
+      arithmetic: presetOf(options).arithmetic,
+    } satisfies Record<Flag, string>;
+  },
+
+  coefficients({ weightDecay, etas, stepSizes, maximize }, lr) {
+    return {
+      gradScale: maximize ? -1 : 1,
+      weightDecay,
+      paramDecay: 1 - lr * weightDecay,
+      etaMinus: etas[0],
+      etaPlus: etas[1],
+      minStepSize: stepSizes[0],
+      maxStepSize: stepSizes[1],
+    } satisfies Record<Coefficient, number>;
+  },
+
+  initial: (slot, { lr }) => (slot === "stepSize" ? lr + 0 : 0), // + 0: a step size of -0 is one of 0
+};
+
+/**
+ * Rprop (Riedmiller and Braun 1993; without weight backtracking, iRprop- of Igel and Hüsken 2000): goes by the signs of
+ * gradients alone, with a step size for each element. It is for full batches. For each element:
+ *
+ *     g = grad (negated with `maximize`) + weightDecay * param
+ *     where g and prev have the same sign: stepSize = stepSize * etas[1]
+ *     where their signs differ: stepSize = stepSize * etas[0], g = 0
+ *     stepSize is kept within stepSizes
+ *     prev = g
+ *     param = param - sign(g) * stepSize
+ *
+ * The signs are compared, not multiplied as values, so that the agreement of tiny gradients is not lost where their
+ * product underflows; presets keep that of their systems. Decoupled weight decay multiplies `param` in the last line by
+ * `1 - lr * weightDecay`.
+ */
+export class Rprop extends Optimizer<RpropOptions> {
+  /**
+   * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
+   */
+  constructor(params: Parameters<RpropOptions>, options?: RpropOptions) {
+    super(rpropDefinition, params, options);
+  }
+}

@@ -1,0 +1,43 @@
+// A worker allocates memory, takes it over with transfer(), which makes it transferable, posts it here and ends. Node then
+// finalizes the worker's buffer although its memory lives on in this thread.
+// node transfer-and-exit.js KILOBYTES natural|exit|terminate
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { allocate, backend, RMSprop } from "../../dist/index.js";
+
+const [kilobytes, ending] = isMainThread ? [Number(process.argv[2]), process.argv[3]] : workerData;
+const length = kilobytes * 256;
+
+if (isMainThread) {
+  const worker = new Worker(new URL(import.meta.url), { workerData: [kilobytes, ending] });
+  const [buffers] = await once(worker, "message");
+  const exited = once(worker, "exit");
+  if (ending === "terminate") worker.terminate();
+  await exited;
+  // Whatever was finalized late is, and what was freed is likely to be given out again.
+  for (let i = 0; i < 5; i++) {
+    global.gc();
+    await delay(10);
+  }
+  const others = Array.from({ length: 4 }, () => allocate({ w: [length] }));
+  for (const { params, grads } of others) {
+    params.w.fill(-1);
+    grads.w.fill(-1);
+  }
+  const [data, grad] = buffers.map((buffer) => new Float32Array(buffer));
+  const whole = data.length === length && data.every((value) => value === 2) && grad.every((value) => value === 3);
+  new RMSprop([{ name: "w", data, grad }], { lr: 1, alpha: 0, eps: 0 }).step();
+  const stepped = data.every((value) => value === 1);
+  data.fill(5);
+  const alone = others.every(({ params, grads }) => [...params.w, ...grads.w].every((value) => value === -1));
+  console.log(JSON.stringify({ backend: backend.name, whole, stepped, alone }));
+} else {
+  const model = allocate({ w: [length] });
+  model.params.w.fill(2);
+  model.grads.w.fill(3);
+  const buffers = [model.params.w.buffer.transfer(), model.grads.w.buffer.transfer()];
+  parentPort.postMessage(buffers, buffers);
+  if (ending === "exit") process.exit();
+  if (ending === "terminate") setInterval(() => {}, 1000);
+}

@@ -1,0 +1,76 @@
+import type { Arithmetic } from "../../lib/arithmetic.ts";
+import type { Definition } from "../../lib/definition.ts";
+
+/** An expression as people write it. A result that is stored in a slot is that slot's name from then on. */
+interface Node {
+  text: string;
+  /** 1 for a sum, 2 for a product, 3 for what needs no brackets. */
+  rank: number;
+  readonly value?: number;
+}
+
+const atom = (text: string): Node => ({ text, rank: 3 });
+const inside = (node: Node, rank: number) => (node.rank < rank ? `(${node.text})` : node.text);
+const binary = (operator: string, rank: number) => (a: Node, b: Node) => ({
+  text: `${inside(a, rank)} ${operator} ${inside(b, rank + 1)}`,
+  rank,
+});
+const plus = binary("+", 1);
+const minus = binary("-", 1);
+const times = binary("*", 2);
+const over = binary("/", 2);
+
+/** Leaves out what changes no bit: `x * 1` and `x + (-0)`. */
+const infix: Arithmetic<Node> = {
+  constant: (value) => ({ ...atom(String(value)), value }),
+  neg: (a) => (a.value === undefined ? atom(`-${inside(a, 2)}`) : infix.constant(-a.value)),
+  add: (a, b) => (Object.is(b.value, -0) ? a : plus(a, b)),
+  sub: minus,
+  mul: (a, b) => (a.value === 1 ? b : b.value === 1 ? a : times(a, b)),
+  div: over,
+  sqrt: (a) => atom(`sqrt(${a.text})`),
+  selectLess(a, b, x, y) {
+    if (a === y && b.value === 0 && x.value === 0) return atom(`max(${a.text}, 0)`);
+    return { text: `${inside(a, 2)} < ${inside(b, 2)} ? ${inside(x, 2)} : ${inside(y, 2)}`, rank: 0 };
+  },
+  multiplyAdd(a, b, c) {
+    if (a.value === -1) return minus(c, b); // rounded once as it is
+    return atom(`fma(${a.text}, ${b.text}, ${c.text})`);
+  },
+};
+
+/** Coefficients by the options that they are made of. */
+const written: Readonly<Record<string, string>> = {
+  oneMinusAlpha: "(1 - alpha)",
+  oneMinusDampening: "(1 - dampening)",
+  epsIn: "eps",
+  epsOut: "eps",
+  lrIn: "lr",
+  lrOut: "lr",
+  decayRate: "lr",
+  paramDecay: "(1 - lr * weightDecay)",
+};
+
+/** What a step stores with these options: each slot's new value, in order, then the parameter's, as text. */
+export function writtenStep<O extends object>(definition: Definition<O>, options: Required<O>): Map<string, string> {
+  const values = definition.coefficients(options, 0.0123, 2, "float64");
+  const coefficients = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      value === 1 || Object.is(value, -0) ? infix.constant(value) : atom(written[name] ?? name),
+    ]),
+  );
+  const lines = new Map<string, string>();
+  const names = ["param", "grad", ...definition.rule.slots];
+  const stored = Object.fromEntries(names.map((name) => [name, atom(name)]));
+  const element = new Proxy(stored, {
+    set(target, name: string, node: Node) {
+      lines.set(name, node.text);
+      Object.assign(node, atom(name));
+      target[name] = node;
+      return true;
+    },
+  });
+  definition.rule.apply(infix, definition.flags(options), element as never, coefficients);
+  return lines;
+}

@@ -1,0 +1,80 @@
+// Child programs of test/programs/: plain JavaScript over dist/, in a process of their own, because they end it, starve it or
+// count its memory.
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { root } from "./compile.ts";
+
+export interface ProgramOptions {
+  readonly args?: readonly (string | number)[];
+  /** Added to this process's; undefined takes a name out. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly nodeArgs?: readonly string[];
+  /** The runtime. Default: this one. */
+  readonly node?: string;
+  /** In milliseconds; the program is killed then. */
+  readonly timeout?: number;
+}
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly timedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const newest = (folder: string, ending: string) =>
+  Math.max(
+    ...readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(ending))
+      .map((file) => statSync(join(root, folder, file)).mtimeMs),
+  );
+
+/** Programs run what is built, so it must have been built of what is there. */
+function checkBuilt(): void {
+  const entry = join(root, "dist", "index.js");
+  if (!existsSync(entry) || statSync(entry).mtimeMs < newest("lib", ".ts")) {
+    throw new Error("Expected dist/ to be built of lib/ as it is; run `npm run build`.");
+  }
+}
+
+/** Runs a program of test/programs/ to its end. */
+export function runProgram(name: string, options: ProgramOptions = {}): Promise<Ending> {
+  checkBuilt();
+  const { args = [], env = {}, nodeArgs = [], node = process.execPath, timeout = 60_000 } = options;
+  const program = join(root, "test", "programs", `${name}.js`);
+  const child = spawn(node, ["--expose-gc", ...nodeArgs, program, ...args.map(String)], {
+    cwd: root,
+    env: { ...process.env, NODE_OPTIONS: "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return new Promise((resolve, reject) => {
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill("SIGKILL");
+    }, timeout);
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, timedOut, stdout, stderr });
+    });
+  });
+}
+
+/** Runs a program that must end by itself, well, with nothing to say on stderr; returns what it reports as JSON. */
+export async function report<T = unknown>(name: string, options?: ProgramOptions): Promise<T> {
+  const { stdout, ...ending } = await runProgram(name, options);
+  expect(ending, `${name}: ${stdout}`).toEqual({ code: 0, signal: null, timedOut: false, stderr: "" });
+  return JSON.parse(stdout) as T;
+}
