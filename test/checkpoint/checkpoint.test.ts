@@ -13,7 +13,9 @@ import {
 } from "../../lib/checkpoint/index.ts";
 import { formatJson, parseJson } from "../../lib/checkpoint/json.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../lib/codecs.ts";
+import * as library from "../../lib/index.ts";
 import { allocate, type Parameter, RMSprop, type RMSpropOptions, type StateDict } from "../../lib/index.ts";
+import { definitions } from "../../lib/optimizers/all.ts";
 import {
   arraysOf,
   bitsOf,
@@ -238,6 +240,30 @@ describe.each(["sync", "async"] as const)("%s", (form) => {
       [1, -2],
       [3, 4],
     ]);
+  });
+});
+
+describe("every optimizer and preset", () => {
+  const all = definitions.flatMap(({ name, presets }) =>
+    [null, ...Object.keys(presets)].map((preset) => [name, preset] as const),
+  );
+  test.each(all)("%s, preset %s, goes on to the same bits", (name, preset) => {
+    const path = join(temporaryFolder(), "checkpoint");
+    const Class = (library as unknown as Record<string, typeof RMSprop>)[name] as typeof RMSprop;
+    const more = { RMSprop: { momentum: 0.9, centered: true }, SGD: { momentum: 0.9 } }[name] ?? {};
+    const own = name === "RMSprop" && preset === null ? { gains: {}, biasCorrection: true } : {};
+    const from = (seed: number) => {
+      const parameters = [parameter("w", 9, "float32", seed), parameter("b", 4, "float64", seed)];
+      return { parameters, optimizer: new Class(parameters, { ...more, ...own, preset: preset as never }) };
+    };
+    const whole = from(1);
+    train(whole.optimizer, whole.parameters, 3);
+    saveCheckpoint(path, whole);
+    const rest = from(50);
+    loadCheckpoint(path, rest);
+    expect(rest.optimizer.stateDict()).toEqual(whole.optimizer.stateDict());
+    for (const { parameters, optimizer } of [whole, rest]) train(optimizer, parameters, 3, 4);
+    expect(rest.parameters.map(({ data }) => bitsOf(data))).toEqual(whole.parameters.map(({ data }) => bitsOf(data)));
   });
 });
 

@@ -271,6 +271,12 @@ describe("PyTorch", () => {
       () => fromTorch(torch, withOptions(rmsprop, { nesterov: true })),
       /'nesterov' of group 0/,
     ],
+    [
+      "a buffer with the rate in it",
+      () => toTorch(withOptions(sgd, { preset: "keras" })),
+      /group 0.*preset is "keras"/,
+    ],
+    ["Rprop of the step before", () => toTorch(withOptions(rprop, { preset: "optax" })), /group 0.*preset is "optax"/],
     ["nothing", () => fromTorch(null as never, rmsprop), /\{ state, param_groups \}.*null/],
     ["no groups", () => fromTorch({ state: {} } as never, rmsprop), /param_groups/],
     [

@@ -14,7 +14,7 @@ const optimizers = Object.entries(library)
 
 /** Options with which as much state as there can be is there; an optimizer without a row has its defaults. */
 const options: Readonly<Record<string, object>> = {
-  RMSprop: { momentum: 0.9, centered: true },
+  RMSprop: { momentum: 0.9, centered: true, biasCorrection: true, gains: {} },
   SGD: { momentum: 0.9 },
   Rprop: { lr: 1e-3 }, // no learning rate but the first size of its steps, so no schedule
 };

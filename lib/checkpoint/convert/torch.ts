@@ -29,6 +29,8 @@ interface TorchRule {
   readonly options: Readonly<Record<string, string | true>>;
   /** What it has beside them, which says how it runs and not what it computes. */
   readonly others: Readonly<Record<string, unknown>>;
+  /** Presets after systems whose state means something else, though no other option tells. */
+  readonly otherPresets?: readonly string[];
 }
 
 const common = { lr: true, weightDecay: true, maximize: true } as const;
@@ -46,6 +48,7 @@ const torchRules: Readonly<Record<string, TorchRule>> = {
     counts: false,
     options: { ...common, momentum: true, dampening: true, nesterov: true },
     others: { ...running, fused: null },
+    otherPresets: ["keras"], // its buffer has the learning rate in it
   },
   adagrad: {
     slots: ["sum"],
@@ -58,6 +61,7 @@ const torchRules: Readonly<Record<string, TorchRule>> = {
     counts: true,
     options: { lr: true, maximize: true, etas: true, stepSizes: true },
     others: { ...running, capturable: false },
+    otherPresets: ["optax"], // its update is that of the step before
   },
 };
 
@@ -83,6 +87,12 @@ function ruleOf({ rule }: StateDict): TorchRule {
 
 /** @throws OptimError ERR_STATE where an option would have PyTorch's optimizer compute something else. */
 function checkOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>, index: number): void {
+  const { preset } = group;
+  if (rule.otherPresets?.includes(preset as string)) {
+    refuse(
+      `Expected group ${index} to have a state that means in PyTorch what it means here, but its preset is ${show(preset)}.`,
+    );
+  }
   for (const [name, value] of Object.entries(group)) {
     if (name in rule.options || harmless[name]?.(group)) continue;
     if (value === false || value === 0 || value === null || value === undefined) continue;
