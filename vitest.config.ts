@@ -7,6 +7,6 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     reporters: ["default", "./test/support/summary-reporter.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });
