@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/native-loaded.ts",
     pool: "forks",
+    maxWorkers: 2,
     reporters: ["default", "./test/support/summary-reporter.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });

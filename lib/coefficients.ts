@@ -1,4 +1,4 @@
-// What coefficients are computed with: + - * / alone, so that their bits are the same on every runtime.
+// What coefficients and schedules are computed with: + - * / alone, so that their bits are the same on every runtime.
 import type { NumberType } from "./typed-array.ts";
 
 const { floor, fround } = Math;

@@ -126,7 +126,7 @@ export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>):
 
 function rateAt(lr: LearningRate, step: number): number {
   if (typeof lr === "number") return lr;
-  const rate: unknown = lr(step);
+  const rate: unknown = typeof lr === "function" ? lr(step) : lr.rate(step);
   if (!isRate(rate)) {
     throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}.`);
   }

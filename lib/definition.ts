@@ -33,6 +33,10 @@ export interface Definition<O extends object> {
   initial(slot: string, options: Required<O>): number;
 }
 
+/** A definition of any options. */
+// biome-ignore lint/suspicious/noExplicitAny: the names are checked where the definition is written
+export type AnyDefinition = Definition<any>;
+
 /**
  * Reads options that a user gave over `base`, each property once. Where a preset is among them, its bundle over the
  * defaults takes the place of `base`; null stands for the defaults alone.

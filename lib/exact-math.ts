@@ -1,23 +1,9 @@
 /**
- * Functions that have the same bits on every runtime, unlike those of Math: built of + - * / alone. The build puts the
- * packages that this file imports into it (scripts/bundle.js), so that an installed package depends on none of them.
+ * What has the same bits on every runtime, unlike the functions of Math: built of + - * / alone. The build puts the packages
+ * that this file imports into it (scripts/bundle.js), so that an installed package depends on none of them.
  */
 import kernelCos from "@stdlib/math-base-special-kernel-cos";
 import kernelSin from "@stdlib/math-base-special-kernel-sin";
-
-/**
- * `base` to the power of a whole number of 0 or more, by squaring.
- * @param exponent Up to 2^53.
- */
-export function integerPower(base: number, exponent: number): number {
-  let power = 1;
-  let square = base;
-  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) power *= square;
-    square *= square;
-  }
-  return power;
-}
 
 /**
  * cos(π · x) for x from 0 to 1, within one unit in the last place of 1; exact at 0, 1/2 and 1. The kernels are FreeBSD's

@@ -29,8 +29,9 @@ import type { Memory } from "./memory.ts";
 import { defaultsOf, type LearningRate } from "./options.ts";
 import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { usedSlots } from "./rule.ts";
+import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
-import { type Loaded, readStateDict, type StateDict, writeStateDict } from "./state-dict.ts";
+import { type Loaded, readStateDict, type StateDict, writeParamGroups, writeStates } from "./state-dict.ts";
 import { copyInto, type FloatArray, fillWith } from "./typed-array.ts";
 
 /** What every optimizer has. */
@@ -197,16 +198,18 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /**
    * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that is
-   * a function is left out.
+   * a function is left out; of a schedule its state is taken.
    */
   stateDict(): StateDict {
     this.#idle();
+    const paramGroups = this.#guard(() => writeParamGroups(this.#definition, this.#groups));
     this.#checkMemory();
-    return writeStateDict(this.#definition, this.#groups);
+    return { rule: this.#definition.rule.name, paramGroups, state: writeStates(this.#groups) };
   }
 
   /**
-   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own.
+   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that is
+   * a schedule it gets the state's.
    * @throws OptimError ERR_STATE where the state does not fit: another rule, other parameters, arrays that are missing,
    * unknown, or of another type or length, options outside their domain. Nothing is changed then.
    */
@@ -214,8 +217,15 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#idle();
     const loaded = readStateDict(this.#definition, () => this.#groups, state);
     this.#idle(); // the state's own code may have begun a step or disposed this optimizer
-    this.#checkMemory();
-    this.#load(loaded);
+    const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
+    const undo = this.#guard(() => loadSchedules(loads));
+    try {
+      this.#checkMemory();
+      this.#load(loaded);
+    } catch (error) {
+      undo();
+      throw error;
+    }
   }
 
   /** Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are. */
@@ -252,6 +262,16 @@ export abstract class Optimizer<O extends CommonOptions> {
   #enter(): void {
     this.#idle();
     this.#stepping = true;
+  }
+
+  /** Runs schedules' own code, which finds a step in flight if it comes back to this optimizer. */
+  #guard<T>(run: () => T): T {
+    this.#enter();
+    try {
+      return run();
+    } finally {
+      this.#stepping = false;
+    }
   }
 
   #entry(name: unknown): Entry {

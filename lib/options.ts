@@ -1,4 +1,5 @@
 import { OptimError, show } from "./errors.ts";
+import { isSchedule, type Rate } from "./schedules/schedule.ts";
 
 /** One option: its default, the values it takes, and those in words for an error. */
 export interface OptionSpec {
@@ -13,8 +14,8 @@ export interface OptionSpec {
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
-/** The learning rate: a number, or a function of the step, which counts from 1. */
-export type LearningRate = number | ((step: number) => number);
+/** The learning rate: a number, a function of the step, which counts from 1, or a schedule with state. */
+export type LearningRate = Rate;
 
 const isNumber = (value: unknown): value is number => typeof value === "number";
 
@@ -40,8 +41,8 @@ export const boolean = (value: boolean): OptionSpec => ({
 
 export const learningRate = (value: number): OptionSpec => ({
   default: value,
-  domain: `${rateDomain}, or a function from the step, which counts from 1, to one`,
-  accepts: (found) => isRate(found) || typeof found === "function",
+  domain: `${rateDomain}, or a function from the step, which counts from 1, to one, or a schedule`,
+  accepts: (found) => isRate(found) || typeof found === "function" || isSchedule(found),
 });
 
 /** How the gains of weights move (RMSpropOptions, `gains`). */

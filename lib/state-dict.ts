@@ -4,13 +4,17 @@ import { checkConflict, type Group } from "./group.ts";
 import { memoryOf } from "./memory.ts";
 import { readOptions } from "./options.ts";
 import { usedSlots, variantOf } from "./rule.ts";
+import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
 import { bufferOf, copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
   /** The rule's name. */
   rule: string;
-  /** The options of each group, and the names of its parameters. An `lr` that is a function is left out. */
+  /**
+   * The options of each group, and the names of its parameters. An `lr` that is a function or a schedule is left out; a
+   * schedule's state is there as `schedule`.
+   */
   paramGroups: ({ params: string[] } & Record<string, unknown>)[];
   /** For each parameter the steps it took, and its slots. */
   state: Record<string, { step: number } & Record<string, FloatArray | number>>;
@@ -20,20 +24,31 @@ export interface StateDict {
 export interface Loaded<O extends object> {
   readonly groups: readonly {
     readonly options: Partial<O>;
+    /** The group's schedule, with the state to load into it. */
+    readonly schedule: readonly [Schedule, ScheduleState] | undefined;
     readonly slots: readonly string[];
     readonly entries: readonly { readonly step: number; readonly arrays: Readonly<Record<string, FloatArray>> }[];
   }[];
 }
 
-export function writeStateDict<O extends object>(definition: Definition<O>, groups: readonly Group<O>[]): StateDict {
-  const paramGroups = groups.map(({ options, view }) => {
+/** The options of groups. Schedules' own code runs here. */
+export function writeParamGroups<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+): StateDict["paramGroups"] {
+  return groups.map(({ options, view }) => {
     const plain = Object.fromEntries(
       Object.keys(definition.options).map((name) => [name, (options as Record<string, unknown>)[name]]),
     );
-    if (typeof plain.lr === "function") delete plain.lr;
-    return { ...plain, params: [...view.params] };
+    const { lr } = plain;
+    if (typeof lr !== "number") delete plain.lr;
+    return { ...plain, ...(isSchedule(lr) ? { schedule: lr.stateDict() } : {}), params: [...view.params] };
   });
-  const state = Object.fromEntries(
+}
+
+/** Copies of what groups' parameters have for state. */
+export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
+  return Object.fromEntries(
     groups.flatMap(({ entries }) =>
       entries.map(({ parameter, clock, slots }) => {
         const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
@@ -41,7 +56,6 @@ export function writeStateDict<O extends object>(definition: Definition<O>, grou
       }),
     ),
   );
-  return { rule: definition.rule.name, paramGroups, state };
 }
 
 function refuse(sentence: string): never {
@@ -122,7 +136,7 @@ function readGroup<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   index: number,
-  given: Record<string, unknown>,
+  { schedule, ...given }: Record<string, unknown>,
   states: ReadonlyMap<string, Record<string, unknown>>,
 ): Loaded<O>["groups"][number] {
   const { params: _, ...current } = group.options as Record<string, unknown>;
@@ -132,6 +146,10 @@ function readGroup<O extends object>(
     checkConflict(definition, options);
   } catch (error) {
     return refuse(`The options of group ${index} of the state do not fit. ${(error as Error).message}`);
+  }
+  const { lr } = options as { lr?: unknown };
+  if (schedule !== undefined && !isSchedule(lr)) {
+    refuse(`Expected group ${index} to have a schedule, whose state it has in the state, but its lr is ${show(lr)}.`);
   }
   const needed = usedSlots(definition.rule, variantOf(definition.rule, definition.flags(options)));
   const entries = group.entries.map(({ parameter }) => {
@@ -164,5 +182,6 @@ function readGroup<O extends object>(
     for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
   }
   const slots = definition.rule.slots.filter((slot: string) => entries.some(({ arrays }) => slot in arrays));
-  return { options: options as Partial<O>, slots, entries };
+  const load = schedule === undefined ? undefined : ([lr as Schedule, schedule as ScheduleState] as const);
+  return { options: options as Partial<O>, schedule: load, slots, entries };
 }

@@ -55,6 +55,25 @@ describe("TypeScript", () => {
     ]);
   });
 
+  test("the core imports no part with an entry point of its own", () => {
+    const own = /^lib\/checkpoint\//;
+    for (const file of lib.filter((file) => !own.test(file))) {
+      expect(
+        importsOf(file).filter((target) => own.test(target)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test("only exact-math.ts imports packages that the build bundles", () => {
+    const bundled = lib.flatMap((file) =>
+      importsOf(file)
+        .filter((target) => target.startsWith("@"))
+        .map(() => file),
+    );
+    expect([...new Set(bundled)]).toEqual(["lib/exact-math.ts"]);
+  });
+
   test("nothing imports the entry point, and it has one rule a line of all.ts", () => {
     expect(whoImports("lib/index.ts")).toEqual([]);
     const rules = filesUnder("lib/optimizers", /\.ts$/).filter((file) => file !== "lib/optimizers/all.ts");

@@ -2,20 +2,13 @@
 // compared with the systems themselves where they run here (torch.test.ts, tfjs.test.ts).
 import { describe, expect, test } from "vitest";
 import { Adagrad, RMSprop, Rprop, SGD } from "../lib/index.ts";
-import { adagradPresets, rmspropPresets, rpropPresets, sgdPresets } from "../lib/presets.ts";
+import { definitions } from "../lib/optimizers/all.ts";
 import { uniformFrom } from "./support/cases.ts";
 import type { Formula } from "./support/formula.ts";
 import { formulas } from "./support/formulas.ts";
 
 const classes = { Adagrad, RMSprop, Rprop, SGD };
 type Name = keyof typeof classes;
-const presets: Readonly<Record<Name, object>> = {
-  RMSprop: rmspropPresets,
-  SGD: sgdPresets,
-  Adagrad: adagradPresets,
-  Rprop: rpropPresets,
-};
-
 const momentum = { momentum: 0.9, lr: 0.003 };
 const nesterov = { ...momentum, nesterov: true };
 const centered = { centered: true };
@@ -75,13 +68,18 @@ const cases: Readonly<Record<Name, Readonly<Record<string, readonly object[]>>>>
 const dividesByZero = (preset: string, options: object) =>
   preset === "hinton" || (preset === "tfjs" && "centered" in options);
 
+test("every optimizer is here", () => {
+  expect(Object.keys(classes).sort()).toEqual(definitions.map(({ name }) => name).sort());
+});
+
 const elements = 101;
 const steps = 200;
 
 describe.each(Object.keys(classes) as Name[])("the presets of %s follow their systems in float64", (name) => {
   test("each has a formula and cases", () => {
-    expect(Object.keys(formulas[name] as object)).toEqual(Object.keys(presets[name]));
-    expect(Object.keys(cases[name])).toEqual(Object.keys(presets[name]));
+    const presets = Object.keys(definitions.find((definition) => definition.name === name)?.presets ?? {});
+    expect(Object.keys(formulas[name] as object)).toEqual(presets);
+    expect(Object.keys(cases[name])).toEqual(presets);
   });
 
   const rows = Object.entries(cases[name]).flatMap(([preset, list]) => list.map((options) => ({ preset, options })));

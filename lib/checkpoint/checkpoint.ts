@@ -14,6 +14,7 @@ import { dtypeOfArray, dtypeOfStorage, dtypes } from "./dtypes.ts";
 import { pathOf, runAsync, runSync, type Task } from "./files.ts";
 import { metadataKey, refuse } from "./header.ts";
 import { formatJson, parseJson } from "./json.ts";
+import { ownName, torchName } from "./names.ts";
 import { read, type Safetensors, type Tensor } from "./read.ts";
 import { checkMetadata, type Prepared, prepare, type TensorInput, write } from "./write.ts";
 
@@ -66,10 +67,6 @@ function tensorName(name: string): string {
     name === metadataKey || [statePrefix, reserved, parameterPrefix].some((prefix) => name.startsWith(prefix));
   return taken ? parameterPrefix + name : name;
 }
-
-/** `squareAvg` as PyTorch writes it, `square_avg`, and back. No slot's name has a dot. */
-const torchName = (slot: string) => slot.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-const slotName = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function checkOptions(given: unknown, names: readonly string[], owner: string): void {
   if (typeof given !== "object" || given === null) {
@@ -245,7 +242,7 @@ function readState(text: string | undefined, tensors: readonly [string, Tensor][
     const dot = key.lastIndexOf(".");
     const name = key.slice(statePrefix.length, dot);
     const values = state.get(name) ?? [];
-    values.push([slotName(key.slice(dot + 1)), (shape.length === 0 ? data[0] : data) as number | FloatArray]);
+    values.push([ownName(key.slice(dot + 1)), (shape.length === 0 ? data[0] : data) as number | FloatArray]);
     state.set(name, values);
   }
   const states = [...state].map(([name, values]) => [name, Object.fromEntries(values)] as const);

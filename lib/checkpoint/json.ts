@@ -10,13 +10,20 @@ const hasSpelling = (value: number) => Number.isFinite(value) && !Object.is(valu
  * @throws OptimError ERR_OPTION for what is no plain data.
  */
 export function formatJson(value: unknown, what: string): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (typeof inner === "number" && !hasSpelling(inner)) return { [numberKey]: show(inner) };
+  const refuse = (found: string): never => {
+    throw new OptimError("ERR_OPTION", `Expected ${what} to be plain data, but it holds ${found}.`);
+  };
+  const stands = new WeakSet<object>();
+  return JSON.stringify(value, function (this: object, key, inner: unknown) {
+    if (key === numberKey && !stands.has(this)) refuse(`the name '${numberKey}', which stands for numbers`);
+    if (typeof inner === "number" && !hasSpelling(inner)) {
+      const stand = { [numberKey]: show(inner) };
+      stands.add(stand);
+      return stand;
+    }
     const isForeign =
       ["function", "symbol", "bigint"].includes(typeof inner) || ArrayBuffer.isView(inner) || inner instanceof Map;
-    if (isForeign)
-      throw new OptimError("ERR_OPTION", `Expected ${what} to be plain data, but it holds ${show(inner)}.`);
-    return inner;
+    return isForeign ? refuse(show(inner)) : inner;
   });
 }
 

@@ -1,13 +1,21 @@
+import type { AnyDefinition } from "../definition.ts";
 import type { AnyRule } from "../rule.ts";
-import { adagradRule } from "./adagrad.ts";
-import { rmspropRule } from "./rmsprop.ts";
-import { rpropRule } from "./rprop.ts";
-import { sgdRule } from "./sgd.ts";
+import { adagradDefinition } from "./adagrad.ts";
+import { rmspropDefinition } from "./rmsprop.ts";
+import { rpropDefinition } from "./rprop.ts";
+import { sgdDefinition } from "./sgd.ts";
 
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
 export { Rprop, type RpropOptions } from "./rprop.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";
 
-/** Every rule of the library. The twin of native/kernels/rules/all.hpp. */
-export const rules: readonly AnyRule[] = [rmspropRule, sgdRule, adagradRule, rpropRule];
+/** Every optimizer of the library. Their rules are the twin of native/kernels/rules/all.hpp. */
+export const definitions: readonly AnyDefinition[] = [
+  rmspropDefinition,
+  sgdDefinition,
+  adagradDefinition,
+  rpropDefinition,
+];
+
+export const rules: readonly AnyRule[] = definitions.map(({ rule }) => rule);

@@ -219,7 +219,7 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
     let d = flags.arithmetic === "optax" ? mul(c.lrIn, mul(div(constant(1), root), g)) : div(mul(c.lrIn, g), root);
     if (flags.gains === "on") {
       const gain = x.gains;
-      const agreement = mul(sign(a, g), sign(a, x.momentumBuffer));
+      const agreement = mul(sign(a, g), x.momentumBuffer); // does not underflow
       const lowered = selectLess(agreement, constant(0), mul(gain, c.gainDown), gain);
       const moved = selectLess(constant(0), agreement, add(gain, c.gainUp), lowered);
       x.gains = limit(a, moved, c.gainMin, c.gainMax);

@@ -69,7 +69,7 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
     }
 
     let agreement = mul(g, x.prev); // 0 where it underflows
-    if (flags.arithmetic === "standard") agreement = mul(sign(a, g), sign(a, x.prev));
+    if (flags.arithmetic === "standard") agreement = mul(sign(a, g), x.prev);
     const factor = selectLess(agreement, zero, c.etaMinus, selectLess(zero, agreement, c.etaPlus, constant(1)));
 
     const limited = limit(a, mul(x.stepSize, factor), c.minStepSize, c.maxStepSize);

@@ -1,4 +1,5 @@
-import { cosPi, integerPower } from "../exact-math.ts";
+import { power } from "../coefficients.ts";
+import { cosPi } from "../exact-math.ts";
 import { fraction, nonNegative } from "../options.ts";
 import { above, checkRate, checkStep, readScheduleOptions, wholeNumber } from "./domains.ts";
 
@@ -41,7 +42,7 @@ const stepTable = { stepSize: wholeNumber(1), gamma: fraction(0.1) };
 export function step(lr: number, options: StepOptions): ScheduleFunction {
   const rate = checkRate("step", lr);
   const { stepSize, gamma } = readScheduleOptions<StepOptions>("step", stepTable, options);
-  return (at) => rate * integerPower(gamma, Math.floor((checkStep(at) - 1) / stepSize));
+  return (at) => rate * power(gamma, Math.floor((checkStep(at) - 1) / stepSize));
 }
 
 export interface ExponentialOptions {
@@ -59,7 +60,7 @@ const exponentialTable = { gamma: { ...fraction(0), default: undefined } };
 export function exponential(lr: number, options: ExponentialOptions): ScheduleFunction {
   const rate = checkRate("exponential", lr);
   const { gamma } = readScheduleOptions<ExponentialOptions>("exponential", exponentialTable, options);
-  return (at) => rate * integerPower(gamma, checkStep(at) - 1);
+  return (at) => rate * power(gamma, checkStep(at) - 1);
 }
 
 export interface CosineOptions {

@@ -111,7 +111,7 @@ const damages: Readonly<Record<string, Damage>> = {
 };
 
 describe("damaged copies of a checkpoint", () => {
-  test(`${count} of them are refused with ERR_CHECKPOINT, and nothing changes`, { timeout: 120_000 }, () => {
+  test(`${count} of them are refused with ERR_CHECKPOINT, and nothing changes`, { timeout: 300_000 }, () => {
     const folder = temporaryFolder();
     const path = join(folder, "checkpoint");
     const saved = make(1);

@@ -2,7 +2,7 @@
 
 For PyTorch 1.13.1 on one thread of an x86-64 CPU with AVX2 (Debian 12's package python3-torch):
 
-    /usr/bin/python3 test/peers/run_torch.py
+    /usr/bin/python3 test/peers/run_torch.py && npm run format
 """
 import base64
 import json

@@ -143,7 +143,7 @@ const rprop = plain(rpropDefinition);
 const rpropTable = table(rprop, [
   {
     title: "signs agree where this is above 0",
-    cell: (preset) => code(preset === null ? "sign(grad) * sign(prev)" : "grad * prev"),
+    cell: (preset) => code(preset === null ? "sign(grad) * prev" : "grad * prev"),
   },
   { title: "defaults", cell: (preset) => defaults(rprop, preset) },
 ]);

@@ -138,7 +138,7 @@ struct Rmsprop {
     Number d = flags.arithmetic == Arithmetic::optax ? c.lr_in * (Number(1) / root * g) : (c.lr_in * g) / root;
     if constexpr (flags.gains) {
       Number& gain = slot[gains];
-      const Number agreement = sign(g) * sign(slot[momentum_buffer]);
+      const Number agreement = sign(g) * slot[momentum_buffer];  // does not underflow
       const Number lowered = select_less(agreement, Number(0), gain * c.gain_down, gain);
       gain = limit(select_less(Number(0), agreement, gain + c.gain_up, lowered), c.gain_min, c.gain_max);
       d = gain * d;

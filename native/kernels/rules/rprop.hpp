@@ -57,7 +57,7 @@ struct Rprop {
     }
 
     Number agreement = g * slot[prev];  // 0 where it underflows
-    if constexpr (flags.arithmetic == Arithmetic::standard) agreement = sign(g) * sign(slot[prev]);
+    if constexpr (flags.arithmetic == Arithmetic::standard) agreement = sign(g) * slot[prev];
     const Number factor =
         select_less(agreement, zero, c.eta_minus, select_less(zero, agreement, c.eta_plus, Number(1)));
 

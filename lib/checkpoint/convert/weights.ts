@@ -1,0 +1,218 @@
+import { show } from "../../errors.ts";
+import type { StateDict } from "../../state-dict.ts";
+import { type FloatArray, numberTypeOf } from "../../typed-array.ts";
+import {
+  type ParameterStateDict,
+  refuse,
+  takeArray,
+  takeNumber,
+  takeStep,
+  typeAndLengthOf,
+  type Values,
+} from "./values.ts";
+
+/** A list of an optimizer's weights: the iterations, then arrays in the order of the variables, slot after slot. */
+export type Weights = readonly (Values | number | bigint)[];
+
+/** A run of arrays, one for each variable. */
+interface Run {
+  /** The slot in our names. */
+  readonly slot: string;
+  /** Whether the system has it with the other sign. */
+  readonly negated?: boolean;
+  /** Whether a state without it is one of zeros. */
+  readonly optional?: boolean;
+}
+
+type Options = Readonly<Record<string, unknown>>;
+
+interface System {
+  readonly name: string;
+  /** Whether the learning rate follows the iterations, unless it is a schedule. */
+  readonly hasRate: boolean;
+  /** For each rule the runs that its options make, or why its state means something else in this system. */
+  readonly rules: Readonly<Record<string, (options: Options) => readonly Run[] | string>>;
+}
+
+const hasMomentum = ({ momentum }: Options) => typeof momentum === "number" && momentum > 0;
+
+/** TensorFlow's family has the learning rate in the momentum buffer. */
+const needsRateInMomentum = (options: Options) =>
+  hasMomentum(options) && options.lrInMomentum !== true
+    ? "Expected 'lrInMomentum' to be true with momentum, because the system's buffer has the learning rate in it, but it is not."
+    : undefined;
+
+const when = (there: unknown, run: Run): Run[] => (there ? [run] : []);
+
+const keras: System = {
+  name: "Keras",
+  hasRate: true,
+  rules: {
+    rmsprop: (options) =>
+      needsRateInMomentum(options) ?? [
+        { slot: "squareAvg" },
+        ...when(hasMomentum(options), { slot: "momentumBuffer" }),
+        ...when(options.centered, { slot: "gradAvg" }),
+      ],
+    sgd: (options) =>
+      hasMomentum(options) && options.preset !== "keras"
+        ? `Expected the preset "keras" with momentum, because Keras's buffer has the learning rate in it, but it is ${show(options.preset)}.`
+        : when(hasMomentum(options), { slot: "momentumBuffer", negated: true }),
+    adagrad: () => [{ slot: "sum" }],
+  },
+};
+
+const tfjs: System = {
+  name: "TensorFlow.js",
+  hasRate: false,
+  rules: {
+    rmsprop: (options) =>
+      needsRateInMomentum(options) ?? [
+        { slot: "squareAvg" },
+        { slot: "momentumBuffer", optional: !hasMomentum(options) },
+        ...when(options.centered, { slot: "gradAvg" }),
+      ],
+    sgd: (options) =>
+      hasMomentum(options) && options.preset === "keras"
+        ? `Expected another preset than "keras" with momentum, because TensorFlow.js's buffer has no learning rate in it, but it is "keras".`
+        : when(hasMomentum(options), { slot: "momentumBuffer" }),
+    adagrad: () => [{ slot: "sum" }],
+  },
+};
+
+/** The runs of a state in a system; all groups must have the same. */
+function runsOf(system: System, { rule, paramGroups }: StateDict): readonly Run[] {
+  const make = Object.hasOwn(system.rules, rule) ? system.rules[rule] : undefined;
+  if (!make)
+    return refuse(
+      `Expected a state of ${Object.keys(system.rules).join(", ")}, which ${system.name} has, but it is of ${show(rule)}.`,
+    );
+  const [first, ...others] = paramGroups.map((group) => {
+    const runs = make(group);
+    return typeof runs === "string" ? refuse(runs) : runs;
+  });
+  if (others.some((runs) => JSON.stringify(runs) !== JSON.stringify(first))) {
+    refuse(`Expected all groups to have the same slots, because ${system.name} has no groups, but they differ.`);
+  }
+  return first ?? [];
+}
+
+/** The names of the parameters in the order of the system's variables. */
+function orderOf({ paramGroups }: StateDict, order: readonly string[] | undefined): readonly string[] {
+  const names = paramGroups.flatMap(({ params }) => params);
+  if (order === undefined) return names;
+  const known = new Set(names);
+  if (
+    !Array.isArray(order) ||
+    order.length !== names.length ||
+    new Set(order).size !== names.length ||
+    !order.every((name) => known.has(name))
+  ) {
+    refuse(`Expected the order to name each of the ${names.length} parameters once, but it does not.`);
+  }
+  return order;
+}
+
+function toWeights(system: System, state: StateDict, given: readonly string[] | undefined): (FloatArray | number)[] {
+  const runs = runsOf(system, state);
+  const order = orderOf(state, given);
+  const states = order.map((name) => state.state[name] as ParameterStateDict);
+  const step = states[0]?.step ?? 0;
+  const other = states.findIndex((found) => found.step !== step);
+  if (other >= 0) {
+    refuse(
+      `Expected all parameters to have taken the same number of steps, as in ${system.name}, but ${show(order[0])} took ${step} and ${show(order[other])} ${states[other]?.step}.`,
+    );
+  }
+  const rates = new Set(state.paramGroups.filter((group) => "lr" in group).map(({ lr }) => lr as number));
+  if (system.hasRate && rates.size > 1)
+    refuse(
+      `Expected all groups to have one learning rate, as in ${system.name}, but they have ${[...rates].join(", ")}.`,
+    );
+  const arrays = runs.flatMap(({ slot, negated, optional }) =>
+    states.map((found, i) => {
+      const array = found[slot];
+      if (numberTypeOf(array)) return negated ? (array as FloatArray).map((value) => -value) : (array as FloatArray);
+      const { type, length = 0 } = typeAndLengthOf(found);
+      if (!optional) refuse(`Expected the state of ${show(order[i])} to have '${slot}', but it has not.`);
+      return type === "float64" ? new Float64Array(length) : new Float32Array(length);
+    }),
+  );
+  return [step, ...(system.hasRate ? rates : []), ...arrays];
+}
+
+function fromWeights(
+  system: System,
+  weights: Weights,
+  like: StateDict,
+  given: readonly string[] | undefined,
+): StateDict {
+  const runs = runsOf(system, like);
+  const order = orderOf(like, given);
+  const arrays = runs.length * order.length;
+  const leading = Array.isArray(weights) ? weights.length - arrays : 0;
+  if (leading !== 1 && !(system.hasRate && leading === 2)) {
+    refuse(
+      `Expected the iterations${system.hasRate ? ", the learning rate" : ""} and ${arrays} arrays, but ` +
+        `${Array.isArray(weights) ? `there are ${weights.length} weights` : `it is ${show(weights)}`}.`,
+    );
+  }
+  const step = takeStep(weights[0], "the iterations");
+  const rate = leading === 2 ? takeNumber(weights[1], "the learning rate") : undefined;
+  const state = order.map((name, i) => {
+    const own = like.state[name] as ParameterStateDict;
+    const slots = runs.map(({ slot, negated, optional }, r) => {
+      const what = `${system.name}'s ${slot} of ${show(name)}`;
+      const array = takeArray(weights[leading + r * order.length + i], typeAndLengthOf(own), what);
+      return optional && !(slot in own) ? [] : [slot, negated ? array.map((value) => -value) : array];
+    });
+    return [name, { step, ...Object.fromEntries(slots.filter(({ length }) => length > 0)) }] as const;
+  });
+  // A group whose rate is a function or a schedule keeps it.
+  const paramGroups = like.paramGroups.map((group) =>
+    rate !== undefined && "lr" in group ? { ...group, lr: rate } : group,
+  );
+  return { ...like, paramGroups, state: Object.fromEntries(state) };
+}
+
+/**
+ * A state as Keras 3 lists it in `optimizer.variables`: iterations, learning rate, velocities, momentums if there is
+ * momentum, average gradients if it is centered; for SGD momentums, for Adagrad accumulators. A learning rate that is a
+ * function or a schedule is left out, as Keras does. The arrays are flat.
+ * @param order The names of the parameters in the order of Keras's variables. Default that of the groups.
+ * @throws OptimError ERR_STATE where Keras cannot have it: steps or learning rates that differ, a momentum buffer without
+ * the learning rate in it.
+ */
+export function toKeras(state: StateDict, order?: readonly string[]): (FloatArray | number)[] {
+  return toWeights(keras, state, order);
+}
+
+/**
+ * The state that Keras 3 lists in `optimizer.variables`, for `loadStateDict`.
+ * @param like `stateDict()` of the optimizer that is to load it; its options tell which slots there are.
+ * @param order As for `toKeras`.
+ * @throws OptimError ERR_STATE where it does not fit.
+ */
+export function fromKeras(weights: Weights, like: StateDict, order?: readonly string[]): StateDict {
+  return fromWeights(keras, weights, like, order);
+}
+
+/**
+ * A state as TensorFlow.js's `optimizer.getWeights()` lists it, tensors as flat arrays: iterations, mean squares, momentums
+ * (always), mean gradients if it is centered; for its momentum optimizer momentums, for Adagrad accumulators.
+ * @param order The names of the parameters in the order of its variables. Default that of the groups.
+ * @throws OptimError ERR_STATE where TensorFlow.js cannot have it.
+ */
+export function toTfjs(state: StateDict, order?: readonly string[]): (FloatArray | number)[] {
+  return toWeights(tfjs, state, order);
+}
+
+/**
+ * The state that TensorFlow.js's `optimizer.getWeights()` lists, tensors as arrays, for `loadStateDict`.
+ * @param like `stateDict()` of the optimizer that is to load it; its options tell which slots there are.
+ * @param order As for `toTfjs`.
+ * @throws OptimError ERR_STATE where it does not fit.
+ */
+export function fromTfjs(weights: Weights, like: StateDict, order?: readonly string[]): StateDict {
+  return fromWeights(tfjs, weights, like, order);
+}

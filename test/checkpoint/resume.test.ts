@@ -1,0 +1,62 @@
+// A training on digits that is saved, ended, and gone on with in another process ends with the bits of one that was not.
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import * as library from "../../lib/index.ts";
+import { root } from "../support/compile.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+/** The optimizers that the library exports. */
+const optimizers = Object.entries(library)
+  .filter(([, value]) => typeof value === "function" && value.prototype instanceof library.Optimizer)
+  .map(([name]) => name);
+
+/** Options with which as much state as there can be is there; an optimizer without a row has its defaults. */
+const options: Readonly<Record<string, object>> = {
+  RMSprop: { momentum: 0.9, centered: true, biasCorrection: true, gains: {} },
+  SGD: { momentum: 0.9 },
+  Rprop: { lr: 1e-3 }, // no learning rate but the first size of its steps, so no schedule
+};
+
+const program = join(root, "build", "tools", "examples", "resume.js");
+
+/** The last line that a run of the example prints. */
+function run(...args: string[]): string {
+  const output = execFileSync(process.execPath, [program, ...args], { encoding: "utf8", cwd: root });
+  return output.trim().split("\n").at(-1) as string;
+}
+
+const rateIn = (line: string) => Number(/the rate is (\S+)/.exec(line)?.[1]);
+
+function weightsIn(line: string, step: number): string {
+  expect(line).toMatch(new RegExp(`^After step ${step} .*the weights are [0-9a-f]{16}\\.$`));
+  return line.slice(-17);
+}
+
+beforeAll(() => {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+  execFileSync(process.execPath, [tsc, "-p", "tsconfig.tools.json"], { cwd: root, stdio: "inherit" });
+}, 120_000);
+
+describe.each(optimizers)("%s", (name) => {
+  test("200 steps, saved at 100 and gone on with, are 200 steps", { timeout: 120_000 }, () => {
+    const given = ["--optimizer", name, "--options", JSON.stringify(options[name] ?? {})];
+    const whole = run(...given);
+    const checkpoint = join(temporaryFolder(), "digits.safetensors");
+    const half = run(...given, "--checkpoint", checkpoint, "--until", "100");
+    const resumed = run(...given, "--checkpoint", checkpoint);
+    expect(weightsIn(resumed, 200)).toBe(weightsIn(whole, 200));
+    expect(weightsIn(resumed, 200)).not.toBe(weightsIn(half, 100));
+    if ("lr" in (options[name] ?? {})) return;
+    // The schedule has reduced its rate before the stop and after it, so that its state counts.
+    expect(resumed).toBe(whole);
+    expect(rateIn(half)).toBeLessThan(1e-3);
+    expect(rateIn(whole)).toBeLessThan(rateIn(half));
+  });
+});
+
+test("every optimizer of the library is tried", () => {
+  expect(optimizers).toContain("RMSprop");
+  for (const name of Object.keys(options).filter((found) => found in library)) expect(optimizers).toContain(name);
+});
