@@ -6,18 +6,30 @@ import { allocate, RMSprop } from "../../dist/index.js";
 const length = 2 ** 19; // 2 MiB, mapped on its own, so that a late access ends the process
 
 let countdown = 0; // the call that interrupts; 0: none
-let calls = 0;
 let interrupt;
 
 /** Puts a function that counts, and at the chosen call interrupts, in the place of every built-in that can be replaced. */
 function replaceBuiltIns() {
   const { apply, ownKeys, getOwnPropertyDescriptor, defineProperty, getPrototypeOf } = Reflect;
   const point = () => {
-    calls++;
     if (countdown > 0 && --countdown === 0) interrupt();
   };
-  const iterators = [[], new Map(), new Set(), new Float32Array(1)].map((each) => getPrototypeOf(each[Symbol.iterator]()));
-  const classes = [Array, Map, Set, WeakMap, WeakSet, Object, Function, Promise, ArrayBuffer, Float32Array, Uint32Array];
+  const iterators = [[], new Map(), new Set(), new Float32Array(1)].map((each) =>
+    getPrototypeOf(each[Symbol.iterator]()),
+  );
+  const classes = [
+    Array,
+    Map,
+    Set,
+    WeakMap,
+    WeakSet,
+    Object,
+    Function,
+    Promise,
+    ArrayBuffer,
+    Float32Array,
+    Uint32Array,
+  ];
   const statics = [Object, Array, Number, Math, Reflect, Promise, Symbol];
   const typed = getPrototypeOf(Float32Array.prototype);
   const targets = new Set([...classes.map((each) => each.prototype), ...statics, ...iterators, typed, Float64Array]);
@@ -26,7 +38,8 @@ function replaceBuiltIns() {
   for (const target of targets) {
     for (const key of ownKeys(target)) {
       const descriptor = getOwnPropertyDescriptor(target, key);
-      if (!descriptor.configurable || key === "constructor" || (target === Object.prototype && key === "__proto__")) continue;
+      if (!descriptor.configurable || key === "constructor" || (target === Object.prototype && key === "__proto__"))
+        continue;
       if (typeof descriptor.value === "function") {
         const original = descriptor.value;
         const replaced = {
