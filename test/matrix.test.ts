@@ -6,7 +6,7 @@ import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference, maxSlots } from "../lib/backends/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
-import type { FloatArray, NumberType } from "../lib/typed-array.ts";
+import type { FloatArray } from "../lib/typed-array.ts";
 import { arena, arrayType, countNaN, firstDifference, type Layout, layout, views } from "./support/arena.ts";
 import {
   type GradientKind,
@@ -17,8 +17,8 @@ import {
   ruleCases,
   steps,
   threadCountsOf,
-  uniformFrom,
 } from "./support/cases.ts";
+import { between, type Drawn, drawn } from "./support/drawn.ts";
 
 /** Backends, or none where RMSPROP_BACKEND asks for the reference alone. */
 const binding = process.env.RMSPROP_BACKEND === "reference" ? undefined : loadBinding(rules);
@@ -30,30 +30,10 @@ afterAll(() => binding?.setThreads(threadsBefore));
 
 const kinds = Object.keys(gradients) as GradientKind[];
 
-type Draw = (uniform: () => number) => number;
-
-/** Values of each length, drawn once: the same at every offset, on every backend. */
-function drawn(type: NumberType, seed: number, draw: Draw): (length: number) => FloatArray {
-  const byLength = new Map<number, FloatArray>();
-  return (length) => {
-    const present = byLength.get(length);
-    if (present) return present;
-    const uniform = uniformFrom(seed * 1_000_003 + length);
-    const values = arrayType(type).from({ length }, () => draw(uniform));
-    byLength.set(length, values);
-    return values;
-  };
-}
-
-const between =
-  ([low, high]: readonly [number, number]): Draw =>
-  (uniform) =>
-    low + (high - low) * uniform();
-
 interface Inputs {
-  data: (length: number) => FloatArray;
-  slots: Record<string, (length: number) => FloatArray>;
-  gradients: ((length: number) => FloatArray)[];
+  data: Drawn;
+  slots: Record<string, Drawn>;
+  gradients: Drawn[];
 }
 
 interface Streams {
