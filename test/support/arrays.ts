@@ -51,6 +51,14 @@ export function plain(value: unknown): unknown {
   return Object.entries(value).map(([key, inner]) => [key, plain(inner)]);
 }
 
+/** A value with lists of numbers for arrays, as programs in other languages write them to files. */
+export function asLists<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Float32Array) as T;
+  if (Array.isArray(value)) return value.map(asLists) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, asLists(inner)])) as T;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: options of any optimizer
 type AnyOptimizer = Optimizer<any>;
 
