@@ -47,6 +47,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
 #else
   const double requested = info[0].As<Napi::Number>().DoubleValue();
   if (!(requested >= 1 && requested <= 9007199254740991.0)) refuse(env, "Expected a byte length of 1 or more.");
+  if (requested > static_cast<double>(std::numeric_limits<std::size_t>::max() / 2)) return env.Null();
   const auto bytes = static_cast<std::size_t>(requested);
   void* data = allocate_block(bytes);
   if (!data) return env.Null();
