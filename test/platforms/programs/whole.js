@@ -89,7 +89,8 @@ function disposed() {
 /** A worker's part: the whole family, then steps in the main thread's memory. */
 async function work({ parameters, optimizerName, options, gradients }) {
   const { digests } = smoke(rmsprop);
-  const optimizer = new rmsprop[optimizerName](parameters, options);
+  const { [optimizerName]: Optimizer } = rmsprop;
+  const optimizer = new Optimizer(parameters, options);
   for (const [step, values] of gradients.entries()) {
     parameters.forEach(({ grad }, i) => {
       grad.set(values[i]);
