@@ -2,6 +2,7 @@
 // each function takes; JavaScript has validated what comes here, and only what memory safety needs is checked again.
 #include <napi.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <new>
@@ -38,6 +39,15 @@ void buffer_ends(napi_env env, void* data, void* number) {
   if (is_running(env)) disown_block(data, reinterpret_cast<BlockNumber>(number));
 }
 
+// Deno calls this when the memory itself has no owner any more, in whichever thread it was transferred to; there may be
+// no isolate then, or one in the middle of its garbage collection, so this may call nothing of Node-API.
+void memory_ends(napi_env, void* data, void* number) {
+  disown_block(data, reinterpret_cast<BlockNumber>(number));
+}
+
+// What a buffer's end calls on this runtime.
+std::atomic<napi_finalize> ends = buffer_ends;
+
 // allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
 // forbids buffers over memory that is not its own.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
@@ -54,7 +64,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   napi_value buffer = nullptr;
   const BlockNumber number = block_number(data);
   void* hint = reinterpret_cast<void*>(number);
-  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, hint, &buffer);
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, ends, hint, &buffer);
   if (status != napi_ok) {
     disown_block(data, number);
     bool pending = false;
@@ -444,6 +454,7 @@ void set_threads(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   process_pool();  // keeps the library in memory from now on
+  if (env.Global().Has("Deno")) ends = memory_ends;
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
