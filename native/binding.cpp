@@ -2,6 +2,7 @@
 // each function takes; JavaScript has validated what comes here, and only what memory safety needs is checked again.
 #include <napi.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <new>
@@ -39,6 +40,15 @@ void buffer_ends(napi_env env, void* data, void* number) {
   if (is_running(env)) disown_block(data, reinterpret_cast<BlockNumber>(number));
 }
 
+// Deno calls this when the memory itself has no owner any more, in whichever thread it was transferred to; there may be
+// no isolate then, or one in the middle of its garbage collection, so this may call nothing of Node-API.
+void memory_ends(napi_env, void* data, void* number) {
+  disown_block(data, reinterpret_cast<BlockNumber>(number));
+}
+
+// What a buffer's end calls on this runtime.
+std::atomic<napi_finalize> ends = buffer_ends;
+
 // allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
 // forbids buffers over memory that is not its own.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
@@ -48,13 +58,14 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
 #else
   const double requested = info[0].As<Napi::Number>().DoubleValue();
   if (!(requested >= 1 && requested <= 9007199254740991.0)) refuse(env, "Expected a byte length of 1 or more.");
+  if (requested > static_cast<double>(std::numeric_limits<std::size_t>::max() / 2)) return env.Null();
   const auto bytes = static_cast<std::size_t>(requested);
   void* data = allocate_block(bytes);
   if (!data) return env.Null();
   napi_value buffer = nullptr;
   const BlockNumber number = block_number(data);
   void* hint = reinterpret_cast<void*>(number);
-  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, hint, &buffer);
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, ends, hint, &buffer);
   if (status != napi_ok) {
     disown_block(data, number);
     bool pending = false;
@@ -500,6 +511,7 @@ void set_threads(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   process_pool();  // keeps the library in memory from now on
+  if (env.Global().Has("Deno")) ends = memory_ends;
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));

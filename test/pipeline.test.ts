@@ -6,11 +6,11 @@ import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference } from "../lib/backends/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
-import type { FloatArray, NumberType } from "../lib/typed-array.ts";
+import type { FloatArray } from "../lib/typed-array.ts";
 import { arena, arrayType, firstDifference, type Layout, layout, views } from "./support/arena.ts";
-import { type GradientKind, gradients, numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
-import { between, type Drawn, drawn } from "./support/drawn.ts";
+import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
 import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
+import { gradientsOf, type Inputs, inputsOf } from "./support/stepping.ts";
 
 const binding = process.env.RMSPROP_BACKEND === "reference" ? undefined : loadBinding(rules);
 const natives = (binding?.describe().isas ?? []).map((isa) =>
@@ -20,12 +20,6 @@ const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
 
 const steps = 3;
-
-interface Inputs {
-  readonly slots: Readonly<Record<string, Drawn>>;
-  readonly data: Drawn;
-  readonly gradients: readonly Drawn[];
-}
 
 interface Result {
   readonly arenas: Readonly<Record<string, FloatArray>>;
@@ -40,7 +34,7 @@ function stepAll(backend: Backend, rule: AnyRule, variant: number, at: Layout, o
     average: arena(at, inputs.data),
     accumulated: arena(at, inputs.data),
   };
-  for (const slot of used) arenas[slot] = arena(at, inputs.slots[slot] as Drawn);
+  for (const slot of used) arenas[slot] = arena(at, inputs.slots[slot] as Inputs["data"]);
   const arrays = Object.fromEntries(Object.entries(arenas).map(([name, values]) => [name, views(at, values)]));
   const array = (name: string, i: number) => arrays[name]?.[i] as FloatArray;
   const parameters = at.places.map((_, i) => ({
@@ -88,17 +82,6 @@ function fullest(rule: AnyRule): number {
   return all.at(-1) as number;
 }
 
-function inputsFor(rule: AnyRule, type: NumberType, kind: GradientKind): Inputs {
-  const { initial } = ruleCases[rule.name] as RuleCase;
-  return {
-    data: drawn(type, 1, between([-2, 2])),
-    slots: Object.fromEntries(
-      rule.slots.map((slot: string, i: number) => [slot, drawn(type, 2 + i, between(initial[slot] ?? [0, 0]))]),
-    ),
-    gradients: Array.from({ length: steps }, (_, step) => drawn(type, 100 + step, gradients[kind])),
-  };
-}
-
 test("a rule's first coefficient is the one through which gradients are clipped by norm", () => {
   for (const { name, coefficients } of rules) expect(coefficients[0], name).toBe("gradScale");
 });
@@ -113,7 +96,7 @@ describe.skipIf(!binding)("native equals reference", () => {
         const ownTurn = turn++;
         test(`${name}, ${type}, ${kind} gradients, ${rule.name}`, { timeout: 60_000 }, () => {
           const at = layout(type, ownTurn);
-          const inputs = inputsFor(rule, type, kind);
+          const inputs = inputsOf(rule, type, gradientsOf(type, kind, steps));
           const expected = stepAll(createReference(), rule, variant, at, of, inputs);
           const skips = of.stages?.skipNonFinite === true && kind === "nonFinite";
           expect(expected.reports.map(({ skipped }) => skipped)).toEqual(Array(steps).fill(skips));
