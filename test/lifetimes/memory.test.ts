@@ -1,0 +1,111 @@
+// Memory that is moved, dropped, given back and taken again: programs of their own, because what goes wrong there is read
+// after it is freed, or never freed.
+import { describe, expect, test } from "vitest";
+import { full } from "../support/cases.ts";
+import { addonFile, asan, hasAddon } from "../support/native-loaded.ts";
+import { report } from "../support/programs.ts";
+import { installRuntime, runtimes } from "../support/runtimes.ts";
+
+/** Runtimes whose ArrayBuffers have `transfer`, the trap's first step. */
+const transferring = runtimes.filter(({ name }) => name === "Node 22" || name === "Node 24");
+
+describe.skipIf(!hasAddon)(
+  "memory of allocate() that another thread got by transfer() outlives the thread it came from",
+  () => {
+    const endings = ["natural", "exit", "terminate"];
+    const kilobytes = [16, 8192]; // of the C library, and mapped
+    for (const runtime of transferring) {
+      test(`on ${runtime.name}`, { timeout: 300_000 }, async (context) => {
+        const installed = installRuntime(runtime);
+        if ("missing" in installed) {
+          context.skip(`${runtime.name}: ${installed.missing}`);
+          return;
+        }
+        for (const size of kilobytes) {
+          for (const ending of endings) {
+            const options = { args: [size, ending], node: installed.binary };
+            const found = await report("transfer-and-exit", options);
+            const label = `${size} KiB, ${ending}`;
+            expect(found, label).toEqual({ backend: "native", whole: true, stepped: true, alone: true });
+          }
+        }
+      });
+    }
+  },
+);
+
+describe.skipIf(!hasAddon)("a step off the event loop holds what it works on", () => {
+  const rounds = full ? 100 : 10;
+
+  test("when everything that refers to it is dropped and collected", { timeout: 300_000 }, async () => {
+    const counters = await report("dropped-in-flight", { args: [rounds, "drop"], timeout: 290_000 });
+    expect(counters).toEqual({ blocks: 0, bytes: 0 });
+  });
+
+  for (const runtime of transferring) {
+    test(`when its memory moves to another owner, who is collected, on ${runtime.name}`, {
+      timeout: 300_000,
+    }, async (context) => {
+      const installed = installRuntime(runtime);
+      if ("missing" in installed) {
+        context.skip(`${runtime.name}: ${installed.missing}`);
+        return;
+      }
+      const options = { args: [rounds, "transfer"], node: installed.binary, timeout: 290_000 };
+      expect(await report("dropped-in-flight", options)).toEqual({ blocks: 0, bytes: 0 });
+    });
+  }
+});
+
+describe.skipIf(!hasAddon)("nothing is kept of what is given back", () => {
+  test("2,000 rounds of allocate, step and dispose leave the memory that the process had early on", {
+    timeout: 300_000,
+  }, async () => {
+    type Counters = { resident: number; blocks: number; bytes: number };
+    const { early, late } = await report<{ early: Counters; late: Counters }>("memory-rounds", {
+      args: [2000],
+      timeout: 290_000,
+    });
+    expect([early.blocks, early.bytes, late.blocks, late.bytes]).toEqual([0, 0, 0, 0]);
+    console.log(`resident memory after 200 rounds ${early.resident >> 10} KiB, after 2,000 ${late.resident >> 10} KiB`);
+    // The sanitizer keeps freed memory for a while, to notice who still uses it.
+    if (!asan) expect(late.resident - early.resident).toBeLessThan(2 ** 21);
+  });
+
+  const steps = full ? 1_000_000 : 200_000;
+  test(`${steps} steps allocate nothing`, { timeout: 300_000 }, async () => {
+    const found = await report<Record<string, number>>("many-steps", { args: [steps], timeout: 290_000 });
+    const { heapUsed, external, arrayBuffers, blocks, bytes, collections, taken } = found;
+    expect({ external, arrayBuffers, blocks, bytes, collections, taken }).toEqual({
+      ...{ external: 0, arrayBuffers: 0, blocks: 0, bytes: 0, collections: 0 },
+      taken: 100_000 + steps,
+    });
+    // What the measurement itself takes; an object a step, the least there is, would be 2.4 MB and more.
+    expect(heapUsed).toBeLessThan(65_536);
+  });
+});
+
+describe.skipIf(!hasAddon)("where buffers over other memory are forbidden", () => {
+  test("allocate() gives aligned shared arrays behind the same interface", async () => {
+    const env = {
+      RMSPROP_TEST_BINDING: addonFile(),
+      RMSPROP_NATIVE_PATH: "test/programs/no-external-buffers.cjs",
+    };
+    const codes = ["ERR_DETACHED", "ERR_DETACHED"];
+    const all = Array(5).fill(true);
+    const expected = { backend: "native", shared: all, aligned: all, zero: true, right: true, codes };
+    expect(await report("shared-instead", { env })).toEqual(expected);
+  });
+});
+
+describe.skipIf(!hasAddon)(
+  "a program that takes memory away within any built-in function that the library calls",
+  () => {
+    test("never gets a step over memory that is gone", { timeout: 300_000 }, async () => {
+      const points = await report<Record<string, number>>("interrupted-calls", { timeout: 290_000 });
+      const actions = Object.entries(points);
+      expect(actions.length).toBe(20);
+      for (const [action, count] of actions) expect(count, action).toBeGreaterThan(5);
+    });
+  },
+);
