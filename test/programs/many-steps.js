@@ -1,5 +1,5 @@
 // Steps very often, and says what that allocated: on the heap, outside it, and how often the collector ran meanwhile.
-// node many-steps.js STEPS
+// node many-steps.js STEPS: so many, three times.
 import { PerformanceObserver } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { allocate, RMSprop } from "../../dist/index.js";
@@ -10,27 +10,38 @@ const model = allocate({ w: [8, 3], b: [3] });
 const optimizer = new RMSprop(model.parameters, { momentum: 0.9, centered: true, weightDecay: 0.1 });
 
 let collections = 0;
+let [begin, end] = [0, 0];
 const observer = new PerformanceObserver((list) => {
   collections += list.getEntries().filter(({ startTime }) => startTime > begin && startTime < end).length;
 });
-let begin = 0;
-let end = 0;
+observer.observe({ entryTypes: ["gc"] });
 
-function stepOften(count) {
-  for (let i = 0; i < count; i++) optimizer.step();
+const counters = () => {
+  const { heapUsed, external } = process.memoryUsage();
+  return { heapUsed, external, ...binding.memoryCounters() };
+};
+
+function stepOften() {
+  for (let i = 0; i < steps; i++) optimizer.step();
 }
 
-stepOften(100_000); // compiled from now on
-await delay(50);
-global.gc();
-observer.observe({ entryTypes: ["gc"] });
-const before = { ...process.memoryUsage(), ...binding.memoryCounters() };
-begin = performance.now();
-stepOften(steps);
-end = performance.now();
-const after = { ...process.memoryUsage(), ...binding.memoryCounters() };
-await delay(20);
-observer.disconnect();
+async function measure() {
+  await delay(50);
+  global.gc();
+  await delay(50); // finalizers
+  collections = 0;
+  const before = counters();
+  begin = performance.now();
+  stepOften();
+  end = performance.now();
+  const after = counters();
+  await delay(20);
+  const differences = Object.entries(after).map(([name, value]) => [name, value - before[name]]);
+  return { ...Object.fromEntries(differences), collections };
+}
 
-const difference = Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - before[name]]));
-console.log(JSON.stringify({ ...difference, collections, taken: optimizer.state("w").step }));
+stepOften(); // compiled from now on
+const runs = [];
+for (let run = 0; run < 3; run++) runs.push(await measure());
+observer.disconnect();
+console.log(JSON.stringify({ runs, taken: optimizer.state("w").step }));

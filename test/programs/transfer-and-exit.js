@@ -11,8 +11,8 @@ const length = kilobytes * 256;
 
 if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url), { workerData: [kilobytes, ending] });
+  const exited = once(worker, "exit"); // which may come in the same turn as the message
   const [buffers] = await once(worker, "message");
-  const exited = once(worker, "exit");
   if (ending === "terminate") worker.terminate();
   await exited;
   // Whatever was finalized late is, and what was freed is likely to be given out again.
