@@ -41,6 +41,23 @@ export function signatureOf(rule: AnyRule): string {
   ].join("; ");
 }
 
+/**
+ * Holds the signatures of compiled rules against these rules.
+ * @param what What holds them, for the error.
+ * @throws Error with the first that differs.
+ */
+export function checkSignatures(rules: readonly AnyRule[], found: readonly string[], what: string): void {
+  const expected = rules.map(signatureOf);
+  const count = Math.max(expected.length, found.length);
+  for (let i = 0; i < count; i++) {
+    if (expected[i] !== found[i]) {
+      throw new Error(
+        `the ${what} is of another version: expected the rule "${expected[i]}", but it has "${found[i]}"`,
+      );
+    }
+  }
+}
+
 /** The sets of flags that exist, by number. */
 export function variantsOf(rule: AnyRule): number[] {
   const count = Object.values<readonly string[]>(rule.flags).reduce((product, choices) => product * choices.length, 1);
