@@ -16,7 +16,7 @@ export {
   SGD,
   type SGDOptions,
 } from "./optimizers/all.ts";
-export type { Gains, LearningRate } from "./options.ts";
+export type { CommonOptions, Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
 export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";

@@ -47,11 +47,37 @@ struct RuleTable {
   const StepKernel* kernels[number_type_count];  // null where there is no such variant
 };
 
+// What a rule changed of a tile: the sum of the squares of the changes, and the largest magnitude of one that is no
+// NaN.
+struct Change {
+  double squares;
+  double largest;
+};
+
+// The stages beside the rule, for one number type, over `count` elements, at most a tile. Streams are equal or
+// disjoint. Numbers are given in double precision and rounded to the number type. Each is the twin of one in
+// lib/backends/stages.ts; native/pipeline.cpp has their order.
+struct StageTable {
+  double (*sum_of_squares)(const void* x, std::size_t count);
+  std::size_t (*count_non_finite)(const void* x, std::size_t count);
+  std::size_t (*count_above)(const void* x, std::size_t count, double scale, double limit);  // of scale * x
+  // to = sum + scale * grad
+  void (*accumulate)(void* to, const void* sum, const void* grad, std::size_t count, double scale);
+  // to = scale * from, kept from -limit to limit; a NaN passes
+  void (*clip)(void* to, const void* from, std::size_t count, double scale, double limit);
+  // to = after
+  void (*store)(void* to, const void* before, const void* after, std::size_t count, Change* change);
+  // average = decay * average + one_minus_decay * param
+  void (*average)(void* average, const void* param, std::size_t count, double decay, double one_minus_decay);
+  void (*fill)(void* x, std::size_t count, double value);
+};
+
 // Everything that one instruction set offers.
 struct Backend {
   const char* isa;
   const RuleTable* rules;
   std::size_t rule_count;
+  const StageTable* stages;  // by number type
 };
 
 }  // namespace rmsprop

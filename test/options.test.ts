@@ -1,150 +1,17 @@
-// What each option takes, and what it refuses: every option x every kind of bad value x every way to give one.
+// Options that are given in any way: names, objects, and those that go together. option-domains.test.ts has the values.
 import { describe, expect, test } from "vitest";
 import { RMSprop, type RMSpropOptions } from "../lib/index.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
-import { arraysOf, expectRefusal, parameter, refuses, thrownBy, train } from "./support/arrays.ts";
+import { defaultsOf } from "../lib/options.ts";
+import { arraysOf, expectRefusal, parameter, refuses, thrownBy } from "./support/arrays.ts";
+import { type AnyOptimizer, waysOf } from "./support/option-cases.ts";
 
-type Name = keyof RMSpropOptions;
+const names = Object.keys(rmspropDefinition.options);
+const defaults = defaultsOf<Record<string, unknown>>(rmspropDefinition.options);
 
-const { NaN: nan, POSITIVE_INFINITY: infinity, MAX_VALUE: most, MIN_VALUE: least, EPSILON: epsilon } = Number;
-
-/** Values that are no number and no boolean. */
-const others: readonly unknown[] = ["1", "", "true", null, {}, [], [0.5], 1n, Symbol("1"), new Number(1)];
-
-const badNumbers = [nan, infinity, -infinity, -1, -least, true, false, () => 0.5, ...others];
-const badFractions = [...badNumbers, 1 + epsilon, 2, most];
-const badBooleans = [0, 1, nan, () => true, new Boolean(true), ...others];
-
-const finite = "a finite number of 0 or more";
-
-/** What each option is by default, and examples of what it takes and does not take; `domain` is its name in errors. */
-const options: Readonly<
-  Record<Name, { default: unknown; domain: string; good: readonly unknown[]; bad: readonly unknown[] }>
-> = {
-  lr: {
-    default: 0.01,
-    domain: `${finite}, or a function`,
-    good: [0, -0, 1e-300, 3, most, () => 0.5, class {}],
-    bad: badNumbers.filter((value) => typeof value !== "function"),
-  },
-  alpha: { default: 0.99, domain: "a number from 0 to 1", good: [0, -0, least, 0.5, 1], bad: badFractions },
-  eps: { default: 1e-8, domain: finite, good: [0, -0, least, 1, most], bad: badNumbers },
-  epsInSqrt: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  momentum: { default: 0, domain: "a number from 0 to 1", good: [0, -0, least, 0.9, 1], bad: badFractions },
-  nesterov: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  lrInMomentum: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  centered: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  weightDecay: { default: 0, domain: finite, good: [0, -0, least, 1, most], bad: badNumbers },
-  decoupledWeightDecay: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  biasCorrection: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-  gains: {
-    default: null,
-    domain: "null, or { up, down, min, max }",
-    good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least, max: most }],
-    bad: [
-      ...[nan, infinity, 1, true, "1", () => null, [0.05, 0.95, 0.1, 10], 1n, Symbol("1")],
-      ...[{ up: -1 }, { down: 1.5 }, { min: 0 }, { min: 2 }, { max: 0.5 }, { up: null }, { max: infinity }, { upp: 1 }],
-    ],
-  },
-  preset: {
-    default: null,
-    domain: 'one of "torch", "torch2", "tf1", "keras",',
-    good: [null, "torch", "mlx"],
-    bad: [nan, 1, true, "", "Torch", "toString", {}, [], ["torch"], 1n, Symbol("torch"), () => "torch"],
-  },
-  initialSquareAvg: { default: 0, domain: finite, good: [0, -0, least, 1, most], bad: badNumbers },
-  maximize: { default: false, domain: "true or false", good: [true, false], bad: badBooleans },
-};
-const names = Object.keys(rmspropDefinition.options) as Name[];
-
-/** Ways to give options. Each sets up what there is before, and returns what gives them and what must not change. */
-const ways: readonly [string, () => Way][] = [
-  [
-    "in the constructor",
-    () => {
-      const p = parameter("x");
-      return { give: (given) => new RMSprop([p], given as never), witnesses: arraysOf([p]) };
-    },
-  ],
-  [
-    "in a group of the constructor",
-    () => {
-      const p = parameter("x");
-      const give = (given: object) => new RMSprop([{ params: [p], ...given }], { momentum: 0.5 });
-      return { give, witnesses: arraysOf([p]) };
-    },
-  ],
-  [
-    "by addParamGroup",
-    () => {
-      const [x, y] = [parameter("x"), parameter("y", 3)];
-      const optimizer = new RMSprop([x], { momentum: 0.5 });
-      train(optimizer, [x], 2);
-      const give = (given: object) => {
-        optimizer.addParamGroup({ params: [y], ...given });
-        return optimizer;
-      };
-      return { give, witnesses: [...arraysOf([x, y]), optimizer] };
-    },
-  ],
-  [
-    "set in paramGroups",
-    () => {
-      const p = parameter("x");
-      const optimizer = new RMSprop([p], { momentum: 0.5 });
-      train(optimizer, [p], 2);
-      const give = (given: object) => {
-        Object.assign(optimizer.paramGroups[0] as object, given);
-        return optimizer;
-      };
-      return { give, witnesses: [...arraysOf([p]), optimizer] };
-    },
-  ],
-];
-interface Way {
-  give(given: object): RMSprop;
-  witnesses: Parameters<typeof refuses>[3];
-}
-
-const text = (value: unknown) => {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "symbol" || typeof value === "function") return `a ${typeof value}`;
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
-};
-const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-
-test("the table names every option, with its default", () => {
-  expect(Object.keys(options).sort()).toEqual([...names].sort());
-  const [group] = new RMSprop([]).paramGroups;
-  expect(group).toEqual({
-    ...Object.fromEntries(names.map((name) => [name, options[name].default])),
-    params: [],
-  });
-});
+const ways = waysOf("RMSprop", { momentum: 0.5 });
 
 describe.each(ways)("given %s", (way, make) => {
-  test.each(names)("%s takes what is in its domain", (name) => {
-    for (const value of options[name].good) {
-      if (way === "set in paramGroups" && name === "preset") continue; // it is refused, see below
-      const given = name === "momentum" ? { [name]: value } : { momentum: 0.5, [name]: value };
-      const group = make().give(given).paramGroups.at(-1);
-      if (typeof value === "object") expect(group?.[name], text(value)).toEqual(value);
-      else expect(group?.[name], text(value)).toBe(value);
-    }
-  });
-
-  test.each(names)("%s refuses what is not, and says what it takes and what it found", (name) => {
-    if (way === "set in paramGroups" && name === "preset") return;
-    const { bad, domain } = options[name];
-    for (const value of bad) {
-      const { give, witnesses } = make();
-      const message = new RegExp(`^Expected '${name}' to be ${quote(domain)}.* but it is ${quote(text(value))}\\.$`);
-      refuses(() => give({ [name]: value }), "ERR_OPTION", message, witnesses, `${name}: ${text(value)}`);
-    }
-  });
-
   test("undefined stands for an option not given, except where one is set", () => {
     for (const name of names) {
       const { give, witnesses } = make();
@@ -153,7 +20,7 @@ describe.each(ways)("given %s", (way, make) => {
         const found = name === "preset" ? "but it is set on a running one" : "but it is undefined";
         refuses(action, "ERR_OPTION", new RegExp(`'${name}'.*${found}`), witnesses);
       } else {
-        const inherited = name === "momentum" && way !== "in the constructor" ? 0.5 : options[name].default;
+        const inherited = name === "momentum" && way !== "in the constructor" ? 0.5 : defaults[name];
         expect(action().paramGroups.at(-1)?.[name]).toBe(inherited);
       }
     }
@@ -262,7 +129,7 @@ describe("an option that stands for others", () => {
 });
 
 /** Sets properties one by one, as assignments. */
-function setOwn(optimizer: RMSprop, given: Record<string, unknown>): void {
+function setOwn(optimizer: AnyOptimizer, given: Record<string, unknown>): void {
   const group = optimizer.paramGroups[0] as unknown as Record<string, unknown>;
   for (const name of Object.keys(given)) Reflect.set(group, name, given[name]);
 }
@@ -350,7 +217,7 @@ describe("the object that the options are in", () => {
     let answers = 0;
     const given = Object.defineProperty({}, "momentum", {
       enumerable: true,
-      get: () => (answers++ === 0 ? 0.5 : nan),
+      get: () => (answers++ === 0 ? 0.5 : Number.NaN),
     });
     const optimizer = new RMSprop([parameter("x")], given);
     expect([optimizer.paramGroups[0]?.momentum, answers]).toEqual([0.5, 1]);

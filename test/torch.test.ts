@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Adagrad, RMSprop, Rprop, SGD } from "../lib/index.ts";
-import { uniformFrom } from "./support/cases.ts";
+import { decode, drawsOf, ours } from "./support/torch.ts";
 
 const classes = { Adagrad, RMSprop, Rprop, SGD };
 
@@ -17,28 +17,6 @@ interface Case {
 const { steps, elements, cases } = JSON.parse(
   readFileSync(join(import.meta.dirname, "peers", "torch.json"), "utf8"),
 ) as { steps: number; elements: number; cases: Case[] };
-
-/** Our name of an option or a state array of PyTorch's. */
-const ours = (name: string) =>
-  name === "initial_accumulator_value"
-    ? "initialAccumulator"
-    : name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-
-const decode = (text: string) => {
-  const bytes = Buffer.from(text, "base64");
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-};
-
-/** As peers/run_torch.py draws. */
-function drawsOf(seed: number): () => number {
-  const value = uniformFrom(seed);
-  const kind = uniformFrom(seed + 1);
-  return () => {
-    const x = 2 * value() - 1;
-    const k = kind();
-    return x * (k < 0.05 ? 0 : k < 0.1 ? 2 ** -80 : k < 0.15 ? 2 ** 10 : 1);
-  };
-}
 
 /** How many elements have other bits; NaN is one value. */
 const differing = (found: ArrayLike<unknown>, expected: Float32Array) =>

@@ -10,6 +10,10 @@ export interface ParameterArrays {
   readonly grad: FloatArray;
   /** In the rule's order; null for a slot that no set of flags in use needs. */
   readonly slots: readonly (FloatArray | null)[];
+  /** The moving average of the parameter, where a staged step averages. */
+  readonly average?: FloatArray | null;
+  /** The sum of the gradients that wait for a step, where a staged step accumulates. */
+  readonly accumulated?: FloatArray | null;
 }
 
 /** A group as a backend sees it: parameters of one number type that share a rule. */
@@ -29,6 +33,61 @@ export interface Run {
   readonly coefficients: number[];
   /** Indices of parameters in the group, or null for all of them. */
   readonly selection: readonly number[] | null;
+  /** What this run's stages do, in a staged step. */
+  readonly stages?: RunStages;
+}
+
+/** What the stages beside the rule do in one run. Numbers are in double precision; the stages round them. */
+export interface RunStages {
+  /** Whether gradients are added to `accumulated`: then it is their sum that the other stages and the rule see. */
+  accumulates: boolean;
+  /** Whether the rule is applied. A run that only accumulates does nothing more than that, and zero the gradients. */
+  applies: boolean;
+  /**
+   * What gradients are multiplied by, above 0. Where a run accumulates or clips by value, a stage multiplies; elsewhere
+   * the rule's coefficient `gradScale` has it in it already, and norms are measured without and multiplied afterwards.
+   */
+  scale: number;
+  /** The largest magnitude of a gradient's values, or Infinity. */
+  clipValue: number;
+  /** The largest norm of a parameter's gradient, or Infinity. */
+  clipNorm: number;
+  /** Whether `average = decay * average + oneMinusDecay * param` follows the rule. */
+  averages: boolean;
+  decay: number;
+  oneMinusDecay: number;
+  /** Whether gradients are set to zero once they are used. */
+  zeroes: boolean;
+}
+
+/** What a step can measure. */
+export type Measure = "gradNorm" | "nonFinite" | "clipped" | "update";
+
+/** What a staged step does over all of its runs, and what it found. */
+export interface Stages {
+  /** Whether a gradient with a value that is not finite makes the step change nothing. */
+  skipNonFinite: boolean;
+  /** The largest norm of all gradients together, after the clipping of each; or Infinity. */
+  clipGlobalNorm: number;
+  /** What is asked for beside what the other stages need. */
+  readonly measures: { [measure in Measure]: boolean };
+  /** What the step found. The backend writes it before the step returns or settles. */
+  readonly report: Report;
+}
+
+export interface Report {
+  /** Whether the step changed nothing. */
+  skipped: boolean;
+  /** The norm of the gradients of the runs that apply, before they are clipped by norm; NaN where it is not measured. */
+  gradNorm: number;
+  /** How many values were not finite, before they were clipped; 0 where they are not counted. */
+  nonFinite: number;
+  /** How many values were clipped by value; 0 where they are not counted. */
+  clipped: number;
+  /** The norm of what the rule changed of the parameters; NaN where it is not measured. */
+  updateNorm: number;
+  /** The largest of these changes, by magnitude; NaN where one of them is, or where they are not measured. */
+  largestUpdate: number;
 }
 
 /**
@@ -41,15 +100,23 @@ export interface BoundGroups {
    * @returns whether there is room for them and for so many runs; if not, nothing is changed.
    */
   rebind(groups: readonly BackendGroup[], runCapacity: number): boolean;
-  /** Steps every run, in place. The runs name each parameter at most once. */
-  step(runs: readonly Run[]): void;
+  /**
+   * Steps every run, in place. The runs name each parameter at most once.
+   * @param stages What is done beside the rule (pipeline.ts), by groups that are bound for it; without it the rule is all.
+   */
+  step(runs: readonly Run[], stages?: Stages): void;
   /**
    * The same off the event loop, where the backend can; none may be begun before the last one has settled.
    * @param kept What must stay alive meanwhile: every array.
    * @param buffers The buffers of this package among them, each once, whose memory is held besides.
    * @returns undefined, with nothing begun, where one of those is of another copy of the package.
    */
-  stepAsync(runs: readonly Run[], kept: unknown, buffers: readonly ArrayBufferLike[]): Promise<void> | undefined;
+  stepAsync(
+    runs: readonly Run[],
+    kept: unknown,
+    buffers: readonly ArrayBufferLike[],
+    stages?: Stages,
+  ): Promise<void> | undefined;
 }
 
 /** What executes steps. All backends leave the same bits. */
@@ -66,6 +133,10 @@ export interface Backend {
   release(buffer: ArrayBuffer): void;
   /** Where an array's memory starts, so that overlap shows: addresses of one memory compare as its bytes do. */
   address(array: FloatArray): number;
-  /** @param runCapacity The most runs of one step. Undefined if there is not enough memory. */
-  bind(groups: readonly BackendGroup[], runCapacity: number): BoundGroups | undefined;
+  /**
+   * @param runCapacity The most runs of one step.
+   * @param staged Whether steps are given stages.
+   * @returns undefined if there is not enough memory.
+   */
+  bind(groups: readonly BackendGroup[], runCapacity: number, staged?: boolean): BoundGroups | undefined;
 }

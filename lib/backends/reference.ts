@@ -1,15 +1,27 @@
 import { type Arithmetic, float32, float64 } from "../arithmetic.ts";
-import { type AnyRule, type Flags, flagsOf } from "../rule.ts";
-import { lengthOf, type NumberType } from "../typed-array.ts";
-import type { Backend, BackendGroup, ParameterArrays, Run } from "./backend.ts";
+import { type AnyRule, flagsOf } from "../rule.ts";
+import { type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
+import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "./backend.ts";
 import { createHeap } from "./heap.ts";
+import { type Stream, stepStaged, type TileStages, tileSize } from "./pipeline.ts";
+import {
+  accumulate,
+  applyRule,
+  averageIn,
+  clip,
+  countAbove,
+  countNonFinite,
+  type Range,
+  type Scalars,
+  store,
+  sumOfSquares,
+  zero,
+} from "./stages.ts";
 
 /** The most slots that a rule may have, as in native/backend.hpp. */
 export const maxSlots = 4;
 
 const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32, float64 };
-
-type Scalars = Record<string, number>;
 
 /** The rule's coefficients by name, in the number type of the parameters. */
 function finished(rule: AnyRule, values: readonly number[], arithmetic: Arithmetic<number>): Scalars {
@@ -17,37 +29,61 @@ function finished(rule: AnyRule, values: readonly number[], arithmetic: Arithmet
   return Object.fromEntries(entries);
 }
 
-function stepParameter(
-  rule: AnyRule,
-  arithmetic: Arithmetic<number>,
-  flags: Flags,
-  c: Scalars,
-  { data, out, grad, slots }: ParameterArrays,
-): void {
-  // No loop over the slots: with one name to each place, engines read and write them as fields.
-  const [s0 = "", s1 = "", s2 = "", s3 = ""]: readonly string[] = rule.slots;
-  const arrayOf = (slot: string, i: number) => (slot !== "" && rule.uses(flags, slot) ? slots[i] : undefined);
-  const a0 = arrayOf(s0, 0);
-  const a1 = arrayOf(s1, 1);
-  const a2 = arrayOf(s2, 2);
-  const a3 = arrayOf(s3, 3);
-  const x: { param: number; grad: number } & Scalars = { param: 0, grad: 0 };
-  for (const slot of rule.slots) x[slot] = 0;
-  const length = lengthOf(data);
-  for (let i = 0; i < length; i++) {
-    x.param = data[i] as number;
-    x.grad = grad[i] as number;
-    if (a0) x[s0] = a0[i] as number;
-    if (a1) x[s1] = a1[i] as number;
-    if (a2) x[s2] = a2[i] as number;
-    if (a3) x[s3] = a3[i] as number;
-    rule.apply(arithmetic, flags, x, c);
-    if (a0) a0[i] = x[s0] as number;
-    if (a1) a1[i] = x[s1] as number;
-    if (a2) a2[i] = x[s2] as number;
-    if (a3) a3[i] = x[s3] as number;
-    out[i] = x.param;
-  }
+const whole = (array: FloatArray): Range => ({ array, begin: 0 });
+
+/** The stages over the arrays where they lie. */
+function createTiles(): TileStages {
+  const scratch = {
+    float32: { grad: new Float32Array(tileSize), param: new Float32Array(tileSize) },
+    float64: { grad: new Float64Array(tileSize), param: new Float64Array(tileSize) },
+  };
+  let parameter: ParameterArrays;
+  let type: NumberType;
+  let begin = 0;
+  let count = 0;
+
+  const at = (stream: Stream): Range => {
+    if (stream === "gradScratch") return whole(scratch[type].grad);
+    if (stream === "paramScratch") return whole(scratch[type].param);
+    const { out, grad, average, accumulated } = parameter;
+    return { array: { param: out, grad, average, accumulated }[stream] as FloatArray, begin };
+  };
+
+  return {
+    enter(entered, ofType, first, end) {
+      parameter = entered;
+      type = ofType;
+      begin = first;
+      count = end - first;
+    },
+    leave() {},
+    rule({ rule }, variant, coefficients, grad, to) {
+      const arithmetic = arithmetics[type];
+      const c = finished(rule, coefficients, arithmetic);
+      const { data, slots } = parameter;
+      const flags = flagsOf(rule, variant);
+      applyRule(rule, arithmetic, flags, c, data, slots, begin, begin + count, at(grad), at(to));
+    },
+    sumOfSquares: (x) => sumOfSquares(at(x), count),
+    countNonFinite: (x) => countNonFinite(at(x), count),
+    countAbove: (x, scale, limit) => countAbove(arithmetics[type], at(x), count, scale, limit),
+    accumulate(to, scale) {
+      accumulate(arithmetics[type], at(to), at("accumulated"), at("grad"), count, scale);
+    },
+    clip(to, from, scale, limit) {
+      clip(arithmetics[type], at(to), at(from), count, scale, limit);
+    },
+    store() {
+      const before = { array: parameter.data, begin };
+      return store(arithmetics[type], at("param"), before, at("paramScratch"), count);
+    },
+    averageIn(decay, oneMinusDecay) {
+      averageIn(arithmetics[type], at("average"), at("param"), count, decay, oneMinusDecay);
+    },
+    zero(x) {
+      zero(at(x), count);
+    },
+  };
 }
 
 /** The same rules in TypeScript, one element at a time: what every other backend must equal, and what runs without one. */
@@ -61,7 +97,11 @@ export function createReference(): Backend {
 
     bind(first: readonly BackendGroup[]) {
       let groups = first;
-      const step = (runs: readonly Run[]) => {
+      const step = (runs: readonly Run[], stages?: Stages) => {
+        if (stages) {
+          stepStaged(groups, runs, stages, createTiles());
+          return;
+        }
         for (const { group, variant, coefficients, selection } of runs) {
           const { rule, type, parameters } = groups[group] as BackendGroup;
           const arithmetic = arithmetics[type];
@@ -69,8 +109,9 @@ export function createReference(): Backend {
           const c = finished(rule, coefficients, arithmetic);
           const count = selection ? selection.length : parameters.length;
           for (let i = 0; i < count; i++) {
-            const parameter = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
-            stepParameter(rule, arithmetic, flags, c, parameter);
+            const { data, out, grad, slots } = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
+            const length = lengthOf(data);
+            applyRule(rule, arithmetic, flags, c, data, slots, 0, length, whole(grad), whole(out));
           }
         }
       };
@@ -80,8 +121,8 @@ export function createReference(): Backend {
           return true;
         },
         step,
-        async stepAsync(runs) {
-          step(runs);
+        async stepAsync(runs, _kept, _buffers, stages) {
+          step(runs, stages);
         },
       };
     },

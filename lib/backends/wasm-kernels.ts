@@ -4,6 +4,23 @@ import type { NumberType } from "../typed-array.ts";
 /** native/backend.hpp's StepKernel: addresses of the streams and coefficients, in bytes, and elements from and to. */
 export type StepKernel = (streams: number, begin: number, end: number, coefficients: number) => void;
 
+/** native/backend.hpp's StageTable: addresses of tiles and how many elements are at work. */
+export interface StageKernels {
+  sumOfSquares(x: number, count: number): number;
+  countNonFinite(x: number, count: number): number;
+  countAbove(x: number, count: number, scale: number, limit: number): number;
+  accumulate(to: number, sum: number, grad: number, count: number, scale: number): void;
+  clip(to: number, from: number, count: number, scale: number, limit: number): void;
+  store(to: number, before: number, after: number, count: number, change: number): void;
+  average(average: number, param: number, count: number, decay: number, oneMinusDecay: number): void;
+  fill(x: number, count: number, value: number): void;
+}
+
+/** Their names in the table's order, with how many parameters each has. */
+const stageParameters: Readonly<Record<keyof StageKernels, number>> = {
+  ...{ sumOfSquares: 2, countNonFinite: 2, countAbove: 4, accumulate: 5, clip: 5, store: 5, average: 5, fill: 3 },
+};
+
 /** A rule as compiled. */
 export interface RuleKernels {
   /** The rule stage's kernels by number type and variant; undefined where there is no such variant. */
@@ -15,11 +32,15 @@ export interface RuleKernels {
 /** The kernels of native/kernels/, compiled to WebAssembly, with the memory that they see. */
 export interface WasmKernels {
   readonly memory: WebAssembly.Memory;
+  /** By the name of the rule. */
   readonly rules: ReadonlyMap<string, RuleKernels>;
+  readonly stages: Readonly<Record<NumberType, StageKernels>>;
 }
 
+const pointerBytes = 4;
+
 /** Where native/backend.hpp puts the fields of its structs, in bytes: pointers and std::size_t have 4. */
-const backendFields = { isa: 0, rules: 4, ruleCount: 8 };
+const backendFields = { isa: 0, rules: 4, ruleCount: 8, stages: 12 };
 const ruleFields = {
   ...{ name: 0, signature: 4, slotCount: 8, coefficientCount: 12, variantCount: 16, usedSlots: 20, kernels: 24 },
   size: 32,
@@ -97,7 +118,24 @@ export function loadKernels(bytes: Uint8Array, rules: readonly AnyRule[]): WasmK
   );
 
   const kernels = rules.map((rule, r) => [rule.name, readTable(rule, tables[r] as number, reader, table)] as const);
-  return { memory, rules: new Map(kernels) };
+  const stages = reader.word(backend.value + backendFields.stages);
+  const stageTableBytes = pointerBytes * Object.keys(stageParameters).length;
+  const stagesOf = (type: number) => readStages(stages + type * stageTableBytes, reader, table);
+  return { memory, rules: new Map(kernels), stages: { float32: stagesOf(0), float64: stagesOf(1) } };
+}
+
+/** @throws Error where there are others than those of StageKernels. */
+function readStages(at: number, reader: Reader, table: WebAssembly.Table): StageKernels {
+  const entries = Object.entries(stageParameters).map(([name, parameters], i) => {
+    const stage = table.get(reader.word(at + pointerBytes * i));
+    if (stage?.length !== parameters) {
+      throw new Error(
+        `the WebAssembly module lays out its stages in another way: ${name} has ${stage?.length} parameters`,
+      );
+    }
+    return [name, stage];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** @throws Error where the table does not say what the rule does. */
@@ -106,9 +144,9 @@ function readTable(rule: AnyRule, at: number, reader: Reader, table: WebAssembly
   const masks = reader.word(at + ruleFields.usedSlots);
   const usedSlots = Array.from({ length: variantCount }, (_, variant) => reader.byte(masks + variant));
   const stepsOf = (type: number) => {
-    const list = reader.word(at + ruleFields.kernels + 4 * type);
+    const list = reader.word(at + ruleFields.kernels + pointerBytes * type);
     return Array.from({ length: variantCount }, (_, variant) => {
-      const index = reader.word(list + 4 * variant);
+      const index = reader.word(list + pointerBytes * variant);
       return index === 0 ? undefined : (table.get(index) as StepKernel);
     });
   };

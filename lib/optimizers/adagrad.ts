@@ -1,32 +1,44 @@
 import type { Arithmetic } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, choice, type LearningRate, learningRate, nonNegative } from "../options.ts";
+import { boolean, type CommonOptions, choice, type LearningRate, learningRate, nonNegative } from "../options.ts";
 import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 
-export interface AdagradOptions {
-  /** Learning rate: a finite number of 0 or more, or a function of the step, which counts from 1. Default 0.01. */
-  lr?: LearningRate;
-  /** Divides the learning rate by `1 + (t - 1) * lrDecay` at a parameter's step t; 0 or more. Default 0. */
-  lrDecay?: number;
-  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
-  weightDecay?: number;
-  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
-  decoupledWeightDecay?: boolean;
-  /** The sum of squares before the first step, 0 or more. Default 0; Keras and TensorFlow.js start at 0.1. */
-  initialAccumulator?: number;
-  /** Added to the root of the sum, so that it never divides by zero; 0 or more. Default 1e-10. */
-  eps?: number;
-  /** Adds `eps` to the sum before its root is taken, as Keras and TensorFlow.js do. Default false, as in PyTorch. */
-  epsInSqrt?: boolean;
-  /** Steps up the gradient instead of down. Default false. */
-  maximize?: boolean;
+export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
   /**
-   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
-   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
+   * Default 0.01.
+   * @unit that of the parameter
+   * @systems PyTorch `lr`; Keras, TensorFlow and optax `learning_rate`; TensorFlow.js `learningRate`
    */
-  preset?: AdagradPresetName | null;
+  lr?: LearningRate;
+  /**
+   * Divides the learning rate by `1 + (t - 1) * lrDecay` at a parameter's step t; 0 or more. Default 0.
+   * @formula `lr_t = lr / (1 + (t - 1) * lrDecay)`
+   * @unit none, for each step
+   * @systems PyTorch `lr_decay`
+   */
+  lrDecay?: number;
+  /**
+   * The sum of squares before the first step, 0 or more. Default 0; Keras, TensorFlow.js and optax start at 0.1.
+   * @formula `sum = initialAccumulator` before the first step
+   * @unit that of a gradient, squared
+   * @systems PyTorch, Keras and optax `initial_accumulator_value`; TensorFlow.js `initialAccumulatorValue`
+   */
+  initialAccumulator?: number;
+  /**
+   * Added to the root of the sum, so that it never divides by zero; 0 or more. Default 1e-10.
+   * @unit that of a gradient; with `epsInSqrt` of its square
+   * @systems PyTorch and optax `eps`; Keras `epsilon`; fixed at 1e-7 in TensorFlow.js
+   */
+  eps?: number;
+  /**
+   * Adds `eps` to the sum before its root is taken, as Keras and TensorFlow.js do. Default false, as in PyTorch.
+   * @unit none
+   * @systems on in Keras, TensorFlow.js and optax
+   */
+  epsInSqrt?: boolean;
 }
 
 type Slot = "sum";

@@ -4,6 +4,7 @@ import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
 import {
   boolean,
+  type CommonOptions,
   choice,
   fraction,
   type Gains,
@@ -16,38 +17,68 @@ import {
 import { type RMSpropPreset, type RMSpropPresetName, rmspropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 
-export interface RMSpropOptions {
-  /** Learning rate: a finite number of 0 or more, or a function of the step, which counts from 1. Default 0.01. */
+export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
+  /**
+   * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
+   * Default 0.01.
+   * @unit that of the parameter: gradients of one size make steps of `lr`
+   * @systems PyTorch and timm `lr`; Keras, TensorFlow, optax, MXNet and MLX `learning_rate`; TensorFlow.js `learningRate`
+   */
   lr?: LearningRate;
-  /** Decay of the moving averages, from 0 to 1. Default 0.99. Keras and TensorFlow call it rho. */
+  /**
+   * Decay of the moving averages, from 0 to 1. Default 0.99. They remember some `1 / (1 - alpha)` steps.
+   * @unit none, for each step
+   * @systems PyTorch, timm and MLX `alpha`; Keras and MXNet `rho`; TensorFlow, TensorFlow.js and optax `decay`
+   */
   alpha?: number;
-  /** Added to the root mean square, so that it never divides by zero; 0 or more. Default 1e-8. */
+  /**
+   * Added to the root mean square, so that it never divides by zero; 0 or more. Default 1e-8.
+   * @unit that of a gradient; with `epsInSqrt` of its square
+   * @systems PyTorch, timm, optax and MLX `eps`; Keras, TensorFlow, TensorFlow.js and MXNet `epsilon`
+   */
   eps?: number;
-  /** Adds `eps` to the mean square before its root is taken, as TensorFlow and Keras do. Default false, as in PyTorch. */
+  /**
+   * Adds `eps` to the mean square before its root is taken, as TensorFlow and Keras do. Default false, as in PyTorch.
+   * @unit none
+   * @systems optax `eps_in_sqrt`; on in TensorFlow, Keras, TensorFlow.js and timm, in MXNet where centered
+   */
   epsInSqrt?: boolean;
-  /** Decay of the momentum buffer, from 0 to 1; 0, the default, has none. */
+  /**
+   * Decay of the momentum buffer, from 0 to 1. Default 0, which has none. Turned on in the middle of a run, the buffer
+   * starts at 0; turned off and on again, it goes on.
+   * @unit none, for each step
+   * @systems PyTorch, Keras, TensorFlow, TensorFlow.js, optax and timm `momentum`; MXNet where centered
+   */
   momentum?: number;
   /**
    * Nesterov's momentum, which needs momentum above 0. Default false. The parameters are those at the end of the coming
    * jump, where the gradient is to be measured; the root mean square divides the correction by that gradient and not the
    * jump, which is the form that Hinton's lecture finds best.
+   * @unit none
+   * @systems optax `nesterov`
    */
   nesterov?: boolean;
   /**
    * Multiplies by the learning rate before the momentum buffer rather than after it, as TensorFlow and Keras do: a new
    * rate then does not rescale the steps that are in the buffer. Default false, as in PyTorch.
+   * @unit none
+   * @systems timm `lr_in_momentum`; on in TensorFlow, Keras, TensorFlow.js, optax and MXNet
    */
   lrInMomentum?: boolean;
   /**
    * Divides by the root of an estimate of the gradient's variance rather than of its mean square. Default false. The
    * estimate, `squareAvg - gradAvg * gradAvg`, goes below zero by rounding where gradients hardly vary, and its root is
    * then NaN in other systems and in presets named after them. Without a preset it is taken as 0 there, which makes no
-   * NaN as long as the squares do not overflow: for gradients up to 1e18 in float32.
+   * NaN as long as the squares do not overflow: for gradients up to 1e18 in float32. The slots keep PyTorch's meaning.
+   * @unit none
+   * @systems PyTorch, Keras, TensorFlow, TensorFlow.js, optax, timm and MXNet `centered`
    */
   centered?: boolean;
   /**
    * Divides the mean square, and with `centered` the mean, by `1 - alpha^t` at a parameter's step t, so that the first
    * steps do not have it too small. Needs alpha below 1. Default false.
+   * @unit none
+   * @systems optax `bias_correction`
    */
   biasCorrection?: boolean;
   /**
@@ -55,21 +86,18 @@ export interface RMSpropOptions {
    * the same sign, `down` multiplies where their signs differ, and it is kept from `min` to `max`. Where one of them is
    * zero the gain stays. Without momentum the buffer is kept too, and holds the last step. Default null, none; of an
    * object the lecture's values, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, are the defaults.
+   * @formula `gains = gains + up` on agreement, `gains * down` on disagreement, within `min` and `max`; `d = gains * d`
+   * @unit none: `up` is added, `down` multiplies
+   * @systems none of those with presets; Hinton's lecture 6d. climin's `step_adapt` is another form
    */
   gains?: Partial<Gains> | null;
-  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
-  weightDecay?: number;
-  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
-  decoupledWeightDecay?: boolean;
-  /** The mean square before the first step, 0 or more. Default 0; TensorFlow 1 and timm start at 1. */
-  initialSquareAvg?: number;
-  /** Steps up the gradient instead of down. Default false. */
-  maximize?: boolean;
   /**
-   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
-   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   * The mean square before the first step, 0 or more. Default 0; TensorFlow 1 and timm start at 1.
+   * @formula `squareAvg = initialSquareAvg` before the first step
+   * @unit that of a gradient, squared
+   * @systems optax `initial_scale`
    */
-  preset?: RMSpropPresetName | null;
+  initialSquareAvg?: number;
 }
 
 type Slot = "squareAvg" | "gradAvg" | "momentumBuffer" | "gains";

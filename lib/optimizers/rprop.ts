@@ -1,34 +1,34 @@
 import { type Arithmetic, limit, sign } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, choice, nonNegative, pair } from "../options.ts";
+import { boolean, type CommonOptions, choice, nonNegative, pair } from "../options.ts";
 import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 
-export interface RpropOptions {
+export interface RpropOptions extends CommonOptions<RpropPresetName> {
   /**
    * The step size before the first step: a finite number of 0 or more. Default 0.01. Set later it is only that of slots
    * made later, and the rate of decoupled weight decay.
+   * @formula `stepSize = lr` before the first step
+   * @unit that of the parameter
+   * @systems PyTorch `lr`; optax `learning_rate`
    */
   lr?: number;
   /**
    * What the step size is multiplied by where the gradient has changed its sign, and where it has kept it: two numbers,
    * 0 < etas[0] < 1 < etas[1]. Default [0.5, 1.2].
+   * @formula `stepSize = stepSize * etas[0]` where the sign has changed, `stepSize * etas[1]` where it is the same
+   * @unit none
+   * @systems PyTorch `etas`; optax `eta_minus`, `eta_plus`
    */
   etas?: readonly [number, number];
-  /** The smallest and the largest step size, in units of the parameter. Default [1e-6, 50]. */
-  stepSizes?: readonly [number, number];
-  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
-  weightDecay?: number;
-  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
-  decoupledWeightDecay?: boolean;
-  /** Steps up the gradient instead of down. Default false. */
-  maximize?: boolean;
   /**
-   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
-   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   * The smallest and the largest step size. Default [1e-6, 50].
+   * @formula `stepSize = min(max(stepSize, stepSizes[0]), stepSizes[1])`
+   * @unit that of the parameter
+   * @systems PyTorch `step_sizes`; optax `min_step_size`, `max_step_size`
    */
-  preset?: RpropPresetName | null;
+  stepSizes?: readonly [number, number];
 }
 
 type Slot = "prev" | "stepSize";

@@ -1,33 +1,46 @@
 import type { Arithmetic } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, choice, fraction, type LearningRate, learningRate, nonNegative } from "../options.ts";
+import {
+  boolean,
+  type CommonOptions,
+  choice,
+  fraction,
+  type LearningRate,
+  learningRate,
+  nonNegative,
+} from "../options.ts";
 import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 
-export interface SGDOptions {
-  /** Learning rate: a finite number of 0 or more, or a function of the step, which counts from 1. Default 0.001. */
+export interface SGDOptions extends CommonOptions<SGDPresetName> {
+  /**
+   * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
+   * Default 0.001.
+   * @unit that of the parameter over that of a gradient
+   * @systems PyTorch `lr`; Keras, TensorFlow and optax `learning_rate`; TensorFlow.js `learningRate`
+   */
   lr?: LearningRate;
-  /** Decay of the momentum buffer, from 0 to 1; 0, the default, has none. */
+  /**
+   * Decay of the momentum buffer, from 0 to 1. Default 0, which has none. Turned on in the middle of a run, the buffer
+   * starts with the gradient of that step; turned off and on again, it goes on.
+   * @unit none, for each step
+   * @systems PyTorch, Keras, TensorFlow, TensorFlow.js and optax `momentum`
+   */
   momentum?: number;
   /**
    * What is left off a gradient that enters the momentum buffer, from 0 to 1. Default 0. As in PyTorch, a parameter's
-   * first gradient enters whole.
+   * first gradient enters whole; one with which momentum is turned on later is dampened.
+   * @unit none
+   * @systems PyTorch `dampening`
    */
   dampening?: number;
-  /** Steps along the momentum that the next step would have. Needs momentum and no dampening. Default false. */
-  nesterov?: boolean;
-  /** Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`. */
-  weightDecay?: number;
-  /** Multiplies the parameter by `1 - lr * weightDecay` instead of adding to the gradient. Default false. */
-  decoupledWeightDecay?: boolean;
-  /** Steps up the gradient instead of down. Default false. */
-  maximize?: boolean;
   /**
-   * The options and the order of operations of another system, to the last bit; docs/presets.md has the table. Options
-   * given beside it override it. Given to a constructor or a group, it cannot be set afterwards. Default null, none.
+   * Steps along the momentum that the next step would have. Needs momentum and no dampening. Default false.
+   * @unit none
+   * @systems PyTorch, Keras and optax `nesterov`; TensorFlow `use_nesterov`; TensorFlow.js `useNesterov`
    */
-  preset?: SGDPresetName | null;
+  nesterov?: boolean;
 }
 
 type Slot = "momentumBuffer";

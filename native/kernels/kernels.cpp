@@ -26,6 +26,7 @@ const Backend backend = {
     .isa = RMSPROP_STRING(RMSPROP_ISA),
     .rules = RuleTables<AllRules>::tables,
     .rule_count = sizeof(RuleTables<AllRules>::tables) / sizeof(RuleTable),
+    .stages = stage_tables,
 };
 
 }  // namespace rmsprop::RMSPROP_ISA

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { fromKeras, fromTfjs, fromTorch, toKeras, toTfjs, toTorch, type Weights } from "../../lib/checkpoint/index.ts";
 import { RMSprop, type StateDict } from "../../lib/index.ts";
-import { bitsOf, expectRefusal, parameter, thrownBy, train } from "../support/arrays.ts";
+import { asLists, bitsOf, expectRefusal, parameter, thrownBy, train } from "../support/arrays.ts";
 
 const f32 = (...values: number[]) => Float32Array.from(values);
 const f64 = (...values: number[]) => Float64Array.from(values);
@@ -90,14 +90,6 @@ const rprop: StateDict = {
   paramGroups: [{ lr: 0.1, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false, params: ["w"] }],
   state: { w: { step: 2, prev: f32(1, 2), stepSize: f32(3, 4) } },
 };
-
-/** The same with lists of numbers for arrays, as programs in other languages write them to files. */
-function asLists<T>(value: T): T {
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Float32Array) as T;
-  if (Array.isArray(value)) return value.map(asLists) as T;
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, asLists(inner)])) as T;
-}
 
 describe("PyTorch", () => {
   test("RMSprop's state is laid out by index over all groups", () => {

@@ -1,4 +1,5 @@
-"""Runs PyTorch's optimizers and writes torch.json beside this file, which test/torch.test.ts compares with.
+"""Runs PyTorch's optimizers and writes torch.json and torch-states.json beside this file, which test/torch.test.ts and
+test/checkpoint/convert-torch.test.ts compare with.
 
 For PyTorch 1.13.1 on one thread of an x86-64 CPU with AVX2 (Debian 12's package python3-torch):
 
@@ -33,6 +34,19 @@ CASES = [
 ]
 
 
+# Trainings that are written down in the middle, with the options of all, and of the second group.
+STATES = [
+    ("RMSprop", {"lr": 0.003, "momentum": 0.9, "centered": True}, {"weight_decay": 0.02}),
+    ("RMSprop", {"alpha": 0.9}, {"lr": 0.003, "maximize": True}),
+    ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True}, {"lr": 0.02}),
+    ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 0.3}, {"momentum": 0.5}),
+    ("Adagrad", {"lr_decay": 0.1, "eps": 1e-7}, {"lr": 0.1}),
+    ("Rprop", {"lr": 0.003}, {"etas": [0.4, 1.3]}),
+]
+LENGTHS = [[33, 5], [7]]  # of each group's parameters
+HALF = 10
+
+
 def uniform(seed, first, count):
     """Values [first, first + count) of the generator of test/support/cases.ts with this seed."""
     state = (seed + 0x6D2B79F5 * numpy.arange(first + 1, first + count + 1, dtype=numpy.uint64)).astype(numpy.uint32)
@@ -41,10 +55,10 @@ def uniform(seed, first, count):
     return (t ^ (t >> 14)).astype(numpy.float64) / 2.0**32
 
 
-def draw(seed, first):
+def draw(seed, first, count=ELEMENTS):
     """Values of all sizes: zeros of both signs, and some so small that their square, or their product, vanishes."""
-    value = 2 * uniform(seed, first, ELEMENTS) - 1
-    kind = uniform(seed + 1, first, ELEMENTS)
+    value = 2 * uniform(seed, first, count) - 1
+    kind = uniform(seed + 1, first, count)
     scale = numpy.select([kind < 0.05, kind < 0.1, kind < 0.15], [0.0, 2.0**-80, 2.0**10], 1.0)
     return (value * scale).astype(numpy.float32)
 
@@ -63,8 +77,34 @@ def run(name, options):
     return {"optimizer": name, "options": options, "param": encode(param), "state": state}
 
 
+def run_state(name, options, group):
+    """A training of two groups: what json.dumps makes of its state, and its parameters, in the middle and at the end."""
+    groups = [[torch.nn.Parameter(torch.from_numpy(draw(100 + 2 * n, 0, n))) for n in lengths] for lengths in LENGTHS]
+    params = groups[0] + groups[1]
+    optimizer = getattr(torch.optim, name)(
+        [{"params": groups[0]}, {"params": groups[1]} | group], **({"lr": 0.01} | options)
+    )
+    written = []
+    for step in range(2 * HALF):
+        for param in params:
+            count = param.numel()
+            param.grad = torch.from_numpy(draw(200 + 2 * count, step * count, count))
+        optimizer.step()
+        if (step + 1) % HALF == 0:
+            state = json.dumps(optimizer.state_dict(), default=lambda tensor: tensor.tolist())
+            written.append({"params": [encode(param) for param in params], "state": state})
+    return {"optimizer": name, "options": options, "group": group, "written": written}
+
+
 numpy.seterr(over="ignore")
 torch.set_num_threads(1)
 cases = [run(name, options) for name, options in CASES]
 result = {"version": torch.__version__, "steps": STEPS, "elements": ELEMENTS, "cases": cases}
-pathlib.Path(__file__).with_name("torch.json").write_text(json.dumps(result, indent=2) + "\n")
+states = {
+    "version": torch.__version__,
+    "lengths": LENGTHS,
+    "half": HALF,
+    "cases": [run_state(*case) for case in STATES],
+}
+for file, content in [("torch.json", result), ("torch-states.json", states)]:
+    pathlib.Path(__file__).with_name(file).write_text(json.dumps(content, indent=2) + "\n")

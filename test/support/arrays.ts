@@ -1,7 +1,7 @@
 // Arrays by their bytes, and what a refusal is: an OptimError that says its sentence and leaves every byte where it was.
 import { expect } from "vitest";
 import { OptimError, type OptimErrorCode } from "../../lib/errors.ts";
-import type { RMSprop } from "../../lib/optimizers/all.ts";
+import type { Optimizer } from "../../lib/optimizer.ts";
 import type { Parameter } from "../../lib/parameter.ts";
 import {
   bufferOf,
@@ -51,11 +51,22 @@ export function plain(value: unknown): unknown {
   return Object.entries(value).map(([key, inner]) => [key, plain(inner)]);
 }
 
+/** A value with lists of numbers for arrays, as programs in other languages write them to files. */
+export function asLists<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Float32Array) as T;
+  if (Array.isArray(value)) return value.map(asLists) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, asLists(inner)])) as T;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: options of any optimizer
+type AnyOptimizer = Optimizer<any>;
+
 /** The names of an optimizer's parameters. */
-export const namesOf = (optimizer: RMSprop) => optimizer.paramGroups.flatMap(({ params }) => params);
+export const namesOf = (optimizer: AnyOptimizer) => optimizer.paramGroups.flatMap(({ params }) => params);
 
 /** All that an optimizer shows: options, steps, state as it is and as a copy. */
-function shown(optimizer: RMSprop): unknown {
+function shown(optimizer: AnyOptimizer): unknown {
   const stateDict = () => {
     try {
       return plain(optimizer.stateDict());
@@ -72,7 +83,7 @@ function shown(optimizer: RMSprop): unknown {
 }
 
 /** What a call must not change: arrays, and optimizers with their state. */
-export type Witness = FloatArray | RMSprop;
+export type Witness = FloatArray | AnyOptimizer;
 
 /** Everything that is to be seen of arrays and optimizers. */
 export function snapshot(...witnesses: readonly Witness[]): unknown {
@@ -141,7 +152,7 @@ export const arraysOf = (parameters: Iterable<Parameter>): FloatArray[] =>
   [...parameters].flatMap(({ data, grad }) => (grad ? [data, grad] : [data]));
 
 /** Steps an optimizer with gradients drawn for each step, from `first`. */
-export function train(optimizer: RMSprop, parameters: readonly Parameter[], steps: number, first = 1): void {
+export function train(optimizer: AnyOptimizer, parameters: readonly Parameter[], steps: number, first = 1): void {
   for (let step = first; step < first + steps; step++) {
     parameters.forEach(({ grad }, i) => {
       if (grad) drawGradient(grad, step * 131 + i);

@@ -20,13 +20,16 @@ const minus = binary("-", 1);
 const times = binary("*", 2);
 const over = binary("/", 2);
 
-/** Leaves out what changes no bit: `x * 1` and `x + (-0)`. */
+/** Leaves out what changes no bit, `x * 1` and `x + (-0)`, and writes `-1 * x` as `-x`. */
 const infix: Arithmetic<Node> = {
   constant: (value) => ({ ...atom(String(value)), value }),
-  neg: (a) => (a.value === undefined ? atom(`-${inside(a, 2)}`) : infix.constant(-a.value)),
+  neg: (a) => (a.value === undefined ? { text: `-${inside(a, 3)}`, rank: 2 } : infix.constant(-a.value)),
   add: (a, b) => (Object.is(b.value, -0) ? a : plus(a, b)),
   sub: minus,
-  mul: (a, b) => (a.value === 1 ? b : b.value === 1 ? a : times(a, b)),
+  mul(a, b) {
+    if (a.value === -1) return infix.neg(b);
+    return a.value === 1 ? b : b.value === 1 ? a : times(a, b);
+  },
   div: over,
   sqrt: (a) => atom(`sqrt(${a.text})`),
   selectLess(a, b, x, y) {
@@ -49,6 +52,15 @@ const written: Readonly<Record<string, string>> = {
   lrOut: "lr",
   decayRate: "lr",
   paramDecay: "(1 - lr * weightDecay)",
+  biasCorrection: "(1 - alpha^t)",
+  gainUp: "up",
+  gainDown: "down",
+  gainMin: "min",
+  gainMax: "max",
+  etaMinus: "etas[0]",
+  etaPlus: "etas[1]",
+  minStepSize: "stepSizes[0]",
+  maxStepSize: "stepSizes[1]",
 };
 
 /** What a step stores with these options: each slot's new value, in order, then the parameter's, as text. */
@@ -57,7 +69,7 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
   const coefficients = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      value === 1 || Object.is(value, -0) ? infix.constant(value) : atom(written[name] ?? name),
+      value === 1 || value === -1 || Object.is(value, -0) ? infix.constant(value) : atom(written[name] ?? name),
     ]),
   );
   const lines = new Map<string, string>();

@@ -1,0 +1,52 @@
+// Every option of every optimizer x every kind of bad value x every way to give one: refused, and nothing changes.
+import { describe, expect, test } from "vitest";
+import { definitions } from "../lib/optimizers/all.ts";
+import { refuses } from "./support/arrays.ts";
+import { type OptionCase, optionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
+
+const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+test("the table names every optimizer", () => {
+  expect(Object.keys(optionCases).sort()).toEqual(definitions.map(({ name }) => name).sort());
+});
+
+describe.each(definitions)("$name", ({ name: optimizer, options: table }) => {
+  const cases = optionCases[optimizer] as Readonly<Record<string, OptionCase>>;
+  const names = Object.keys(table);
+  const base = "momentum" in table ? { momentum: 0.5 } : {};
+  const ways = waysOf(optimizer, base);
+
+  test("the table names every option, with its default", () => {
+    expect(Object.keys(cases).sort()).toEqual([...names].sort());
+    const [, make] = ways[0] as (typeof ways)[number];
+    expect({ ...make().give({}).paramGroups[0] }).toEqual({
+      ...Object.fromEntries(names.map((name) => [name, cases[name]?.default])),
+      params: ["x"],
+    });
+  });
+
+  // A preset is refused where it is set on a running group (options.test.ts).
+  const takenIn = (way: string) => names.filter((name) => way !== "set in paramGroups" || name !== "preset");
+
+  describe.each(ways)("given %s", (way, make) => {
+    test.each(takenIn(way))("%s takes what is in its domain", (name) => {
+      for (const value of cases[name]?.good ?? []) {
+        const group = make()
+          .give({ ...base, [name]: value })
+          .paramGroups.at(-1);
+        if (typeof value === "object") expect(group?.[name], shownInErrors(value)).toEqual(value);
+        else expect(group?.[name], shownInErrors(value)).toBe(value);
+      }
+    });
+
+    test.each(takenIn(way))("%s refuses what is not, and says what it takes and what it found", (name) => {
+      const { bad, domain } = cases[name] as OptionCase;
+      for (const value of bad) {
+        const { give, witnesses } = make();
+        const found = shownInErrors(value);
+        const message = new RegExp(`^Expected '${name}' to be ${quote(domain)}.* but it is ${quote(found)}\\.$`);
+        refuses(() => give({ [name]: value }), "ERR_OPTION", message, witnesses, `${name}: ${found}`);
+      }
+    });
+  });
+});

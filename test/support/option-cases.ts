@@ -1,0 +1,207 @@
+// What each option of each optimizer takes and what it refuses, and the ways to give it. A new optimizer adds its options.
+import { Adagrad, type Optimizer, RMSprop, Rprop, SGD } from "../../lib/index.ts";
+import { arraysOf, parameter, train, type Witness } from "./arrays.ts";
+
+const { NaN: nan, POSITIVE_INFINITY: infinity, MAX_VALUE: most, MIN_VALUE: least, EPSILON: epsilon } = Number;
+
+/** Values that are no number and no boolean. */
+const others: readonly unknown[] = ["1", "", "true", null, {}, [], [0.5], 1n, Symbol("1"), new Number(1)];
+
+const badNumbers = [nan, infinity, -infinity, -1, -least, true, false, () => 0.5, ...others];
+const badFractions = [...badNumbers, 1 + epsilon, 2, most];
+const badBooleans = [0, 1, nan, () => true, new Boolean(true), ...others];
+const badPairs: readonly unknown[] = [
+  ...[nan, 1, true, "0.5", () => [0.5, 1.2], null, {}, 1n, Symbol("1"), { 0: 0.5, 1: 1.2, length: 2 }],
+  ...[[], [0.5], [0.5, 1.2, 2], [0.5, nan], [0.5, infinity], [-1, 2], ["0.5", 1.2], [null, 1.2]],
+];
+
+const finite = "a finite number of 0 or more";
+
+/** The default, the domain as errors name it, and values inside and outside it. */
+export interface OptionCase {
+  readonly default: unknown;
+  readonly domain: string;
+  readonly good: readonly unknown[];
+  readonly bad: readonly unknown[];
+}
+
+const nonNegative = (value: number): OptionCase => ({
+  default: value,
+  domain: finite,
+  good: [0, -0, least, 1, most],
+  bad: badNumbers,
+});
+const fraction = (value: number): OptionCase => ({
+  default: value,
+  domain: "a number from 0 to 1",
+  good: [0, -0, least, 0.5, 1],
+  bad: badFractions,
+});
+const boolean = (value: boolean): OptionCase => ({
+  default: value,
+  domain: "true or false",
+  good: [true, false],
+  bad: badBooleans,
+});
+const rate = (value: number): OptionCase => ({
+  default: value,
+  domain: `${finite}, or a function`,
+  good: [0, -0, 1e-300, 3, most, () => 0.5, class {}],
+  bad: badNumbers.filter((found) => typeof found !== "function"),
+});
+const preset = (...names: readonly string[]): OptionCase => ({
+  default: null,
+  domain: `one of ${names.map((name) => `"${name}"`).join(", ")}`,
+  good: [null, ...names],
+  bad: [nan, 1, true, "", "Torch", "toString", {}, [], ["torch"], 1n, Symbol("torch"), () => "torch"],
+});
+
+const common = {
+  weightDecay: nonNegative(0),
+  decoupledWeightDecay: boolean(false),
+  maximize: boolean(false),
+};
+
+export const optionCases: Readonly<Record<string, Readonly<Record<string, OptionCase>>>> = {
+  RMSprop: {
+    lr: rate(0.01),
+    alpha: fraction(0.99),
+    eps: nonNegative(1e-8),
+    epsInSqrt: boolean(false),
+    momentum: fraction(0),
+    nesterov: boolean(false),
+    lrInMomentum: boolean(false),
+    centered: boolean(false),
+    biasCorrection: boolean(false),
+    gains: {
+      default: null,
+      domain: "null, or { up, down, min, max }",
+      good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least, max: most }],
+      bad: [
+        ...[nan, infinity, 1, true, "1", () => null, [0.05, 0.95, 0.1, 10], 1n, Symbol("1")],
+        ...[{ up: -1 }, { down: 1.5 }, { min: 0 }, { min: 2 }, { max: 0.5 }, { up: null }, { max: infinity }],
+        { upp: 1 },
+      ],
+    },
+    initialSquareAvg: nonNegative(0),
+    preset: preset("torch", "torch2", "tf1", "keras"),
+    ...common,
+  },
+  SGD: {
+    lr: rate(0.001),
+    momentum: fraction(0),
+    dampening: fraction(0),
+    nesterov: boolean(false),
+    preset: preset("torch", "tf1", "keras"),
+    ...common,
+  },
+  Adagrad: {
+    lr: rate(0.01),
+    lrDecay: nonNegative(0),
+    initialAccumulator: nonNegative(0),
+    eps: nonNegative(1e-10),
+    epsInSqrt: boolean(false),
+    preset: preset("torch", "keras", "tfjs"),
+    ...common,
+  },
+  Rprop: {
+    lr: nonNegative(0.01),
+    etas: {
+      default: [0.5, 1.2],
+      domain: "two numbers, [minus, plus] with 0 < minus < 1 < plus",
+      good: [
+        [0.5, 1.2],
+        [least, most],
+        [1 - epsilon, 1 + epsilon],
+      ],
+      bad: [...badPairs, [0, 1.2], [0.5, 1], [1, 2], [1.2, 0.5]],
+    },
+    stepSizes: {
+      default: [1e-6, 50],
+      domain: "two finite numbers, [min, max] with 0 <= min <= max",
+      good: [
+        [0, 0],
+        [0, most],
+        [1, 1],
+      ],
+      bad: [...badPairs, [1, 0.5]],
+    },
+    preset: preset("torch", "optax"),
+    ...common,
+  },
+};
+
+export type AnyOptimizer = Optimizer<Record<string, unknown>>;
+
+/** One way to give options. */
+export interface Way {
+  give(given: object): AnyOptimizer;
+  /** What must not change where they are refused. */
+  readonly witnesses: readonly Witness[];
+}
+
+const classes = { RMSprop, SGD, Adagrad, Rprop } as unknown as Readonly<
+  Record<string, new (params: readonly object[], options?: object) => AnyOptimizer>
+>;
+
+/**
+ * The ways to give an optimizer options; each sets up what there is before.
+ * @param base Options that are there before.
+ */
+export function waysOf(name: string, base: object): readonly (readonly [string, () => Way])[] {
+  const Class = classes[name] as (typeof classes)[string];
+  const running = () => {
+    const p = parameter("x");
+    const optimizer = new Class([p], base);
+    train(optimizer, [p], 2);
+    return { p, optimizer };
+  };
+  return [
+    [
+      "in the constructor",
+      () => {
+        const p = parameter("x");
+        return { give: (given) => new Class([p], given), witnesses: arraysOf([p]) };
+      },
+    ],
+    [
+      "in a group of the constructor",
+      () => {
+        const p = parameter("x");
+        return { give: (given) => new Class([{ params: [p], ...given }], base), witnesses: arraysOf([p]) };
+      },
+    ],
+    [
+      "by addParamGroup",
+      () => {
+        const { p, optimizer } = running();
+        const y = parameter("y", 3);
+        const give = (given: object) => {
+          optimizer.addParamGroup({ params: [y], ...given });
+          return optimizer;
+        };
+        return { give, witnesses: [...arraysOf([p, y]), optimizer] };
+      },
+    ],
+    [
+      "set in paramGroups",
+      () => {
+        const { p, optimizer } = running();
+        const give = (given: object) => {
+          Object.assign(optimizer.paramGroups[0] as object, given);
+          return optimizer;
+        };
+        return { give, witnesses: [...arraysOf([p]), optimizer] };
+      },
+    ],
+  ];
+}
+
+/** A value as errors show it. */
+export function shownInErrors(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "symbol" || typeof value === "function") return `a ${typeof value}`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

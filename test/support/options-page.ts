@@ -1,0 +1,131 @@
+// docs/options.md, made of the docstrings of the options, of their definitions, and of what the rules compute with them.
+import type { AnyDefinition } from "../../lib/definition.ts";
+import { definitions } from "../../lib/optimizers/all.ts";
+import { defaultsOf, type OptionSpec } from "../../lib/options.ts";
+import { type Docstring, interfaces } from "./docstrings.ts";
+import { writtenStep } from "./infix.ts";
+
+type AnyOptions = Record<string, unknown>;
+
+const documented = interfaces();
+
+/** The interfaces of an optimizer's options: its own, and those that it extends. */
+function interfacesOf(name: string): string[] {
+  const found = documented.get(name);
+  if (!found) throw new Error(`Expected an interface ${name} in lib/, but there is none.`);
+  return [name, ...found.parents.flatMap(interfacesOf)];
+}
+
+/** The interfaces that all share. */
+const common = definitions
+  .map(({ name }) => interfacesOf(`${name}Options`))
+  .reduce((shared, own) => shared.filter((name) => own.includes(name)));
+
+/** What an option needs beside it to make a difference. */
+const companions: Readonly<Record<string, AnyOptions>> = {
+  nesterov: { momentum: 0.5 },
+  lrInMomentum: { momentum: 0.5 },
+  dampening: { momentum: 0.5 },
+  decoupledWeightDecay: { weightDecay: 0.5 },
+};
+
+/** The lines of the step that an option shows in: those with its name, or else those that it changes. */
+function formulas(definition: AnyDefinition, name: string): string[] {
+  const base = { ...defaultsOf<AnyOptions>(definition.options), ...companions[name] };
+  const on = { ...base, [name]: base[name] === false ? true : base[name] || 0.5 };
+  const [without, lines] = [base, on].map((options) => [...writtenStep(definition, options)]) as [
+    [string, string][],
+    [string, string][],
+  ];
+  const word = new RegExp(`\\b${name}\\b`);
+  const named = lines.filter(([, text]) => word.test(text));
+  const before = new Map(without);
+  const changed = lines.filter(([array, text]) => before.get(array) !== text);
+  return (named.length > 0 ? named : changed).map(([array, text]) => `${array} = ${text}`);
+}
+
+/** As docstrings and people write a value. */
+function written(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(written).join(", ")}]`;
+  return typeof value === "number" && value !== 0 && value < 1e-4 ? value.toExponential() : String(value);
+}
+
+const code = (text: string) => `\`${text}\``;
+
+/**
+ * An option's part of the page.
+ * @throws Error where its docstring lacks something or says another default than the code has.
+ */
+function entry(definition: AnyDefinition, name: string, { text, tags }: Docstring): string {
+  const spec = (definition.options as Record<string, OptionSpec>)[name] as OptionSpec;
+  const initial = written(spec.default);
+  if (!new RegExp(`Default ${initial.replace(/[.[\]+]/g, "\\$&")}(?![\\w.]*\\w)`).test(text)) {
+    throw new Error(`Expected the docstring of '${name}' of ${definition.name} to say "Default ${initial}": ${text}`);
+  }
+  for (const tag of ["unit", "systems"]) {
+    if (!tags[tag]) throw new Error(`Expected the docstring of '${name}' of ${definition.name} to have @${tag}.`);
+  }
+  const formula = tags.formula ?? formulas(definition, name).map(code).join(", ");
+  if (!formula) throw new Error(`Expected '${name}' of ${definition.name} to show in the step, or to have @formula.`);
+  return `### \`${name}\`
+
+${text}
+
+- Formula: ${formula}
+- Default: ${code(initial)}; takes ${domains(name, spec)}.
+- Unit: ${tags.unit}
+- Elsewhere: ${tags.systems}`;
+}
+
+/** What an option takes; of one that all have, each where they differ. */
+function domains(name: string, { domain }: OptionSpec): string {
+  const all = definitions.map((definition) => [definition.name, definition.options[name]?.domain] as const);
+  const shared = common.some((found) => documented.get(found)?.members.has(name));
+  if (!shared || all.every(([, found]) => found === domain)) return domain;
+  return all.map(([optimizer, found]) => `${found} (${optimizer})`).join("; ");
+}
+
+/** The options of these interfaces, in the order of the definition. */
+function entries(definition: AnyDefinition, names: readonly string[]): string {
+  const docstrings = new Map(names.flatMap((name) => [...(documented.get(name)?.members ?? [])]));
+  return Object.keys(definition.options)
+    .flatMap((name) => {
+      const found = docstrings.get(name);
+      return found ? [entry(definition, name, found)] : [];
+    })
+    .join("\n\n");
+}
+
+function section(definition: AnyDefinition): string {
+  const names = interfacesOf(`${definition.name}Options`);
+  const known = new Set(names.flatMap((name) => [...(documented.get(name)?.members.keys() ?? [])]));
+  const options = Object.keys(definition.options);
+  const lacking = options.find((name) => !known.has(name)) ?? [...known].find((name) => !options.includes(name));
+  if (lacking) throw new Error(`Expected '${lacking}' of ${definition.name} to be an option with a docstring.`);
+  return `## ${definition.name}
+
+${entries(
+  definition,
+  names.filter((name) => !common.includes(name)),
+)}`;
+}
+
+// Where there is neither root nor state, what all have shows best.
+const plainest = definitions.find(({ name }) => name === "SGD") as AnyDefinition;
+
+export const optionsPage = `# Options
+
+Made by \`npm run docs\` from the docstrings and the rules; do not edit it.
+
+Formulas are those of a step without a preset, as far as the option shows in them; the documentation of each class has the whole. \`grad\` is the gradient, \`param\` the parameter, \`t\` its step, from 1; the other names are state and options. [presets.md](presets.md) has the formulas and the defaults of other systems. Where nothing else is said, an option can be set between steps, \`optimizer.paramGroups[0].momentum = 0.9\`, and takes effect at the next.
+
+"Elsewhere" says what other systems call it; one that is not named does not have it.
+
+${definitions.map((definition) => section(definition)).join("\n\n")}
+
+## Every optimizer
+
+The formulas are those of SGD.
+
+${entries(plainest, common)}
+`;
