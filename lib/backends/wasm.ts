@@ -6,10 +6,10 @@ import type { RuleKernels, StageKernels, StepKernel, WasmKernels } from "./wasm-
 import { Window, type WindowedParameter } from "./wasm-window.ts";
 
 /**
- * How many tiles are copied in and out at a time: enough that the calls do not show, and no more than a second-level cache
- * holds. From 4 to 64 it makes no great difference.
+ * How much of each array is copied in and out at a time, in bytes: enough that the calls do not show, and no more of all
+ * arrays than a second-level cache holds. From a quarter to four times this it makes little difference.
  */
-const defaultTiles = 8;
+const defaultWindowBytes = 65536;
 
 interface WindowedGroup extends BackendGroup {
   readonly kernels: RuleKernels;
@@ -25,12 +25,7 @@ function stepPlainly(window: Window, { kernels, type, parameters }: WindowedGrou
   const count = selection ? selection.length : parameters.length;
   for (let i = 0; i < count; i++) {
     const parameter = parameters[selection ? (selection[i] as number) : i] as WindowedParameter;
-    for (let begin = 0; begin < parameter.length; begin += window.capacity) {
-      window.enter(parameter, type, begin);
-      window.writeStreams("grad", "param", usedSlots);
-      kernel(window.streams, 0, window.length, window.coefficients);
-      window.flush();
-    }
+    window.step(parameter, type, kernel, usedSlots);
   }
 }
 
@@ -76,16 +71,16 @@ function createTiles(window: Window, kernels: Readonly<Record<NumberType, StageK
 }
 
 export interface WasmSettings {
-  /** How many tiles are copied in and out at a time. Default 8. */
-  tiles?: number;
+  /** How much of each array is copied in and out at a time, in bytes: a power of two, from 8,192. Default 65,536. */
+  windowBytes?: number;
 }
 
 /**
  * The kernels in WebAssembly as a backend. What they step is copied through a memory of their own, so that arrays may lie
  * anywhere and none is detached. It takes the rest of that memory for itself: kernels serve one backend.
  */
-export function createWasm(kernels: WasmKernels, { tiles = defaultTiles }: WasmSettings = {}): Backend {
-  const window = new Window(kernels.memory, tiles);
+export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBytes }: WasmSettings = {}): Backend {
+  const window = new Window(kernels.memory, windowBytes);
   const tileStages = createTiles(window, kernels.stages);
   const windowed = (group: BackendGroup): WindowedGroup => ({
     ...group,
