@@ -20,6 +20,8 @@ export interface Cohort<O extends object> {
   finishedVersion: number;
   finishedRate: number;
   finishedStep: number;
+  /** Whether they depend on the step too. */
+  followsStep: boolean;
 }
 
 /** The arrays that a step uses for one parameter. */
@@ -59,7 +61,8 @@ export function planOf<O extends object>(
     }
     for (const { entries, runs } of byStep.values()) {
       const { clock } = entries[0] as Entry;
-      cohorts.push({ group, entries, runs, clock, rate: 0, finishedVersion: -1, finishedRate: -1, finishedStep: -1 });
+      const unfinished = { finishedVersion: -1, finishedRate: -1, finishedStep: -1, followsStep: false };
+      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished });
     }
   }
   return { cohorts, runs: cohorts.flatMap(({ runs }) => runs), backendGroups, liveness: new Liveness() };
@@ -142,18 +145,12 @@ export function finishCoefficients<O extends object>(
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Cohort<O>;
     const { group, rate, clock } = cohort;
-    const step = definition.dependsOnStep?.(group.options) ? clock.step + 1 : cohort.finishedStep;
-    if (cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedStep === step) {
-      continue;
-    }
+    const step = clock.step + 1;
+    const same = cohort.finishedVersion === group.version && cohort.finishedRate === rate;
+    if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;
     for (const run of cohort.runs) {
       const [first] = backendGroups[run.group] as readonly Entry[];
-      const coefficients = definition.coefficients(
-        group.options,
-        rate,
-        clock.step + 1,
-        (first as Entry).parameter.type,
-      );
+      const coefficients = definition.coefficients(group.options, rate, step, (first as Entry).parameter.type);
       run.variant = group.variant;
       rule.coefficients.forEach((name: string, c: number) => {
         run.coefficients[c] = coefficients[name] as number;
@@ -162,6 +159,7 @@ export function finishCoefficients<O extends object>(
     cohort.finishedVersion = group.version;
     cohort.finishedRate = rate;
     cohort.finishedStep = step;
+    cohort.followsStep = definition.dependsOnStep?.(group.options) ?? false;
   }
 }
 

@@ -42,18 +42,15 @@ export function signatureOf(rule: AnyRule): string {
 }
 
 /**
- * Holds the signatures of compiled rules against these rules.
- * @param what What holds them, for the error.
+ * Holds what something compiled says of itself against what is expected of it.
+ * @param what What it is, for the error.
  * @throws Error with the first that differs.
  */
-export function checkSignatures(rules: readonly AnyRule[], found: readonly string[], what: string): void {
-  const expected = rules.map(signatureOf);
+export function checkSignatures(expected: readonly string[], found: readonly string[], what: string): void {
   const count = Math.max(expected.length, found.length);
   for (let i = 0; i < count; i++) {
     if (expected[i] !== found[i]) {
-      throw new Error(
-        `the ${what} is of another version: expected the rule "${expected[i]}", but it has "${found[i]}"`,
-      );
+      throw new Error(`the ${what} is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
     }
   }
 }

@@ -1,59 +1,43 @@
-// Compiles native/kernels/ to WebAssembly, into a module that holds its bytes as text, so that a browser gets them by
-// import and every other runtime by require, from one file: node prebuild/wasm.js ZIG
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// native/kernels/, compiled to WebAssembly: a module that holds its bytes as text, so that a browser gets them by import and
+// every other runtime by require, from one file.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { root, runZig } from "./toolchain.js";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { kernelSource, flags, kernelFlags, wasmFlags } = createRequire(import.meta.url)("../native/build.json");
 
-/** Where it goes in the package. lib/backends/wasm-file.ts and lib/browser.ts name the same file. */
-export const wasmFile = "prebuilds/wasm/kernels.js";
+/** What `npm run prebuild` calls it, and where it goes in the package. lib/backends/ and lib/browser.ts name the same file. */
+export const wasm = { name: "wasm", file: "prebuilds/wasm/kernels.js" };
 
-// The kernels need no C library, but its headers name the types. What they export besides the memory is the address of
-// the backend's table, and the functions that it points to.
+// The headers of a C library name types; the kernels call nothing of it.
 const target = ["-target", "wasm32-wasi"];
-const linkFlags = [
-  ...["-O3", "-nostdlib", "-Wl,--no-entry", "-Wl,--export-table", "-Wl,--export=_ZN7rmsprop4wasm7backendE", "-Wl,-s"],
-  ...["-Wl,-z,stack-size=16384"],
+
+// Besides their memory the kernels export the address of their backend's table, and the functions that it points to.
+const linked = [
+  ...["-O3", "-nostdlib", "-Wl,-s", "-Wl,--no-entry", "-Wl,-z,stack-size=16384"],
+  ...["-Wl,--export-table", "-Wl,--export=_ZN7rmsprop4wasm7backendE"],
 ];
 
 /**
- * @param {string} zig The path of zig.
- * @returns {Buffer} The WebAssembly module.
+ * @param {string} folder Where objects go, in the repository.
+ * @param {string} output The module.
+ * @param {string} cache zig's folder of what it has compiled before.
+ * @returns {Promise<string[]>} what the compiler warned of
  */
-export function compileWasm(zig) {
-  const { flags, kernelFlags, kernelSource, wasmFlags } = JSON.parse(
-    readFileSync(join(root, "native", "build.json"), "utf8"),
-  );
-  const folder = mkdtempSync(join(tmpdir(), "rmsprop-wasm-"));
-  try {
-    const run = (...args) => execFileSync(zig, ["c++", ...target, ...args], { cwd: root, stdio: "inherit" });
-    const object = join(folder, "kernels.o");
-    const module = join(folder, "kernels.wasm");
-    run(...flags, ...kernelFlags, ...wasmFlags, "-DRMSPROP_ISA=wasm", "-c", kernelSource, "-o", object);
-    run(...linkFlags, object, "-o", module);
-    return readFileSync(module);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/**
- * Makes prebuilds/wasm/kernels.js.
- * @param {string} zig The path of zig.
- */
-export function buildWasm(zig) {
-  const module = compileWasm(zig);
-  const file = join(root, wasmFile);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `// native/kernels/, compiled to WebAssembly.\nexport default "${module.toString("base64")}";\n`);
-  console.log(`${wasmFile}: ${module.length} bytes of WebAssembly, in base64`);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , zig] = process.argv;
-  if (!zig) throw new Error("Expected the path of zig: node prebuild/wasm.js ZIG");
-  buildWasm(zig);
+export async function compileWasm(folder, output, cache) {
+  const objects = join(folder, wasm.name);
+  mkdirSync(join(root, objects), { recursive: true });
+  mkdirSync(dirname(output), { recursive: true });
+  const env = { ZIG_LOCAL_CACHE_DIR: cache };
+  const object = join(objects, "kernels.o");
+  const module = join(objects, "kernels.wasm");
+  const compiled = ["-g0", "-DNDEBUG", `-ffile-prefix-map=${root}=.`, "-DRMSPROP_ISA=wasm", "-c", kernelSource];
+  const warnings = [
+    await runZig(["c++", ...target, ...flags, ...kernelFlags, ...wasmFlags, ...compiled, "-o", object], env),
+    await runZig(["c++", ...target, ...linked, object, "-o", module], env),
+  ];
+  const text = readFileSync(join(root, module)).toString("base64");
+  writeFileSync(output, `// native/kernels/, compiled to WebAssembly.\nexport default "${text}";\n`);
+  return warnings.filter((warning) => warning !== "");
 }

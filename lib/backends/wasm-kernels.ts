@@ -1,4 +1,4 @@
-import { type AnyRule, checkSignatures, flagsOf } from "../rule.ts";
+import { type AnyRule, checkSignatures, flagsOf, signatureOf } from "../rule.ts";
 import type { NumberType } from "../typed-array.ts";
 
 /** native/backend.hpp's StepKernel: addresses of the streams and coefficients, in bytes, and elements from and to. */
@@ -112,7 +112,7 @@ export function loadKernels(bytes: Uint8Array, rules: readonly AnyRule[]): WasmK
     (_, i) => reader.word(backend.value + backendFields.rules) + i * ruleFields.size,
   );
   checkSignatures(
-    rules,
+    rules.map(signatureOf),
     tables.map((at) => reader.text(at + ruleFields.signature)),
     "WebAssembly module",
   );
