@@ -1,7 +1,8 @@
 import { OptimError, show } from "../errors.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
-import { createNative, loadBinding } from "./native.ts";
+import { loadBinding } from "./load.ts";
+import { createNative } from "./native.ts";
 import { createReference } from "./reference.ts";
 
 /** What executes steps in this process, and why. */
