@@ -39,6 +39,8 @@ describe("TypeScript", () => {
     for (const backend of ["native", "reference"]) {
       expect(whoImports(`lib/backends/${backend}.ts`)).toEqual(["lib/backends/select.ts"]);
     }
+    expect(whoImports("lib/backends/load.ts")).toEqual(["lib/backends/native.ts"]);
+    expect(whoImports("lib/backends/binaries.cjs")).toEqual(["lib/backends/load.ts"]);
   });
 
   test("no optimizer imports a backend", () => {

@@ -1,8 +1,7 @@
 // Native equals reference, bit for bit: every instruction set of this machine x every set of flags x number type x length
 // x offset x number of threads, over 20 steps, with finite gradients and with others (test/support/cases.ts).
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadBinding } from "../lib/backends/load.ts";
-import { createNative } from "../lib/backends/native.ts";
+import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference, maxSlots } from "../lib/backends/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";

@@ -2,8 +2,7 @@
 // number of threads, with finite gradients and with others (test/support/stage-cases.ts).
 import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../lib/backends/backend.ts";
-import { loadBinding } from "../lib/backends/load.ts";
-import { createNative } from "../lib/backends/native.ts";
+import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference } from "../lib/backends/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";

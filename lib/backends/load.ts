@@ -1,9 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { type AnyRule, signatureOf } from "../rule.ts";
 import { binaries, folder as binariesFolder, loadBuild } from "./binaries.cjs";
-import { type NativeBinding, stagesSignature } from "./native.ts";
+import type { NativeBinding } from "./native.ts";
 
 /** Whether the process runs on musl's C library. Known without running a program or looking for files of a distribution. */
 function isMusl(): boolean {
@@ -96,7 +95,12 @@ function loadFile(file: string, load: () => NativeBinding): NativeBinding {
   }
 }
 
-function find(): NativeBinding {
+/**
+ * Loads the binary: the one that RMSPROP_NATIVE_PATH names, or one built on the spot, or the one that the package has for
+ * this system. What it speaks is not looked at.
+ * @throws Error with the reason why there is none.
+ */
+export function loadBinary(): NativeBinding {
   const named = process.env.RMSPROP_NATIVE_PATH;
   if (named) {
     const file = resolve(named);
@@ -111,24 +115,4 @@ function find(): NativeBinding {
     throw new Error(`The package has no binary for ${target}, only for ${Object.keys(binaries).join(", ")}.`);
   }
   return root === undefined ? binary.load() : loadFile(join(root, binary.file), binary.load);
-}
-
-/**
- * Loads the binary: the one that RMSPROP_NATIVE_PATH names, or one built on the spot, or the one that the package has for
- * this system; and checks that it holds these rules.
- * @throws Error with the reason why there is none to run.
- */
-export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
-  const binding = find();
-  if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
-  const { signatures, stages } = binding.describe();
-  const expected = [...rules.map(signatureOf), stagesSignature];
-  const found = [...signatures, stages];
-  const difference = Math.max(expected.length, found.length);
-  for (let i = 0; i < difference; i++) {
-    if (expected[i] !== found[i]) {
-      throw new Error(`the binary is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
-    }
-  }
-  return binding;
 }

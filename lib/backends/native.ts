@@ -1,5 +1,7 @@
+import { type AnyRule, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
+import { loadBinary } from "./load.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 export interface NativeBinding {
@@ -80,6 +82,25 @@ function readReport(numbers: Float64Array, report: Report): void {
   report.clipped = numbers[reportAt + 3] as number;
   report.updateNorm = numbers[reportAt + 4] as number;
   report.largestUpdate = numbers[reportAt + 5] as number;
+}
+
+/**
+ * Loads the binary and checks that it holds these rules.
+ * @throws Error with the reason why there is none to run.
+ */
+export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
+  const binding = loadBinary();
+  if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
+  const { signatures, stages } = binding.describe();
+  const expected = [...rules.map(signatureOf), stagesSignature];
+  const found = [...signatures, stages];
+  const difference = Math.max(expected.length, found.length);
+  for (let i = 0; i < difference; i++) {
+    if (expected[i] !== found[i]) {
+      throw new Error(`the binary is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
+    }
+  }
+  return binding;
 }
 
 export interface NativeSettings {

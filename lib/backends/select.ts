@@ -1,8 +1,7 @@
 import { OptimError, show } from "../errors.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
-import { loadBinding } from "./load.ts";
-import { createNative } from "./native.ts";
+import { createNative, loadBinding } from "./native.ts";
 import { createReference } from "./reference.ts";
 
 /** What executes steps in this process, and why. */

@@ -1,4 +1,4 @@
-import { loadBinding } from "../../lib/backends/load.ts";
+import { loadBinding } from "../../lib/backends/native.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 
 /** Fails the whole run where the native backend does not load and RMSPROP_BACKEND does not ask for another. */
