@@ -1,4 +1,4 @@
-import { type AnyRule, signatureOf } from "../rule.ts";
+import { type AnyRule, checkSignatures, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
 import { loadBinary } from "./load.ts";
@@ -92,14 +92,7 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const binding = loadBinary();
   if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
   const { signatures, stages } = binding.describe();
-  const expected = [...rules.map(signatureOf), stagesSignature];
-  const found = [...signatures, stages];
-  const difference = Math.max(expected.length, found.length);
-  for (let i = 0; i < difference; i++) {
-    if (expected[i] !== found[i]) {
-      throw new Error(`the binary is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
-    }
-  }
+  checkSignatures([...rules.map(signatureOf), stagesSignature], [...signatures, stages], "binary");
   return binding;
 }
 
