@@ -52,3 +52,9 @@ exports.folder = typeof __dirname === "string" ? __dirname : undefined;
  * @type {(packageFolder: string) => import("./native.ts").NativeBinding}
  */
 exports.loadBuild = (packageFolder) => require("node-gyp-build")(packageFolder);
+
+/**
+ * The kernels' WebAssembly module, in base64.
+ * @type {() => string}
+ */
+exports.loadWasm = () => require("../../prebuilds/wasm/kernels.js").default;

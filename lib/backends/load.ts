@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { binaries, folder as binariesFolder, loadBuild } from "./binaries.cjs";
+import { binaries, folder as binariesFolder, loadBuild, loadWasm } from "./binaries.cjs";
 import type { NativeBinding } from "./native.ts";
 
 /** Whether the process runs on musl's C library. Known without running a program or looking for files of a distribution. */
@@ -115,4 +115,17 @@ export function loadBinary(): NativeBinding {
     throw new Error(`The package has no binary for ${target}, only for ${Object.keys(binaries).join(", ")}.`);
   }
   return root === undefined ? binary.load() : loadFile(join(root, binary.file), binary.load);
+}
+
+/**
+ * Reads the kernels' WebAssembly module, which is in the package; in a checkout only once it has been made.
+ * @throws Error where it is not there.
+ */
+export function readWasm(): Uint8Array {
+  try {
+    return Buffer.from(loadWasm(), "base64");
+  } catch (error) {
+    if (codeOf(error) !== "MODULE_NOT_FOUND") throw error;
+    throw new Error("there is no prebuilds/wasm/kernels.js, which the package holds and `npm run prebuild` makes");
+  }
 }
