@@ -1,0 +1,21 @@
+import type { Entry, Group } from "./group.ts";
+import type { FloatArray } from "./typed-array.ts";
+
+/** The entries that have an average of the weights which has begun. */
+export function averagedIn(groups: readonly Group[]): Entry[] {
+  const averaged = groups.filter(({ stageOptions }) => stageOptions.ema !== null);
+  return averaged.flatMap(({ entries }) => entries.filter(({ clock, slots }) => clock.step > 0 && slots.ema));
+}
+
+/** Exchanges parameters with their averages. */
+export function swapAverages(entries: readonly Entry[]): void {
+  for (const { parameter, slots } of entries) {
+    const { data, length } = parameter;
+    const ema = slots.ema as FloatArray;
+    for (let i = 0; i < length; i++) {
+      const value = data[i] as number;
+      data[i] = ema[i] as number;
+      ema[i] = value;
+    }
+  }
+}
