@@ -1,6 +1,6 @@
 import { averagedIn, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
-import { currentBackend } from "./backends/select.ts";
+import { currentBackend } from "./backends/current.ts";
 import {
   askRates,
   type Cohort,

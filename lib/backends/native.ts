@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type AnyRule, signatureOf } from "../rule.ts";
+import { type AnyRule, checkSignatures, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
 
@@ -97,15 +97,8 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const require = createRequire(import.meta.url);
   const named = process.env.RMSPROP_NATIVE_PATH;
   const binding: NativeBinding = named ? require(resolve(named)) : require("node-gyp-build")(packageRoot);
-  const expected = [...rules.map(signatureOf), stagesSignature];
   const { signatures, stages } = binding.describe();
-  const found = [...signatures, stages];
-  const difference = Math.max(expected.length, found.length);
-  for (let i = 0; i < difference; i++) {
-    if (expected[i] !== found[i]) {
-      throw new Error(`the binary is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
-    }
-  }
+  checkSignatures([...rules.map(signatureOf), stagesSignature], [...signatures, stages], "binary");
   return binding;
 }
 
