@@ -1,10 +1,29 @@
 import type { Entry, Group } from "./group.ts";
-import type { FloatArray } from "./typed-array.ts";
+import { copyInto, type FloatArray, lengthOf } from "./typed-array.ts";
 
 /** The entries that have an average of the weights which has begun. */
 export function averagedIn(groups: readonly Group[]): Entry[] {
   const averaged = groups.filter(({ stageOptions }) => stageOptions.ema !== null);
-  return averaged.flatMap(({ entries }) => entries.filter(({ clock, slots }) => clock.step > 0 && slots.ema));
+  const hasBegun = ({ clock, slots, averageBegins }: Entry) => clock.step > 0 && slots.ema && !averageBegins;
+  return averaged.flatMap(({ entries }) => entries.filter(hasBegun));
+}
+
+/** Begins the averages of parameters that took steps without one. */
+export function beginAverages({ entries }: Group): void {
+  for (const entry of entries) {
+    const { data, length } = entry.parameter;
+    // One that is not in this step may have lost its memory.
+    if (!entry.averageBegins || lengthOf(data) !== length) continue;
+    if (length > 0) copyInto(entry.slots.ema as FloatArray, data);
+    entry.averageBegins = false;
+  }
+}
+
+/** The state arrays of an entry that have begun. */
+export function begunSlots({ slots, averageBegins }: Entry): Readonly<Record<string, FloatArray>> {
+  if (!averageBegins) return slots;
+  const { ema: _, ...begun } = slots;
+  return begun;
 }
 
 /** Exchanges parameters with their averages. */

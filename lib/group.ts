@@ -59,6 +59,8 @@ export interface Entry {
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
+  /** Whether its average of the weights begins with the weights before its next step. */
+  averageBegins: boolean;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
 }
@@ -92,7 +94,13 @@ export class Group<O extends object = object> {
     this.whole = whole;
     checkConflict(definition, options);
     const clock = { step: 0, waiting: 0, members: parameters.length };
-    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
+    this.entries = parameters.map((parameter) => ({
+      parameter,
+      clock,
+      frozen: false,
+      averageBegins: false,
+      slots: {},
+    }));
     this.view = viewOf(this);
   }
 
@@ -179,4 +187,17 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
     setPrototypeOf: () => refuse("given a prototype"),
     preventExtensions: () => refuse("frozen"),
   });
+}
+
+export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
+  return entries;
+}
+
+/** The state arrays of entries, each with its parameter and the name of its slot. */
+export function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
+  for (const { parameter, slots } of entries) {
+    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
+  }
 }

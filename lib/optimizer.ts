@@ -1,4 +1,4 @@
-import { averagedIn, swapAverages } from "./averages.ts";
+import { averagedIn, beginAverages, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import {
@@ -15,26 +15,36 @@ import {
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
+  byName,
   type Entry,
   Group,
   type ParamGroup,
   type ParamGroupInput,
   type RawGroup,
   readGroupOptions,
+  statesOf,
   takeGroup,
   takeGroups,
 } from "./group.ts";
 import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { asyncMemory, checkHeld, checkLive, Liveness, type MemoryCheck } from "./liveness.ts";
+import { asyncMemory, checkHeld, checkLive, checkMemory, Liveness, type MemoryCheck } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
 import { defaultsOf, type LearningRate } from "./options.ts";
-import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
+import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
-import { allocateSlots, beginSlot, releaseSlots, releaseSlotsOf } from "./slots.ts";
+import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
-import { type Findings, type LossScaleState, StepStages, splitOptions } from "./stages.ts";
-import { countsOf, type Loaded, readStateDict, type StateDict, writeParamGroups, writeStates } from "./state-dict.ts";
-import { copyInto, type FloatArray, fillWith } from "./typed-array.ts";
+import { type Findings, StepStages, splitOptions } from "./stages.ts";
+import {
+  countsOf,
+  type Loaded,
+  loadInto,
+  readStateDict,
+  type StateDict,
+  writeParamGroups,
+  writeStates,
+} from "./state-dict.ts";
+import { type FloatArray, fillWith } from "./typed-array.ts";
 
 /** What every optimizer has. */
 interface CommonOptions {
@@ -226,8 +236,9 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   state(name: string): ParameterState {
     this.#alive();
-    const { clock, slots } = this.#entry(name);
-    return Object.freeze({ ...countsOf(clock, slots), ...slots });
+    const entry = this.#entry(name);
+    const slots = begunSlots(entry);
+    return Object.freeze({ ...countsOf(entry.clock, slots), ...slots });
   }
 
   /**
@@ -457,6 +468,7 @@ export abstract class Optimizer<O extends CommonOptions> {
         made = true;
         this.#plan = undefined;
       }
+      beginAverages(group);
       group.preparedVersion = group.version;
     }
     if (changed && plan !== this.#plan) this.#plan = undefined;
@@ -486,51 +498,17 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
   #checkMemory(): void {
-    const liveness = new Liveness();
-    for (const { parameter, slots } of this.#entries.values()) {
-      const { name, data, grad, length } = parameter;
-      liveness.watch(data, length, "data", name);
-      if (grad) liveness.watch(grad, length, "gradient", name);
-      for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, slot, name);
-    }
-    liveness.check();
+    checkMemory(this.#entries.values());
   }
 
-  #load({ groups, lossScale }: Loaded<O>): void {
-    groups.forEach(({ slots }, i) => {
+  #load(loaded: Loaded<O>): void {
+    loaded.groups.forEach(({ slots }, i) => {
       this.#allocateSlots(this.#groups[i] as Group<O>, slots);
     });
-    groups.forEach(({ options, entries }, i) => {
-      const group = this.#groups[i] as Group<O>;
-      Object.assign(group.options, options);
-      entries.forEach(({ step, waiting, arrays }, e) => {
-        const entry = group.entries[e] as Entry;
-        entry.clock.members--;
-        entry.clock = { step, waiting, members: 1 };
-        for (const [slot, own] of Object.entries(entry.slots)) {
-          const from = arrays[slot];
-          if (from) copyInto(own, from);
-          else beginSlot(this.#definition, group, entry, slot);
-        }
-      });
-      group.version++;
-    });
-    if (lossScale) Object.assign(this.#stages.lossScale as LossScaleState, lossScale);
+    loadInto(this.#definition, this.#groups, this.#stages, loaded);
     this.#plan = undefined;
   }
 }
 
 /** The arrays that a parameter was given with. */
 const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
-
-function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
-  const entries = new Map<string, Entry>();
-  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
-  return entries;
-}
-
-function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
-  for (const { parameter, slots } of entries) {
-    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
-  }
-}

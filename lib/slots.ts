@@ -3,7 +3,7 @@ import type { Backend } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
 import type { Entry, Group } from "./group.ts";
 import { isStageSlot } from "./stages.ts";
-import { copyInto, type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
+import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
 
 /** The memory of some slots of a group's entries of one number type. */
 export interface SlotRun {
@@ -20,16 +20,12 @@ export interface SlotRun {
 export function beginSlot<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
-  { slots, clock, parameter }: Entry,
+  entry: Entry,
   slot: string,
   zeroed = false,
 ): void {
-  const array = slots[slot] as FloatArray;
-  // Of a parameter that took steps without an average, the average begins as it is now.
-  if (slot === "ema" && clock.step > 0) {
-    copyInto(array, parameter.data);
-    return;
-  }
+  const array = entry.slots[slot] as FloatArray;
+  if (slot === "ema") entry.averageBegins = entry.clock.step > 0;
   const initial = isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
   if (!zeroed || !Object.is(initial, 0)) fillWith(array, initial);
 }

@@ -1,10 +1,12 @@
+import { begunSlots } from "./averages.ts";
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
-import { type Clock, checkConflict, type Group } from "./group.ts";
+import { type Clock, checkConflict, type Entry, type Group } from "./group.ts";
 import { memoryOf } from "./memory.ts";
 import { readOptions } from "./options.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
+import { beginSlot } from "./slots.ts";
 import {
   type AnyStageOptions,
   isStageSlot,
@@ -13,7 +15,16 @@ import {
   stageSlots as stageSlotNames,
   usedStageSlots,
 } from "./stages.ts";
-import { bufferOf, copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
+import {
+  bufferOf,
+  copyInto,
+  copyOf,
+  type FloatArray,
+  hasMemory,
+  lengthOf,
+  numberTypeOf,
+  typedArrayName,
+} from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -73,7 +84,9 @@ export function writeParamGroups<O extends object>(
 export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
   return Object.fromEntries(
     groups.flatMap(({ entries }) =>
-      entries.map(({ parameter, clock, slots }) => {
+      entries.map((entry) => {
+        const { parameter, clock } = entry;
+        const slots = begunSlots(entry);
         const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
         return [parameter.name, { ...countsOf(clock, slots), ...Object.fromEntries(copies) }] as const;
       }),
@@ -238,4 +251,30 @@ function readGroup<O extends object>(
   const slots = known.filter((slot) => stageSlots.includes(slot) || entries.some(({ arrays }) => slot in arrays));
   const load = schedule === undefined ? undefined : ([lr as Schedule, schedule as ScheduleState] as const);
   return { options: options as Partial<O>, schedule: load, slots, entries };
+}
+
+/** Puts a state that fits, whose slots are there, in the place of what groups have. */
+export function loadInto<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+  stages: StepStages,
+  loaded: Loaded<O>,
+): void {
+  loaded.groups.forEach(({ options, entries }, i) => {
+    const group = groups[i] as Group<O>;
+    Object.assign(group.options, options);
+    entries.forEach(({ step, waiting, arrays }, e) => {
+      const entry = group.entries[e] as Entry;
+      entry.clock.members--;
+      entry.clock = { step, waiting, members: 1 };
+      for (const [slot, own] of Object.entries(entry.slots)) {
+        const from = arrays[slot];
+        beginSlot(definition, group, entry, slot);
+        if (from) copyInto(own, from);
+        if (from && slot === "ema") entry.averageBegins = false;
+      }
+    });
+    group.version++;
+  });
+  if (loaded.lossScale) Object.assign(stages.lossScale as LossScaleState, loaded.lossScale);
 }
