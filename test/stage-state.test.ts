@@ -112,7 +112,7 @@ describe("every optimizer", () => {
       const { gradNorm } = optimizer.lastStep as { gradNorm: number };
       new Class(scaled.parameters, { gradScale: 2 ** -5 / gradNorm }).step();
       for (const [i, { data }] of clipped.parameters.entries()) {
-        expect(bitText(data)).toBe(bitTextdataOf(scaled.parameters, i));
+        expect(bitText(data)).toBe(bitText(dataOf(scaled.parameters, i)));
       }
     },
   );
