@@ -1,0 +1,22 @@
+// The parts of the tests on platforms, in order.
+import type { Extent } from "../bits.ts";
+import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
+import { linuxX64 } from "./linux-x64.ts";
+
+export interface Settings {
+  /** How much of the bit tests runs where it is a matter of choice. */
+  readonly extent: Extent;
+}
+
+export interface Part {
+  readonly run: (settings: Settings) => Promise<void>;
+  /** Debian packages that it needs, beside what any machine has. */
+  readonly packages?: readonly string[];
+  /** Left out of the quick selection. */
+  readonly long?: boolean;
+}
+
+export const parts: Readonly<Record<string, Part>> = {
+  "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
+  "linux-arm": { run: linuxArm, packages: linuxArmPackages },
+};

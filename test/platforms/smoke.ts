@@ -1,0 +1,62 @@
+// The smoke test of an installed package (programs/whole.js), and what it must print.
+import { join } from "node:path";
+import { installed } from "./packed.ts";
+import { expectEqual, shorten } from "./report.ts";
+import { type Command, type Ending, type RunOptions, run } from "./shell.ts";
+import { node } from "./tools.ts";
+
+export interface Smoke {
+  readonly backend: string;
+  readonly isa: string;
+  readonly fallbackReason?: string;
+  readonly memory: "own" | "shared";
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+let expected: string | undefined;
+
+/** The digests of the TypeScript reference on this Node, which all others must equal. */
+function expectedDigests(): string {
+  if (expected) return expected;
+  const folder = installed("reference");
+  const ending = run(node, [join(folder, "whole.js")], { cwd: folder, env: { RMSPROP_BACKEND: "reference" } });
+  const smoke = parse(ending);
+  expectEqual(smoke.backend, "reference", "the backend of the reference");
+  expected = JSON.stringify(smoke.digests);
+  if (new Set(Object.values(smoke.digests)).size < 40) throw new Error("Expected different digests of many cases.");
+  return expected;
+}
+
+function parse({ status, stdout, stderr }: Ending): Smoke {
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  if (status !== 0 || !line.startsWith("{")) {
+    throw new Error(`The program ended with ${status}:\n${shorten(stderr)}\n${shorten(stdout)}`);
+  }
+  return JSON.parse(line);
+}
+
+export interface Expected {
+  /** Default "native". */
+  readonly backend?: string;
+  readonly isa?: string;
+  /** What is on stderr, all of it. Default: nothing. */
+  readonly stderr?: RegExp;
+}
+
+/** Checks what the program printed. Returns what is worth printing. */
+export function checkSmoke(ending: Ending, { backend = "native", isa, stderr = /^$/ }: Expected = {}): string {
+  const smoke = parse(ending);
+  const what = [smoke.fallbackReason, ending.stderr].filter(Boolean).join("\n");
+  if (smoke.backend !== backend) throw new Error(`Expected to run on ${backend}, found ${smoke.backend}: ${what}`);
+  if (isa !== undefined) expectEqual(smoke.isa, isa, "the instruction set");
+  expectEqual(JSON.stringify(smoke.digests), expectedDigests(), "the digests");
+  if (!stderr.test(ending.stderr.trim())) {
+    throw new Error(`Expected ${stderr} on stderr, found: ${shorten(ending.stderr)}`);
+  }
+  return `${smoke.backend}, ${smoke.isa}, ${Object.keys(smoke.digests).length} equal digests`;
+}
+
+/** Runs the smoke test in a folder where the package is installed. */
+export function smokeIn(folder: string, runtime: Command, options: RunOptions = {}, expected: Expected = {}): string {
+  return checkSmoke(run(runtime, [join(folder, "whole.js")], { cwd: folder, ...options }), expected);
+}
