@@ -1,7 +1,11 @@
 // The parts of the tests on platforms, in order.
 import type { Extent } from "../bits.ts";
+import { buffers } from "./buffers.ts";
 import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
+import { linuxMusl, linuxMuslPackages } from "./linux-musl.ts";
 import { linuxX64 } from "./linux-x64.ts";
+import { runtimesPart } from "./runtimes.ts";
+import { windows, windowsPackages } from "./windows.ts";
 
 export interface Settings {
   /** How much of the bit tests runs where it is a matter of choice. */
@@ -18,5 +22,9 @@ export interface Part {
 
 export const parts: Readonly<Record<string, Part>> = {
   "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
+  runtimes: { run: runtimesPart },
+  buffers: { run: buffers },
+  "linux-musl": { run: linuxMusl, packages: linuxMuslPackages },
   "linux-arm": { run: linuxArm, packages: linuxArmPackages },
+  windows: { run: windows, packages: windowsPackages, long: true },
 };

@@ -12,7 +12,7 @@ import type { Settings } from "./all.ts";
 const sets = ["avx512", "avx2", "sse2"] as const;
 
 /** What this CPU runs of them, as Linux says. */
-function isasHere(): string[] {
+export function isasHere(): string[] {
   const flags = new Set(succeed(["grep", "-m1", "^flags", "/proc/cpuinfo"], []).stdout.split(/\s+/));
   const needs = { avx512: ["avx512f", "avx512dq", "avx512bw", "avx512vl"], avx2: ["avx2", "fma"], sse2: ["sse2"] };
   return sets.filter((set) => needs[set].every((flag) => flags.has(flag)));
