@@ -1,6 +1,7 @@
 // The package as a user gets it: packed, and laid out in folders with programs beside it.
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { rolldown } from "rolldown";
 import { Missing } from "./report.ts";
 import { root, succeed, work } from "./shell.ts";
 
@@ -41,11 +42,12 @@ export function dependencies(): string[] {
   return Object.keys(dependencies);
 }
 
-/** Puts the programs that run on an installed package into a folder. */
-export function addPrograms(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(join(root, "test", "programs", "smoke.js"), join(folder, "smoke.js"));
-  copyFileSync(join(root, "test", "platforms", "programs", "whole.js"), join(folder, "whole.js"));
+/** Puts the program that runs on an installed package into a folder (programs/whole.js, in one file). */
+export async function addProgram(folder: string): Promise<void> {
+  const input = join(root, "test/platforms/programs/whole.js");
+  const bundle = await rolldown({ input, external: ["rmsprop"], platform: "node" });
+  await bundle.write({ file: join(folder, "whole.mjs"), format: "esm" });
+  await bundle.close();
 }
 
 /** An empty folder of a name. */
@@ -56,8 +58,8 @@ export function emptyFolder(name: string): string {
   return folder;
 }
 
-/** A folder of a name with the packed package in its node_modules, and the programs. */
-export function installed(name: string): string {
+/** A folder of a name with the packed package in its node_modules, and the program. */
+export async function installed(name: string): Promise<string> {
   const folder = emptyFolder(name);
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, "rmsprop"), { recursive: true });
@@ -65,7 +67,7 @@ export function installed(name: string): string {
   for (const dependency of dependencies()) {
     cpSync(join(root, "node_modules", dependency), join(modules, dependency), { recursive: true });
   }
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  addPrograms(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
+  await addProgram(folder);
   return folder;
 }

@@ -13,18 +13,18 @@ export interface Smoke {
   readonly digests: Readonly<Record<string, string>>;
 }
 
-let expected: string | undefined;
+let reference: string | undefined;
 
 /** The digests of the TypeScript reference on this Node, which all others must equal. */
-function expectedDigests(): string {
-  if (expected) return expected;
-  const folder = installed("reference");
-  const ending = run(node, [join(folder, "whole.js")], { cwd: folder, env: { RMSPROP_BACKEND: "reference" } });
+async function expectedDigests(): Promise<string> {
+  if (reference) return reference;
+  const folder = await installed("reference");
+  const ending = run(node, [join(folder, "whole.mjs")], { cwd: folder, env: { RMSPROP_BACKEND: "reference" } });
   const smoke = parse(ending);
   expectEqual(smoke.backend, "reference", "the backend of the reference");
-  expected = JSON.stringify(smoke.digests);
+  reference = JSON.stringify(smoke.digests);
   if (new Set(Object.values(smoke.digests)).size < 40) throw new Error("Expected different digests of many cases.");
-  return expected;
+  return reference;
 }
 
 function parse({ status, stdout, stderr }: Ending): Smoke {
@@ -44,12 +44,13 @@ export interface Expected {
 }
 
 /** Checks what the program printed. Returns what is worth printing. */
-export function checkSmoke(ending: Ending, { backend = "native", isa, stderr = /^$/ }: Expected = {}): string {
+export async function checkSmoke(ending: Ending, expected: Expected = {}): Promise<string> {
+  const { backend = "native", isa, stderr = /^$/ } = expected;
   const smoke = parse(ending);
   const what = [smoke.fallbackReason, ending.stderr].filter(Boolean).join("\n");
   if (smoke.backend !== backend) throw new Error(`Expected to run on ${backend}, found ${smoke.backend}: ${what}`);
   if (isa !== undefined) expectEqual(smoke.isa, isa, "the instruction set");
-  expectEqual(JSON.stringify(smoke.digests), expectedDigests(), "the digests");
+  expectEqual(JSON.stringify(smoke.digests), await expectedDigests(), "the digests");
   if (!stderr.test(ending.stderr.trim())) {
     throw new Error(`Expected ${stderr} on stderr, found: ${shorten(ending.stderr)}`);
   }
@@ -57,6 +58,11 @@ export function checkSmoke(ending: Ending, { backend = "native", isa, stderr = /
 }
 
 /** Runs the smoke test in a folder where the package is installed. */
-export function smokeIn(folder: string, runtime: Command, options: RunOptions = {}, expected: Expected = {}): string {
-  return checkSmoke(run(runtime, [join(folder, "whole.js")], { cwd: folder, ...options }), expected);
+export function smokeIn(
+  folder: string,
+  runtime: Command,
+  options: RunOptions = {},
+  expected: Expected = {},
+): Promise<string> {
+  return checkSmoke(run(runtime, [join(folder, "whole.mjs")], { cwd: folder, ...options }), expected);
 }

@@ -31,14 +31,14 @@ export function tool(...path: readonly string[]): string {
 export const node: Command = [process.execPath];
 
 /** Every runtime of this platform, with what lets a program ask for garbage to be collected. */
-export const runtimes: Readonly<Record<string, () => Command>> = {
+export const runtimes = {
   "Node 20": () => [tool("node-20", "bin", "node"), "--expose-gc"],
   "Node 22": () => [tool("node-22", "bin", "node"), "--expose-gc"],
   "Node 24": () => [tool("node-24", "bin", "node"), "--expose-gc"],
   "Node 26": () => [tool("node-26", "bin", "node"), "--expose-gc"],
   Bun: () => [tool("@oven", "bun-linux-x64", "bin", "bun"), "run"],
   Deno: () => [tool("@deno", "linux-x64-glibc", "deno"), "run", "-A", "--v8-flags=--expose-gc"],
-};
+} satisfies Readonly<Record<string, () => Command>>;
 
 const onPath = (program: string) => spawnSync("which", [program]).status === 0;
 

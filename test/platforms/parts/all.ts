@@ -4,6 +4,7 @@ import { buffers } from "./buffers.ts";
 import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
 import { linuxMusl, linuxMuslPackages } from "./linux-musl.ts";
 import { linuxX64 } from "./linux-x64.ts";
+import { managersPart } from "./managers.ts";
 import { runtimesPart } from "./runtimes.ts";
 import { windows, windowsPackages } from "./windows.ts";
 
@@ -23,6 +24,7 @@ export interface Part {
 export const parts: Readonly<Record<string, Part>> = {
   "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
   runtimes: { run: runtimesPart },
+  managers: { run: managersPart },
   buffers: { run: buffers },
   "linux-musl": { run: linuxMusl, packages: linuxMuslPackages },
   "linux-arm": { run: linuxArm, packages: linuxArmPackages },

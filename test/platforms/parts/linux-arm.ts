@@ -51,9 +51,9 @@ export async function linuxArm(_: Settings): Promise<void> {
       const env = { RMSPROP_NATIVE_PATH: binary(target) };
       return checkBits(emulated(), "short", { env, isas: [isa], timeout: 900 });
     });
-    await check(`${target}: smoke`, () => {
+    await check(`${target}: smoke`, async () => {
       binary(target);
-      return smokeIn(installed(target), emulated(), { timeout: 600 }, { isa });
+      return smokeIn(await installed(target), emulated(), { timeout: 600 }, { isa });
     });
   }
 }

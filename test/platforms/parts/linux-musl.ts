@@ -34,8 +34,8 @@ export async function linuxMusl(): Promise<void> {
   await check("linux-x64-musl: bits (short)", () =>
     checkBits(bun, "short", { env: { ...env, RMSPROP_NATIVE_PATH: binary("linux-x64-musl") }, isas: isasHere() }),
   );
-  await check("linux-x64-musl: smoke", () => {
+  await check("linux-x64-musl: smoke", async () => {
     binary("linux-x64-musl");
-    return smokeIn(installed("linux-x64-musl"), bun, { env }, { isa: isasHere()[0] as string });
+    return smokeIn(await installed("linux-x64-musl"), bun, { env }, { isa: isasHere()[0] as string });
   });
 }

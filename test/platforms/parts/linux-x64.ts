@@ -27,7 +27,7 @@ export async function linuxX64({ extent }: Settings): Promise<void> {
     const env = { RMSPROP_NATIVE_PATH: binary("linux-x64-glibc") };
     return checkBits(node, extent, { env, isas });
   });
-  const folder = installed("linux-x64");
+  const folder = await installed("linux-x64");
   for (const isa of isas) {
     await check(`linux-x64-glibc: smoke, RMSPROP_ISA=${isa}`, () => {
       binary("linux-x64-glibc");

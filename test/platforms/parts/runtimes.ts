@@ -18,7 +18,7 @@ async function sequencesProgram(): Promise<string> {
 }
 
 export async function runtimesPart(): Promise<void> {
-  const folder = installed("runtimes");
+  const folder = await installed("runtimes");
   const sequences = await sequencesProgram();
   const expected = succeed(node, [sequences]).stdout;
   await check("schedules and coefficients: the digest is that of many sequences", () => {

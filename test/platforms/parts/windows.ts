@@ -46,9 +46,9 @@ export async function windows(): Promise<void> {
   };
   const isas = isasHere();
   for (const [name, executable] of Object.entries(runtimes)) {
-    await check(`win32-x64, ${name}: smoke`, () => {
+    await check(`win32-x64, ${name}: smoke`, async () => {
       binary("win32-x64");
-      const folder = installed("win32-x64");
+      const folder = await installed("win32-x64");
       return smokeIn(folder, [...command, executable()], { env, timeout: 600 }, { isa: isas[0] as string });
     });
   }
