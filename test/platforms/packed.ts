@@ -12,7 +12,10 @@ export const binaries = {
   "linux-arm64-glibc": "prebuilds/linux-arm64/rmsprop.glibc.node",
   "linux-arm64-musl": "prebuilds/linux-arm64/rmsprop.musl.node",
   "linux-arm-glibc": "prebuilds/linux-arm/rmsprop.glibc.node",
+  "darwin-x64": "prebuilds/darwin-x64/rmsprop.node",
+  "darwin-arm64": "prebuilds/darwin-arm64/rmsprop.node",
   "win32-x64": "prebuilds/win32-x64/rmsprop.node",
+  "win32-arm64": "prebuilds/win32-arm64/rmsprop.node",
 } as const;
 
 export const wasmFile = "prebuilds/wasm/kernels.js";
@@ -42,12 +45,17 @@ export function dependencies(): string[] {
   return Object.keys(dependencies);
 }
 
-/** Puts the program that runs on an installed package into a folder (programs/whole.js, in one file). */
-export async function addProgram(folder: string): Promise<void> {
-  const input = join(root, "test/platforms/programs/whole.js");
-  const bundle = await rolldown({ input, external: ["rmsprop"], platform: "node" });
-  await bundle.write({ file: join(folder, "whole.mjs"), format: "esm" });
-  await bundle.close();
+/** The programs that run on an installed package (programs/), each bundled into one file. */
+export const programs = ["whole", "steps"] as const;
+
+/** Puts the programs into a folder. */
+export async function addPrograms(folder: string): Promise<void> {
+  for (const name of programs) {
+    const input = join(root, "test/platforms/programs", `${name}.js`);
+    const bundle = await rolldown({ input, external: ["rmsprop"], platform: "node" });
+    await bundle.write({ file: join(folder, `${name}.mjs`), format: "esm" });
+    await bundle.close();
+  }
 }
 
 /** An empty folder of a name. */
@@ -58,7 +66,7 @@ export function emptyFolder(name: string): string {
   return folder;
 }
 
-/** A folder of a name with the packed package in its node_modules, and the program. */
+/** A folder of a name with the packed package in its node_modules, and the programs. */
 export async function installed(name: string): Promise<string> {
   const folder = emptyFolder(name);
   const modules = join(folder, "node_modules");
@@ -68,6 +76,6 @@ export async function installed(name: string): Promise<string> {
     cpSync(join(root, "node_modules", dependency), join(modules, dependency), { recursive: true });
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
-  await addProgram(folder);
+  await addPrograms(folder);
   return folder;
 }

@@ -1,6 +1,6 @@
 // Programs that are run to their end.
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { shorten } from "./report.ts";
 
@@ -35,7 +35,7 @@ const inherited = () =>
 export function run([command, ...first]: Command, args: readonly string[], options: RunOptions = {}): Ending {
   const { cwd = root, env = {}, timeout = 300 } = options;
   mkdirSync(work, { recursive: true });
-  const paths = ["stdout", "stderr"].map((name) => join(work, `${name}.txt`)) as [string, string];
+  const paths = ["stdout", "stderr"].map((name) => join(work, `${name}-${process.pid}.txt`)) as [string, string];
   const files = paths.map((path) => openSync(path, "w"));
   const start = performance.now();
   const { status, error } = spawnSync(command, [...first, ...args], {
@@ -48,6 +48,7 @@ export function run([command, ...first]: Command, args: readonly string[], optio
   const seconds = (performance.now() - start) / 1000;
   for (const file of files) closeSync(file);
   const [stdout, stderr] = paths.map((path) => readFileSync(path, "utf8")) as [string, string];
+  for (const path of paths) rmSync(path);
   if (error) throw new Error(`${command}: ${error.message}\n${shorten(stderr)}`);
   return { status, stdout, stderr, seconds };
 }

@@ -1,7 +1,7 @@
 // The smoke test of an installed package (programs/whole.js), and what it must print.
 import { join } from "node:path";
 import { installed } from "./packed.ts";
-import { expectEqual, shorten } from "./report.ts";
+import { expectEqual, expectMatch, shorten } from "./report.ts";
 import { type Command, type Ending, type RunOptions, run } from "./shell.ts";
 import { node } from "./tools.ts";
 
@@ -39,30 +39,35 @@ export interface Expected {
   /** Default "native". */
   readonly backend?: string;
   readonly isa?: string;
-  /** What is on stderr, all of it. Default: nothing. */
-  readonly stderr?: RegExp;
+  /** The one warning that there is, with its code and what it names. Default: stderr stays empty. */
+  readonly warning?: { readonly code: string; readonly cause: RegExp };
 }
 
 /** Checks what the program printed. Returns what is worth printing. */
 export async function checkSmoke(ending: Ending, expected: Expected = {}): Promise<string> {
-  const { backend = "native", isa, stderr = /^$/ } = expected;
+  const { backend = "native", isa, warning } = expected;
   const smoke = parse(ending);
   const what = [smoke.fallbackReason, ending.stderr].filter(Boolean).join("\n");
   if (smoke.backend !== backend) throw new Error(`Expected to run on ${backend}, found ${smoke.backend}: ${what}`);
   if (isa !== undefined) expectEqual(smoke.isa, isa, "the instruction set");
   expectEqual(JSON.stringify(smoke.digests), await expectedDigests(), "the digests");
-  if (!stderr.test(ending.stderr.trim())) {
-    throw new Error(`Expected ${stderr} on stderr, found: ${shorten(ending.stderr)}`);
+  if (warning) {
+    expectMatch(ending.stderr, new RegExp(`\\[?${warning.code}\\]?`), "the warning");
+    expectMatch(ending.stderr, warning.cause, "the warning");
+    expectEqual(ending.stderr.match(/Warning: /g)?.length, 1, `the number of warnings in ${ending.stderr}`);
+    expectMatch(smoke.fallbackReason ?? "", warning.cause, "backend.fallbackReason");
+  } else {
+    expectEqual(ending.stderr.trim(), "", "stderr");
   }
   return `${smoke.backend}, ${smoke.isa}, ${Object.keys(smoke.digests).length} equal digests`;
 }
 
-/** Runs the smoke test in a folder where the package is installed. */
+/** Runs the smoke test, or another program that prints what it does, in a folder where the package is installed. */
 export function smokeIn(
   folder: string,
   runtime: Command,
-  options: RunOptions = {},
+  { program = "whole", ...options }: RunOptions & { readonly program?: string } = {},
   expected: Expected = {},
 ): Promise<string> {
-  return checkSmoke(run(runtime, [join(folder, "whole.mjs")], { cwd: folder, ...options }), expected);
+  return checkSmoke(run(runtime, [join(folder, `${program}.mjs`)], { cwd: folder, ...options }), expected);
 }

@@ -29,7 +29,7 @@ export async function linuxX64({ extent }: Settings): Promise<void> {
   });
   const folder = await installed("linux-x64");
   for (const isa of isas) {
-    await check(`linux-x64-glibc: smoke, RMSPROP_ISA=${isa}`, () => {
+    await check(`linux-x64-glibc: smoke, RMSPROP_ISA=${isa}`, async () => {
       binary("linux-x64-glibc");
       return smokeIn(folder, node, { env: { RMSPROP_ISA: isa } }, { isa });
     });

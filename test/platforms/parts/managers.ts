@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { addProgram, dependencies } from "../packed.ts";
+import { addPrograms, dependencies } from "../packed.ts";
 import { newerNode, pathWithoutCompiler, startRegistry } from "../registry.ts";
 import { check, shorten } from "../report.ts";
 import { type Command, type Ending, succeed } from "../shell.ts";
@@ -139,7 +139,7 @@ export async function managersPart(): Promise<void> {
           if (Math.min(...seconds) > most) throw new Error(`Expected under ${most} s, found ${took} s.`);
           if (unwanted.test(said.replace(unrelated, "")))
             throw new Error(`Expected no word of scripts, builds or warnings: ${shorten(said)}`);
-          await addProgram(folder);
+          await addPrograms(folder);
           const runtime = manager.runtime ?? runtimes["Node 22"];
           const result = await smokeIn(folder, runtime(), { env });
           return `${took} s; ${result}`;

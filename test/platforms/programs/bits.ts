@@ -3,14 +3,17 @@
 // Usage: bits.mjs native|wasm|reference whole|short
 import { createHash } from "node:crypto";
 import type { Backend } from "../../../lib/backends/backend.ts";
+import { readWasm } from "../../../lib/backends/load.ts";
 import { createNative, loadBinding } from "../../../lib/backends/native.ts";
 import { createReference } from "../../../lib/backends/reference.ts";
+import { createWasm } from "../../../lib/backends/wasm.ts";
+import { loadKernels } from "../../../lib/backends/wasm-kernels.ts";
 import { rules } from "../../../lib/optimizers/all.ts";
 import { variantsOf } from "../../../lib/rule.ts";
 import type { FloatArray } from "../../../lib/typed-array.ts";
 import { layout } from "../../support/arena.ts";
 import { type GradientKind, gradients, lengths, numberTypes, steps, threadCountsOf } from "../../support/cases.ts";
-import { gradientsOf, inputsOf, stepAll } from "../../support/stepping.ts";
+import { expectedOf, gradientsOf, inputsOf, stepAll } from "../../support/stepping.ts";
 
 const [, , name, extent] = process.argv;
 const whole = extent === "whole";
@@ -21,6 +24,7 @@ const stepCount = whole ? steps : 6;
 
 function backends(): Backend[] {
   if (name === "reference") return [createReference()];
+  if (name === "wasm") return [createWasm(loadKernels(readWasm(), rules))];
   const binding = loadBinding(rules);
   return binding.describe().isas.map((isa) => createNative(binding, { isa, elementsPerThread: 1 }));
 }
@@ -44,7 +48,7 @@ for (const backend of backends()) {
           const at = layout(type, turn, sizes);
           backend.setThreads(threadCountsOf(turn)[0] as number);
           turn++;
-          const { data, slots } = stepAll(backend, rule, at, variant, inputs);
+          const { data, slots } = (name === "reference" ? expectedOf : stepAll)(backend, rule, at, variant, inputs);
           const hash = createHash("sha256");
           for (const array of [data, ...slots]) hash.update(bytesOf(array));
           console.log(`${backend.isa} ${rule.name} ${variant} ${type} ${kind} ${hash.digest("hex").slice(0, 16)}`);
