@@ -35,7 +35,7 @@ async function complete(): Promise<string> {
 
 /** What esbuild's users put before an ES module that holds CommonJS. */
 const banner = {
-  js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+  js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
 };
 
 export async function bundlers(): Promise<void> {
