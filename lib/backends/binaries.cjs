@@ -1,7 +1,6 @@
 // The binaries that the package ships, by the system they are for. CommonJS with a literal path each: it is what bundlers
 // and tracers of files follow, and what they put in the place of it when they copy the binary elsewhere.
 
-/** @type {Readonly<Record<string, { readonly file: string, load(): import("./native.ts").NativeBinding }>>} */
 exports.binaries = {
   "linux-x64-glibc": {
     file: "prebuilds/linux-x64/rmsprop.glibc.node",
@@ -41,20 +40,9 @@ exports.binaries = {
   },
 };
 
-/**
- * This file's folder; undefined where it was bundled into an ES module.
- * @type {string | undefined}
- */
 exports.folder = typeof __dirname === "string" ? __dirname : undefined;
 
-/**
- * Loads what node-gyp or cmake-js built on the spot.
- * @type {(packageFolder: string) => import("./native.ts").NativeBinding}
- */
 exports.loadBuild = (packageFolder) => require("node-gyp-build")(packageFolder);
 
-/**
- * The kernels' WebAssembly module, in base64.
- * @type {() => string}
- */
+// The kernels' WebAssembly module, in base64.
 exports.loadWasm = () => require("../../prebuilds/wasm/kernels.js").default;
