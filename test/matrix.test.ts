@@ -1,8 +1,10 @@
-// Native equals reference, bit for bit: every instruction set of this machine x every set of flags x number type x length
-// x offset x number of threads, over 20 steps, with finite gradients and with others (test/support/cases.ts).
+// Every backend equals the reference, bit for bit: every instruction set of this machine, and WebAssembly, x every set of
+// flags x number type x length x offset x number of threads, over 20 steps, with finite gradients and with others
+// (test/support/cases.ts).
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference, maxSlots } from "../lib/backends/reference.ts";
+import { createWasm } from "../lib/backends/wasm.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
 import type { FloatArray } from "../lib/typed-array.ts";
@@ -17,13 +19,15 @@ import {
   steps,
   threadCountsOf,
 } from "./support/cases.ts";
-import { gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
+import { expectedOf, gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
+import { wasm } from "./support/wasm.ts";
 
-/** Backends, or none where RMSPROP_BACKEND asks for the reference alone. */
-const binding = process.env.RMSPROP_BACKEND === "reference" ? undefined : loadBinding(rules);
+/** The native add-on, unless RMSPROP_BACKEND asks for another backend. */
+const binding = (process.env.RMSPROP_BACKEND || "native") === "native" ? loadBinding(rules) : undefined;
 const natives = (binding?.describe().isas ?? []).map((isa) =>
   createNative(binding as never, { isa, elementsPerThread: 1 }),
 );
+const backends = [...natives, ...("kernels" in wasm ? [createWasm(wasm.kernels)] : [])];
 const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
 
@@ -40,7 +44,12 @@ test.each(rules)("$name has test cases for all it names", (rule) => {
   expect(Object.keys(initial)).toEqual(rule.slots);
 });
 
-describe.skipIf(!binding)("native equals reference", () => {
+describe.skipIf(backends.length === 0)("every backend equals the reference", () => {
+  test("and wasm is one of them", (context) => {
+    if ("missing" in wasm) context.skip(wasm.missing);
+    expect(backends.map(({ isa }) => isa)).toContain("wasm");
+  });
+
   let turn = 0;
   for (const type of numberTypes) {
     for (const kind of kinds) {
@@ -64,7 +73,7 @@ describe.skipIf(!binding)("native equals reference", () => {
             test(`${rule.name} ${flags.join(" ")}`, { timeout: 60_000 }, () => {
               const at = layout(type, ownTurn);
               const inputs = inputsOf(rule, type, gradientSteps);
-              const expected = stepAll(createReference(), rule, at, variant, inputs);
+              const expected = expectedOf(createReference(), rule, at, variant, inputs);
               const own = { values: 0, nan: 0 };
               for (const arrays of [expected.data, ...expected.slots]) {
                 own.values += arrays.length;
@@ -73,10 +82,10 @@ describe.skipIf(!binding)("native equals reference", () => {
               values += own.values;
               nan += own.nan;
               if (kind === "finite") expect(own.nan / own.values).toBeLessThanOrEqual(0.05);
-              for (const [i, native] of natives.entries()) {
-                for (const threads of threadCountsOf(ownTurn + i)) {
-                  native.setThreads(threads);
-                  const found = stepAll(native, rule, at, variant, inputs);
+              for (const [i, backend] of backends.entries()) {
+                for (const threads of backend.name === "native" ? threadCountsOf(ownTurn + i) : [1]) {
+                  backend.setThreads(threads);
+                  const found = stepAll(backend, rule, at, variant, inputs);
                   const differences = [
                     ["param", found.data, expected.data] as const,
                     ...usedSlots(rule, variant).map(
@@ -86,7 +95,7 @@ describe.skipIf(!binding)("native equals reference", () => {
                     const difference = firstDifference(at, a, b);
                     return difference ? [`${name}: ${difference}`] : [];
                   });
-                  expect(differences, `${native.isa}, ${threads} threads`).toEqual([]);
+                  expect(differences, `${backend.isa}, ${threads} threads`).toEqual([]);
                 }
               }
             });

@@ -1,9 +1,10 @@
-// Staged steps: native equals reference, bit for bit, over every stage x instruction set x number type x length x offset x
-// number of threads, with finite gradients and with others (test/support/stage-cases.ts).
+// Staged steps: every backend equals the reference, bit for bit, over every stage x instruction set, and WebAssembly, x
+// number type x length x offset x number of threads, with finite gradients and with others (test/support/stage-cases.ts).
 import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../lib/backends/backend.ts";
 import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference } from "../lib/backends/reference.ts";
+import { createWasm } from "../lib/backends/wasm.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
 import type { FloatArray } from "../lib/typed-array.ts";
@@ -11,11 +12,13 @@ import { arena, arrayType, firstDifference, type Layout, layout, views } from ".
 import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
 import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
 import { gradientsOf, type Inputs, inputsOf } from "./support/stepping.ts";
+import { wasm } from "./support/wasm.ts";
 
-const binding = process.env.RMSPROP_BACKEND === "reference" ? undefined : loadBinding(rules);
+const binding = (process.env.RMSPROP_BACKEND || "native") === "native" ? loadBinding(rules) : undefined;
 const natives = (binding?.describe().isas ?? []).map((isa) =>
   createNative(binding as never, { isa, elementsPerThread: 1 }),
 );
+const backends = [...natives, ...("kernels" in wasm ? [createWasm(wasm.kernels)] : [])];
 const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
 
@@ -86,7 +89,12 @@ test("a rule's first coefficient is the one through which gradients are clipped 
   for (const { name, coefficients } of rules) expect(coefficients[0], name).toBe("gradScale");
 });
 
-describe.skipIf(!binding)("native equals reference", () => {
+describe.skipIf(backends.length === 0)("every backend equals the reference", () => {
+  test("and wasm is one of them", (context) => {
+    if ("missing" in wasm) context.skip(wasm.missing);
+    expect(backends.map(({ isa }) => isa)).toContain("wasm");
+  });
+
   let turn = 0;
   for (const [name, of] of Object.entries(stageCases)) {
     for (const type of numberTypes) {
@@ -100,16 +108,16 @@ describe.skipIf(!binding)("native equals reference", () => {
           const expected = stepAll(createReference(), rule, variant, at, of, inputs);
           const skips = of.stages?.skipNonFinite === true && kind === "nonFinite";
           expect(expected.reports.map(({ skipped }) => skipped)).toEqual(Array(steps).fill(skips));
-          for (const native of natives) {
-            for (const threads of [1, 2, 7]) {
-              native.setThreads(threads);
-              const found = stepAll(native, rule, variant, at, of, inputs);
+          for (const backend of backends) {
+            for (const threads of backend.name === "native" ? [1, 2, 7] : [1]) {
+              backend.setThreads(threads);
+              const found = stepAll(backend, rule, variant, at, of, inputs);
               const differences = Object.entries(found.arenas).flatMap(([stream, values]) => {
                 const difference = firstDifference(at, values, expected.arenas[stream] as FloatArray);
                 return difference ? [`${stream}: ${difference}`] : [];
               });
-              expect(differences, `${native.isa}, ${threads} threads`).toEqual([]);
-              expect(found.reports, `${native.isa}, ${threads} threads`).toEqual(expected.reports);
+              expect(differences, `${backend.isa}, ${threads} threads`).toEqual([]);
+              expect(found.reports, `${backend.isa}, ${threads} threads`).toEqual(expected.reports);
             }
           }
         });

@@ -1,154 +1,200 @@
-// stateDict() and loadStateDict(): what comes back, and what is refused, changing nothing. Files are checkpoint's tests.
+// States that do not fit are refused whole: by every optimizer, with arrays, options and state as they were.
 import { describe, expect, test } from "vitest";
-import { type FloatArray, RMSprop, type RMSpropOptions, type StateDict } from "../lib/index.ts";
-import { arraysOf, bytesOf, detach, type OwnParameter, parameter, refuses, train, values } from "./support/arrays.ts";
-import { optionSets, resultOf } from "./support/steps.ts";
+import type { Optimizer, StateDict } from "../lib/index.ts";
+import * as library from "../lib/index.ts";
+import { definitions } from "../lib/optimizers/all.ts";
+import { arraysOf, detach, parameter, plain, refuses, train } from "./support/arrays.ts";
 
-const everything = optionSets.everything as RMSpropOptions;
-const make = () => [parameter("a"), parameter("b", 7, "float64"), parameter("c", 0)];
-const groupOf = (optimizer: RMSprop) => optimizer.paramGroups[0] as RMSprop["paramGroups"][number];
+type AnyOptimizer = Optimizer<Record<string, unknown>>;
+type AnyClass = new (params: readonly object[], options?: object) => AnyOptimizer;
+type AnyState = { -readonly [key in keyof StateDict]: StateDict[key] };
+type SlotArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
-describe("a state", () => {
-  test.each(Object.entries(optionSets))("goes on in another optimizer with the same bits: %s", (_, options) => {
-    const [first, second] = [make(), make()];
-    const optimizer = new RMSprop(first, options);
-    train(optimizer, first, 3);
-    const other = new RMSprop(second, options);
-    other.loadStateDict(optimizer.stateDict());
-    first.forEach(({ data }, i) => {
-      (second[i] as OwnParameter).data.set(data as never);
-    });
-    train(optimizer, first, 3, 4);
-    train(other, second, 3, 4);
-    first.forEach((p, i) => {
-      expect(resultOf(other, second[i] as OwnParameter)).toEqual(resultOf(optimizer, p));
-    });
-    expect(other.lastStep?.step).toBe(6);
-  });
+const f64 = (...values: number[]) => Float64Array.from(values);
 
-  test("is a copy: later steps do not change it, and it may be changed", () => {
-    const parameters = make();
-    const optimizer = new RMSprop(parameters, everything);
-    train(optimizer, parameters, 2);
+/** What has a slot of each kind that the optimizer can have. */
+const stateful: Readonly<Record<string, object>> = {
+  RMSprop: { momentum: 0.9, centered: true, gains: {} },
+  SGD: { momentum: 0.9 },
+};
+
+describe.each(definitions)("$name", ({ name: optimizerName, rule }) => {
+  const Class = (library as unknown as Record<string, AnyClass>)[optimizerName] as AnyClass;
+  const others = definitions.filter(({ name }) => name !== optimizerName);
+
+  /** Two groups, both number types, after some steps. */
+  function make(seed: number) {
+    const [w, b, x] = [parameter("w", 7, "float32", seed), parameter("b", 3, "float64", seed + 1), parameter("x", 2)];
+    const optimizer = new Class([{ params: [w, b] }, { params: [x], weightDecay: 0.1 }], stateful[optimizerName]);
+    train(optimizer, [w, b, x], 3, seed);
+    return { parameters: [w, b, x], optimizer };
+  }
+  const slot = rule.slots[0] as string;
+
+  test("a state comes back as it was, and is a copy", () => {
+    const { parameters, optimizer } = make(1);
     const state = optimizer.stateDict();
-    const before = bytesOf(state.state.a?.squareAvg as FloatArray);
-    train(optimizer, parameters, 1, 3);
-    expect(bytesOf(state.state.a?.squareAvg as FloatArray)).toEqual(before);
-    const live = bytesOf(optimizer.state("a").squareAvg as FloatArray);
-    for (const slot of Object.values(state.state.a ?? {})) if (typeof slot !== "number") slot.fill(9);
-    expect(bytesOf(optimizer.state("a").squareAvg as FloatArray)).toEqual(live);
-  });
-
-  test("has what options have come to need since the last step, and so it loads", () => {
-    const [first, second] = [make(), make()];
-    const optimizer = new RMSprop(first);
-    train(optimizer, first, 2);
-    Object.assign(groupOf(optimizer), { momentum: 0.5, centered: true });
-    const state = optimizer.stateDict();
-    expect(Object.keys(state.state.a ?? {}).sort()).toEqual(["gradAvg", "momentumBuffer", "squareAvg", "step"]);
-    const other = new RMSprop(second);
-    other.loadStateDict(state);
+    const before = JSON.stringify(plain(state));
+    expect(Object.keys(state.state)).toEqual(["w", "b", "x"]);
+    expect(Object.keys(state.state["w"] as object).sort()).toEqual(["step", ...rule.slots].sort());
+    train(optimizer, parameters, 2, 9);
+    expect(JSON.stringify(plain(state))).toBe(before);
+    expect(JSON.stringify(plain(optimizer.stateDict()))).not.toBe(before);
     optimizer.loadStateDict(state);
-    first.forEach(({ data }, i) => {
-      (second[i] as OwnParameter).data.set(data as never);
-    });
-    train(optimizer, first, 2, 3);
-    train(other, second, 2, 3);
-    first.forEach((p, i) => {
-      expect(resultOf(other, second[i] as OwnParameter)).toEqual(resultOf(optimizer, p));
-    });
+    expect(JSON.stringify(plain(optimizer.stateDict()))).toBe(before);
+    for (const array of Object.values(state.state["w"] as object)) if (ArrayBuffer.isView(array)) detach(array.buffer);
+    expect(JSON.stringify(plain(optimizer.stateDict()))).toBe(before);
   });
 
-  test("of an lr that is a function leaves it out, and the optimizer that loads it keeps its own", () => {
-    const parameters = make();
-    const state = new RMSprop(parameters, { lr: () => 0.5 }).stateDict();
-    expect("lr" in (state.paramGroups[0] as object)).toBe(false);
-    const other = new RMSprop(make(), { lr: 0.25 });
-    other.loadStateDict(state);
-    expect(groupOf(other).lr).toBe(0.25);
+  /** Takes a good state apart. What it returns is loaded; undefined stands for the state itself. */
+  const change = (edit: (state: AnyState) => unknown) => (state: AnyState) => edit(state) ?? state;
+  const slots = (state: AnyState, name: string) => state.state[name] as Record<string, unknown>;
+  const array = (state: AnyState, name: string) => slots(state, name)[slot] as SlotArray;
+
+  const refused: readonly (readonly [string, (state: AnyState) => unknown, RegExp])[] = [
+    ...[null, undefined, 1, "state", [], () => ({})].map(
+      (value) => [`that is ${String(value) || "a list"}`, () => value, /the state to be an object/] as const,
+    ),
+    ["without groups", ({ rule, state }) => ({ rule, state }), /'paramGroups' to be an array, but it is undefined/],
+    ["without states", ({ rule, paramGroups }) => ({ rule, paramGroups }), /'state' to be an object/],
+    ...others.map(
+      ({ rule: other }) =>
+        [
+          `of ${other.name}`,
+          (state: AnyState) => ({ ...state, rule: other.name }),
+          new RegExp(`of the rule ${rule.name}, but it is of "${other.name}"`),
+        ] as const,
+    ),
+    ["of no rule", ({ rule: _, ...state }) => state, new RegExp(`the rule ${rule.name}, but it is of undefined`)],
+    ["with a group less", (state) => ({ ...state, paramGroups: state.paramGroups.slice(1) }), /2 groups, but it has 1/],
+    [
+      "with a group more",
+      (state) => ({ ...state, paramGroups: [...state.paramGroups, { params: [] }] }),
+      /2 groups, but it has 3/,
+    ],
+    ["with a group that is none", (state) => ({ ...state, paramGroups: [null, null] }), /group 0 of the state to be/],
+    [
+      "with a group without names",
+      change((state) => void delete (state.paramGroups[1] as object as { params?: unknown }).params),
+      /'params' of group 1/,
+    ],
+    [
+      "with a name less",
+      change((state) => void state.paramGroups[0]?.params.pop()),
+      /group 0 of the state to have 'b'/,
+    ],
+    ["with a name more", change((state) => void state.paramGroups[1]?.params.push("y")), /it also has "y"/],
+    [
+      "with a name in another group",
+      change((state) => void (state.paramGroups[0] as { params: string[] }).params.splice(0, 1, "x")),
+      /'w'/,
+    ],
+    [
+      "with an unknown option",
+      change((state) => void Object.assign(state.paramGroups[0] as object, { beta: 1 })),
+      /has no option 'beta'/,
+    ],
+    [
+      "with an option outside its domain",
+      change((state) => void Object.assign(state.paramGroups[1] as object, { weightDecay: -1 })),
+      /group 1.*'weightDecay'.*-1/,
+    ],
+    [
+      "with a schedule where there is none",
+      change((state) => void Object.assign(state.paramGroups[0] as object, { schedule: {} })),
+      /group 0 to have a schedule/,
+    ],
+    ["without one parameter's", change((state) => void delete state.state["b"]), /an entry for 'b', but it has none/],
+    [
+      "with one of another parameter",
+      change((state) => void Object.assign(state.state, { y: { step: 0 } })),
+      /has one of 'y'/,
+    ],
+    [
+      "with a parameter's that is none",
+      change((state) => void Object.assign(state.state, { w: 1 })),
+      /the state of 'w' to be an object/,
+    ],
+    ...[-1, 0.5, Number.NaN, 2 ** 53, "3", undefined, null].map(
+      (step) =>
+        [
+          `with the step ${step}`,
+          change((state) => void Object.assign(slots(state, "x"), { step })),
+          /the step of 'x' to be a whole/,
+        ] as const,
+    ),
+    [
+      "without a slot",
+      change((state) => void delete slots(state, "w")[slot]),
+      new RegExp(`'w' to have '${slot}', but`),
+    ],
+    [
+      "with a slot of no rule",
+      change((state) => void Object.assign(slots(state, "w"), { expAvg: f64(1) })),
+      /'w' to have only slots.*'expAvg'/,
+    ],
+    [
+      "with a slot of the other number type",
+      change((state) => void Object.assign(slots(state, "w"), { [slot]: f64(1, 2, 3, 4, 5, 6, 7) })),
+      /'w' in the state to be float32.*Float64Array/,
+    ],
+    [
+      "with a slot that is a list",
+      change((state) => void Object.assign(slots(state, "x"), { [slot]: [1, 2] })),
+      /'x' in the state to be float32.*an array/,
+    ],
+    [
+      "with a slot that is too long",
+      change((state) => void Object.assign(slots(state, "b"), { [slot]: f64(1, 2, 3, 4) })),
+      /'b' in the state to have 3 elements, but it has 4/,
+    ],
+    [
+      "with a slot that is too short",
+      change((state) => void Object.assign(slots(state, "b"), { [slot]: f64() })),
+      /'b' in the state to have 3 elements, but it has 0/,
+    ],
+    [
+      "with a slot without memory",
+      change((state) => detach(array(state, "b").buffer)),
+      /'b' in the state to have its memory/,
+    ],
+  ];
+  test.each(refused)("refuses a state %s", (_, edit, message) => {
+    const { parameters, optimizer } = make(1);
+    const given = edit(make(50).optimizer.stateDict());
+    refuses(() => optimizer.loadStateDict(given as StateDict), "ERR_STATE", message, [
+      ...arraysOf(parameters),
+      optimizer,
+    ]);
+    // And it goes on as one that was never asked.
+    const untouched = make(1);
+    train(optimizer, parameters, 2, 7);
+    train(untouched.optimizer, untouched.parameters, 2, 7);
+    expect(plain(optimizer.stateDict())).toEqual(plain(untouched.optimizer.stateDict()));
   });
 });
 
-describe("a state that does not fit is refused whole", () => {
-  const changes: readonly [string, RegExp, (state: StateDict) => unknown][] = [
-    ["nothing", /the state to be an object, but it is undefined/, () => undefined],
-    ["a list", /the state to be an object, but it is an array/, () => []],
-    ["another rule's", /a state of the rule rmsprop, but it is of "sgd"/, (state) => ({ ...state, rule: "sgd" })],
-    ["no groups", /its 'paramGroups' to be an array/, (state) => ({ ...state, paramGroups: undefined })],
-    ["a group more", /1 groups, but it has 2/, (s) => ({ ...s, paramGroups: [...s.paramGroups, ...s.paramGroups] })],
-    [
-      "a parameter too few",
-      /entry for 'b', but it has none/,
-      ({ state: { b: _, ...state }, ...s }) => ({ ...s, state }),
-    ],
-    ["a parameter more", /one of 'd'/, (s) => ({ ...s, state: { ...s.state, d: s.state.a } })],
-    ["a slot too few", /'a' to have 'squareAvg'/, (s) => ({ ...s, state: { ...s.state, a: { step: 1 } } })],
-    [
-      "a slot more",
-      /it has 'other'/,
-      (s) => ({ ...s, state: { ...s.state, a: { ...s.state.a, other: values("float32", 5, 1) } } }),
-    ],
-    [
-      "a step of NaN",
-      /a whole number of 0 or more/,
-      (s) => ({ ...s, state: { ...s.state, a: { ...s.state.a, step: Number.NaN } } }),
-    ],
-    [
-      "a slot of another length",
-      /to have 5 elements, but it has 6/,
-      (s) => ({ ...s, state: { ...s.state, a: { ...s.state.a, squareAvg: new Float32Array(6) } } }),
-    ],
-    [
-      "a slot of another type",
-      /to be float32 like its parameter, but it is Float64Array/,
-      (s) => ({ ...s, state: { ...s.state, a: { ...s.state.a, squareAvg: new Float64Array(5) } } }),
-    ],
-    [
-      "a slot that is detached",
-      /to have its memory, but it is detached/,
-      (s) => {
-        const squareAvg = new Float32Array(5);
-        detach(squareAvg.buffer);
-        return { ...s, state: { ...s.state, a: { ...s.state.a, squareAvg } } };
-      },
-    ],
-    [
-      "a bad option",
-      /The options of group 0 of the state do not fit/,
-      (s) => ({ ...s, paramGroups: [{ ...s.paramGroups[0], alpha: 2 }] }),
-    ],
-  ];
-  test.each(changes)("%s", (_, message, change) => {
-    const parameters = make();
-    const optimizer = new RMSprop(parameters, everything);
-    train(optimizer, parameters, 2);
-    const state = optimizer.stateDict();
-    train(optimizer, parameters, 1, 3);
-    const witnesses = [optimizer, ...arraysOf(parameters)];
-    refuses(() => optimizer.loadStateDict(change(state) as StateDict), "ERR_STATE", message, witnesses);
-    optimizer.loadStateDict(state);
-    expect(optimizer.state("a").step).toBe(2);
-  });
+test("more memory than there is: ERR_MEMORY", () => {
+  for (const elements of [2 ** 40, 2 ** 52]) {
+    refuses(() => library.allocate({ w: [elements] }), "ERR_MEMORY", /memory/);
+  }
+});
 
-  test("what a getter in it throws comes through, and one that disposes the optimizer is noticed", () => {
-    const parameters = make();
-    const optimizer = new RMSprop(parameters);
-    const state = optimizer.stateDict();
-    const error = new Error("mine");
-    const throwing = Object.defineProperty({ ...state }, "state", {
-      enumerable: true,
-      get() {
-        throw error;
-      },
-    });
-    expect(() => optimizer.loadStateDict(throwing)).toThrow(error);
-    const disposing = Object.defineProperty({ ...state }, "state", {
-      enumerable: true,
-      get() {
-        optimizer.dispose();
-        return state.state;
-      },
-    });
-    refuses(() => optimizer.loadStateDict(disposing), "ERR_STATE", /./, arraysOf(parameters));
+test("a state holds what options have come to need since the last step, and so it loads", () => {
+  const make = () => [parameter("a", 5), parameter("b", 7, "float64")];
+  const [parameters, copies] = [make(), make()];
+  const optimizer = new library.RMSprop(parameters);
+  train(optimizer, parameters, 2);
+  Object.assign(optimizer.paramGroups[0] as object, { momentum: 0.5, centered: true });
+  const state = optimizer.stateDict();
+  expect(Object.keys(state.state["a"] as object).sort()).toEqual(["gradAvg", "momentumBuffer", "squareAvg", "step"]);
+  const other = new library.RMSprop(copies);
+  other.loadStateDict(state);
+  parameters.forEach(({ data }, i) => {
+    copies[i]?.data.set(data as never);
   });
+  train(optimizer, parameters, 2, 3);
+  train(other, copies, 2, 3);
+  expect(copies.map(({ data }) => plain(data))).toEqual(parameters.map(({ data }) => plain(data)));
+  expect(plain(other.stateDict())).toEqual(plain(optimizer.stateDict()));
 });

@@ -1,24 +1,26 @@
 // Memory that is moved, dropped, given back and taken again: programs of their own, because what goes wrong there is read
 // after it is freed, or never freed.
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { full } from "../support/cases.ts";
+import { root } from "../support/compile.ts";
 import { addonFile, asan, hasAddon } from "../support/native-loaded.ts";
 import { report } from "../support/programs.ts";
-import { installRuntime, runtimes } from "../support/runtimes.ts";
+import { installNode } from "../support/runtimes.ts";
 
-/** Runtimes whose ArrayBuffers have `transfer`, the trap's first step. */
-const transferring = runtimes.filter(({ name }) => name === "Node 22" || name === "Node 24");
+/** Releases of Node whose ArrayBuffers have `transfer`, the trap's first step. */
+const transferring = ["22", "24"];
 
 describe.skipIf(!hasAddon)(
   "memory of allocate() that another thread got by transfer() outlives the thread it came from",
   () => {
     const endings = ["natural", "exit", "terminate"];
     const kilobytes = [16, 8192]; // of the C library, and mapped
-    for (const runtime of transferring) {
-      test(`on ${runtime.name}`, { timeout: 300_000 }, async (context) => {
-        const installed = installRuntime(runtime);
+    for (const version of transferring) {
+      test(`on Node ${version}`, { timeout: 300_000 }, async (context) => {
+        const installed = installNode(version);
         if ("missing" in installed) {
-          context.skip(`${runtime.name}: ${installed.missing}`);
+          context.skip(`Node ${version}: ${installed.missing}`);
           return;
         }
         for (const size of kilobytes) {
@@ -42,13 +44,13 @@ describe.skipIf(!hasAddon)("a step off the event loop holds what it works on", (
     expect(counters).toEqual({ blocks: 0, bytes: 0 });
   });
 
-  for (const runtime of transferring) {
-    test(`when its memory moves to another owner, who is collected, on ${runtime.name}`, {
+  for (const version of transferring) {
+    test(`when its memory moves to another owner, who is collected, on Node ${version}`, {
       timeout: 300_000,
     }, async (context) => {
-      const installed = installRuntime(runtime);
+      const installed = installNode(version);
       if ("missing" in installed) {
-        context.skip(`${runtime.name}: ${installed.missing}`);
+        context.skip(`Node ${version}: ${installed.missing}`);
         return;
       }
       const options = { args: [rounds, "transfer"], node: installed.binary, timeout: 290_000 };
@@ -91,14 +93,12 @@ describe.skipIf(!hasAddon)("nothing is kept of what is given back", () => {
 
 describe.skipIf(!hasAddon)("where buffers over other memory are forbidden", () => {
   test("allocate() gives aligned shared arrays behind the same interface", async () => {
-    const env = {
-      RMSPROP_TEST_BINDING: addonFile(),
-      RMSPROP_NATIVE_PATH: "test/programs/no-external-buffers.cjs",
-    };
+    const env = { RMSPROP_TEST_BINDING: addonFile() };
+    const nodeArgs = ["--require", join(root, "test", "programs", "no-external-buffers.cjs")];
     const codes = ["ERR_DETACHED", "ERR_DETACHED"];
     const all = Array(5).fill(true);
     const expected = { backend: "native", shared: all, aligned: all, zero: true, right: true, codes };
-    expect(await report("shared-instead", { env })).toEqual(expected);
+    expect(await report("shared-instead", { env, nodeArgs })).toEqual(expected);
   });
 });
 

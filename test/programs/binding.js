@@ -4,6 +4,7 @@ import "../../dist/index.js";
 
 const require = createRequire(import.meta.url);
 
+const file = Object.keys(require.cache).find((name) => name.endsWith(".node"));
+
 /** Undefined on the reference. */
-export const bindingFile = Object.keys(require.cache).find((file) => file.endsWith(".node"));
-export const binding = bindingFile && require(bindingFile);
+export const binding = file && require(file);

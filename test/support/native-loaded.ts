@@ -11,7 +11,7 @@ export const asan = /libasan/.test(process.env.LD_PRELOAD ?? "");
 /** The file of the add-on that this process has loaded. */
 export function addonFile(): string | undefined {
   loadBinding(rules);
-  return Object.keys(createRequire(import.meta.url).cache).find((file) => file.endsWith(".node"));
+  return Object.keys(createRequire(import.meta.url).cache).find((file) => /rmsprop[^/\\]*\.node$/.test(file));
 }
 
 /** Fails the whole run where the native backend does not load and RMSPROP_BACKEND does not ask for another. */
@@ -22,7 +22,7 @@ export default function setup(): void {
   } catch (error) {
     throw new Error(
       "Expected the native backend to load, so that it is tested; build it with `npm run build:native`, or set " +
-        `RMSPROP_BACKEND=reference to test without it. The reason: ${(error as Error).message}`,
+        `RMSPROP_BACKEND=wasm or reference to test without it. The reason: ${(error as Error).message}`,
     );
   }
 }
