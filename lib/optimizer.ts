@@ -450,7 +450,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   /** The coefficients of the coming step, and what its stages do. */
   #finish(plan: Plan<O>): void {
     const stages = this.#stages;
-    finishCoefficients(this.#definition, plan, (group) => stages.ruleScaleOf(group.stageOptions));
+    finishCoefficients(this.#definition, plan, stages);
     plan.stages = plan.staged ? stages.prepare(plan) : undefined;
   }
 

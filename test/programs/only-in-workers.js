@@ -8,9 +8,10 @@ if (isMainThread) {
   const results = [];
   for (let i = 0; i < 3; i++) {
     const worker = new Worker(new URL(import.meta.url));
+    const exited = once(worker, "exit");
     const [result] = await once(worker, "message");
     results.push(result);
-    await once(worker, "exit");
+    await exited;
     await delay(20); // the threads go to sleep, in code that must still be there
   }
   console.log(JSON.stringify(results));
