@@ -84,6 +84,7 @@ async function measure(of: Case): Promise<Result> {
       least: Math.min(...taken) / elements,
       samples: samples.length,
       ...(contender.note === undefined ? {} : { note: contender.note }),
+      ...(contender.version === undefined ? {} : { version: contender.version }),
       ...(ratio ? { ratio } : {}),
     };
   }
