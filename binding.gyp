@@ -27,6 +27,7 @@
       "conditions": [
         ["target_arch=='x64'", {"dependencies": ["kernels_sse2", "kernels_avx2", "kernels_avx512"]}],
         ["target_arch=='arm64'", {"dependencies": ["kernels_neon"]}],
+        ["target_arch=='arm'", {"dependencies": ["kernels_vfp"]}],
         ["OS=='linux'", {
           "libraries": ["-pthread"],
           "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"],
@@ -80,6 +81,17 @@
           "defines": ["RMSPROP_ISA=neon"],
           "cflags_cc": ["<@(kernel_flags)"],
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(kernel_flags)"]},
+        },
+      ],
+    }],
+    ["target_arch=='arm'", {
+      "targets": [
+        {
+          "target_name": "kernels_vfp",
+          "type": "static_library",
+          "sources": ["<!@(node scripts/build-list.cjs kernelSource)"],
+          "defines": ["RMSPROP_ISA=vfp"],
+          "cflags_cc": ["<@(kernel_flags)", "<!@(node scripts/build-list.cjs instructionSets arm vfp)"],
         },
       ],
     }],

@@ -1,5 +1,5 @@
 import type { Backend } from "./backends/backend.ts";
-import { currentBackend } from "./backends/select.ts";
+import { currentBackend } from "./backends/current.ts";
 import { OptimError, show } from "./errors.ts";
 import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from "./memory.ts";
 import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
@@ -117,6 +117,12 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
     options,
     "allocate",
   );
+  if (shared && !("SharedArrayBuffer" in globalThis)) {
+    throw new OptimError(
+      "ERR_OPTION",
+      "Expected shared memory to be there for shared: true, but this page is not isolated from others, so it has none.",
+    );
+  }
   if (typeof shapes !== "object" || shapes === null) {
     throw new OptimError(
       "ERR_LENGTH",

@@ -1,29 +1,7 @@
 import { selectBackend } from "./backends/select.ts";
 import { rules } from "./optimizers/all.ts";
 
-export { type AllocateOptions, allocate, type Model, type Shapes } from "./allocate.ts";
-export type { BackendInfo } from "./backends/select.ts";
-export { OptimError, type OptimErrorCode } from "./errors.ts";
-export type { ParamGroup, ParamGroupInput } from "./group.ts";
-export type { StepArrays, StepArraysOf } from "./inputs.ts";
-export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
-export { Optimizer } from "./optimizer.ts";
-export {
-  Adagrad,
-  type AdagradOptions,
-  RMSprop,
-  type RMSpropOptions,
-  Rprop,
-  type RpropOptions,
-  SGD,
-  type SGDOptions,
-} from "./optimizers/all.ts";
-export type { CommonOptions, Gains, LearningRate } from "./options.ts";
-export type { Parameter } from "./parameter.ts";
-export * as schedules from "./schedules/index.ts";
-export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
-export type { StateDict } from "./state-dict.ts";
-export type { FloatArray, NumberType } from "./typed-array.ts";
+export * from "./api.ts";
 
 /** What executes steps in this process. */
 export const backend = selectBackend(rules);

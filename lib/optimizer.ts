@@ -1,5 +1,5 @@
 import type { Backend, BoundGroups } from "./backends/backend.ts";
-import { currentBackend } from "./backends/select.ts";
+import { currentBackend } from "./backends/current.ts";
 import {
   askRates,
   type Cohort,

@@ -41,6 +41,20 @@ export function signatureOf(rule: AnyRule): string {
   ].join("; ");
 }
 
+/**
+ * Holds what something compiled says of itself against what is expected of it.
+ * @param what What it is, for the error.
+ * @throws Error with the first that differs.
+ */
+export function checkSignatures(expected: readonly string[], found: readonly string[], what: string): void {
+  const count = Math.max(expected.length, found.length);
+  for (let i = 0; i < count; i++) {
+    if (expected[i] !== found[i]) {
+      throw new Error(`the ${what} is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
+    }
+  }
+}
+
 /** The sets of flags that exist, by number. */
 export function variantsOf(rule: AnyRule): number[] {
   const count = Object.values<readonly string[]>(rule.flags).reduce((product, choices) => product * choices.length, 1);

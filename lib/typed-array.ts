@@ -33,9 +33,11 @@ export const byteOffsetOf = required(typedArrayPrototype, "byteOffset") as (arra
 export const bufferOf = required(typedArrayPrototype, "buffer") as (array: object) => ArrayBufferLike;
 
 const arrayBufferByteLength = required(ArrayBuffer.prototype, "byteLength") as (buffer: object) => number;
-const sharedByteLength = required(SharedArrayBuffer.prototype, "byteLength") as (buffer: object) => number;
+// A browser hides SharedArrayBuffer from a page that is not isolated from others.
+const sharedPrototype = globalThis.SharedArrayBuffer?.prototype ?? {};
+const sharedByteLength = intrinsic(sharedPrototype, "byteLength") as (buffer: object) => number;
 const resizable = intrinsic(ArrayBuffer.prototype, "resizable");
-const growable = intrinsic(SharedArrayBuffer.prototype, "growable");
+const growable = intrinsic(sharedPrototype, "growable");
 const subarray = Function.prototype.call.bind(
   (typedArrayPrototype as { subarray: unknown }).subarray as (begin: number) => FloatArray,
 ) as (array: object, begin: number) => unknown;

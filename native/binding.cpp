@@ -2,6 +2,7 @@
 // each function takes; JavaScript has validated what comes here, and only what memory safety needs is checked again.
 #include <napi.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <new>
@@ -11,6 +12,7 @@
 #include "cpu.hpp"
 #include "group.hpp"
 #include "memory.hpp"
+#include "pipeline.hpp"
 #include "pool.hpp"
 #include "step.hpp"
 
@@ -38,6 +40,15 @@ void buffer_ends(napi_env env, void* data, void* number) {
   if (is_running(env)) disown_block(data, reinterpret_cast<BlockNumber>(number));
 }
 
+// Deno calls this when the memory itself has no owner any more, in whichever thread it was transferred to; there may be
+// no isolate then, or one in the middle of its garbage collection, so this may call nothing of Node-API.
+void memory_ends(napi_env, void* data, void* number) {
+  disown_block(data, reinterpret_cast<BlockNumber>(number));
+}
+
+// What a buffer's end calls on this runtime.
+std::atomic<napi_finalize> ends = buffer_ends;
+
 // allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
 // forbids buffers over memory that is not its own.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
@@ -47,13 +58,14 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
 #else
   const double requested = info[0].As<Napi::Number>().DoubleValue();
   if (!(requested >= 1 && requested <= 9007199254740991.0)) refuse(env, "Expected a byte length of 1 or more.");
+  if (requested > static_cast<double>(std::numeric_limits<std::size_t>::max() / 2)) return env.Null();
   const auto bytes = static_cast<std::size_t>(requested);
   void* data = allocate_block(bytes);
   if (!data) return env.Null();
   napi_value buffer = nullptr;
   const BlockNumber number = block_number(data);
   void* hint = reinterpret_cast<void*>(number);
-  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, buffer_ends, hint, &buffer);
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, ends, hint, &buffer);
   if (status != napi_ok) {
     disown_block(data, number);
     bool pending = false;
@@ -121,7 +133,12 @@ struct BoundGroups {
   std::size_t selection_capacity = 0;
   bool at_work = false;  // off the event loop
   WorthOneThread worth;
-  Napi::Reference<Napi::Value> memory;  // of commands and selection
+  Napi::Reference<Napi::Value> memory;        // of commands, selection and stages
+  std::unique_ptr<StageMemory> stage_memory;  // null where steps have no stages
+  Stages* stages = nullptr;
+  const RunStages* run_stages = nullptr;
+
+  StagedStep staged(std::span<Run> all) const { return {*backend, all, run_stages, *stages, *stage_memory}; }
 };
 
 // Reads one run's command, or says what is wrong with it.
@@ -175,18 +192,34 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// stepStaged(): void
+napi_value step_bound_staged(napi_env env, napi_callback_info info) {
+  std::span<Run> runs;
+  const BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs);
+  if (!bound) return nullptr;
+  const StagedStep staged = bound->staged(runs);
+  if (const char* wrong = wrong_with(staged)) {
+    napi_throw_error(env, nullptr, wrong);
+  } else {
+    step_staged(process_pool(), staged, bound->worth, Pace::steady);
+  }
+  return nullptr;
+}
+
 // A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a
 // buffer that is transferred meanwhile leaves its memory to another owner.
 struct AsyncStep {
   BoundGroups& bound;
   std::span<Run> runs;
   WorthOneThread worth;
+  bool staged;
   std::vector<const void*> held;
   napi_deferred deferred = nullptr;
   napi_ref kept = nullptr;
   napi_async_work work = nullptr;
 
-  AsyncStep(BoundGroups& groups, std::span<Run> all) : bound(groups), runs(all), worth(groups.worth) {}
+  AsyncStep(BoundGroups& groups, std::span<Run> all, bool with_stages)
+      : bound(groups), runs(all), worth(groups.worth), staged(with_stages) {}
   AsyncStep(const AsyncStep&) = delete;
   AsyncStep& operator=(const AsyncStep&) = delete;
   ~AsyncStep() {
@@ -196,7 +229,11 @@ struct AsyncStep {
 
 void execute_async(napi_env, void* data) {
   const AsyncStep& async = *static_cast<AsyncStep*>(data);
-  step(process_pool(), async.runs, async.worth, Pace::yielding);
+  if (async.staged) {
+    step_staged(process_pool(), async.bound.staged(async.runs), async.worth, Pace::yielding);
+  } else {
+    step(process_pool(), async.runs, async.worth, Pace::yielding);
+  }
 }
 
 // In an environment that ends, every call here fails, and there is nobody to tell.
@@ -232,8 +269,9 @@ bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& he
 }
 
 // Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, napi_value kept, napi_value buffers) {
-  auto async = std::make_unique<AsyncStep>(bound, runs);
+napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, napi_value kept, napi_value buffers,
+                       bool staged) {
+  auto async = std::make_unique<AsyncStep>(bound, runs, staged);
   if (!hold_buffers(env, buffers, async->held)) return nullptr;
   napi_value name = nullptr;
   napi_value promise = nullptr;
@@ -250,15 +288,26 @@ napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, na
   return promise;
 }
 
-// stepAsync(kept, buffers): Promise<void> | undefined. `kept` refers to this function and to every array of the step.
+// stepAsync(kept, buffers, staged): Promise<void> | undefined. `kept` refers to this function and to every array of the
+// step.
 napi_value step_bound_async(napi_env env, napi_callback_info info) {
-  std::size_t argc = 2;
-  napi_value argv[2];
+  std::size_t argc = 3;
+  napi_value argv[3];
   std::span<Run> runs;
   BoundGroups* bound = read_commands(env, info, &argc, argv, runs);
   if (!bound) return nullptr;
+  bool staged = false;
+  napi_get_value_bool(env, argv[2], &staged);
+  if (staged) {
+    const char* wrong =
+        bound->stage_memory ? wrong_with(bound->staged(runs)) : "These groups are bound without stages.";
+    if (wrong) {
+      napi_throw_error(env, nullptr, wrong);
+      return nullptr;
+    }
+  }
   try {
-    return begin_async(env, *bound, runs, argv[0], argv[1]);
+    return begin_async(env, *bound, runs, argv[0], argv[1], staged);
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, nullptr, "There is no memory to begin the step in.");
     return nullptr;
@@ -278,15 +327,15 @@ void* data_of(Napi::Env env, Napi::Value value, NumberType type, std::size_t cou
   return view.data;
 }
 
-Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& described) {
+Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& described, bool staged) {
   const std::string rule_name = described.Get("rule").ToString();
   const RuleTable* rule = find_rule(backend, rule_name.c_str());
   if (!rule) refuse(env, "No such rule.");
   const std::string type_name = described.Get("type").ToString();
-  Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}};
-  // Per parameter: data, out, grad, then each slot.
+  Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}, {}};
+  // Per parameter: data, out, grad, then each slot; for staged steps also the average and the sum.
   const auto arrays = described.Get("arrays").As<Napi::Array>();
-  const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(rule->slot_count);
+  const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(rule->slot_count) + (staged ? 2 : 0);
   const std::uint32_t parameters = arrays.Length() / per_parameter;
   group.parameters.reserve(parameters);
   for (std::uint32_t p = 0; p < parameters; ++p) {
@@ -302,6 +351,7 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
       refuse(env, "A parameter lacks an array.");
     }
     group.parameters.push_back(parameter);
+    if (staged) group.extras.push_back({array(per_parameter - 2), array(per_parameter - 1)});
   }
   return group;
 }
@@ -314,15 +364,16 @@ std::size_t parameter_count(const std::vector<Group>& groups) {
 
 // Reads groups in the place of those that are bound, if they have at most `capacity` parameters; otherwise, and where
 // it throws, nothing is changed.
-bool read_groups(Napi::Env env, const Napi::Array& described, BoundGroups& bound, std::size_t capacity) {
+bool read_groups(Napi::Env env, const Napi::Array& described, BoundGroups& bound, std::size_t capacity, bool staged) {
   std::vector<Group> groups;
   std::vector<unsigned> bound_slots;
   for (std::uint32_t i = 0; i < described.Length(); ++i) {
     const Napi::HandleScope scope(env);
-    groups.push_back(read_group(env, *bound.backend, described.Get(i).As<Napi::Object>()));
+    groups.push_back(read_group(env, *bound.backend, described.Get(i).As<Napi::Object>(), staged));
     bound_slots.push_back(groups.back().bound_slots());
   }
   if (parameter_count(groups) > capacity) return false;
+  if (bound.stage_memory && !bound.stage_memory->holds(groups)) return false;
   bound.groups = std::move(groups);
   bound.bound_slots = std::move(bound_slots);
   return true;
@@ -339,7 +390,8 @@ napi_value rebind_bound(napi_env env, napi_callback_info info) {
   try {
     if (bound.at_work) refuse(env, "These groups are at work.");
     if (Napi::Number(env, argv[1]).Uint32Value() <= bound.runs.size()) {
-      fits = read_groups(env, Napi::Array(env, argv[0]), bound, bound.selection_capacity);
+      fits =
+          read_groups(env, Napi::Array(env, argv[0]), bound, bound.selection_capacity, bound.stage_memory != nullptr);
     }
   } catch (const std::bad_alloc&) {
     // There is no room.
@@ -368,7 +420,8 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
   define(env, object, name, function);
 }
 
-// bind(isa, groups, runCapacity, elementsPerThread): { step, stepAsync, rebind, commands, selection }
+// bind(isa, groups, runCapacity, staged, elementsPerThread):
+// { step, stepAsync, rebind, commands, selection }, and if staged { stepStaged, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -377,24 +430,33 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
   try {
     auto bound = std::make_unique<BoundGroups>();
     bound->backend = backends[isa];
-    read_groups(env, info[1].As<Napi::Array>(), *bound, std::numeric_limits<std::size_t>::max());
+    const bool staged = info[3].ToBoolean();
+    read_groups(env, info[1].As<Napi::Array>(), *bound, std::numeric_limits<std::size_t>::max(), staged);
+    if (staged && !(bound->stage_memory = StageMemory::create(bound->groups))) return env.Undefined();
     const std::size_t selection_capacity = parameter_count(bound->groups);
     const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
     bound->selection_capacity = selection_capacity;
     bound->runs.resize(run_capacity);
-    if (info[3].IsNumber()) {
-      const std::size_t elements = std::max(info[3].As<Napi::Number>().Uint32Value(), 1u);
+    if (info[4].IsNumber()) {
+      const std::size_t elements = std::max(info[4].As<Napi::Number>().Uint32Value(), 1u);
       bound->worth = {elements, elements};
     }
 
     const std::size_t command_count = 1 + run_capacity * stride;
-    const std::size_t selection_offset = command_count * sizeof(double);
+    const std::size_t stage_offset = command_count * sizeof(double);
+    const std::size_t stage_bytes = staged ? sizeof(Stages) + run_capacity * sizeof(RunStages) : 0;
+    const std::size_t selection_offset = stage_offset + stage_bytes;
     Napi::ArrayBuffer memory =
         Napi::ArrayBuffer::New(env, selection_offset + selection_capacity * sizeof(std::uint32_t));
     bound->commands = static_cast<const double*>(memory.Data());
     bound->selection =
         reinterpret_cast<const std::uint32_t*>(static_cast<const char*>(memory.Data()) + selection_offset);
     bound->memory = Napi::Reference<Napi::Value>::New(memory, 1);
+
+    if (staged) {
+      bound->stages = reinterpret_cast<Stages*>(static_cast<char*>(memory.Data()) + stage_offset);
+      bound->run_stages = reinterpret_cast<const RunStages*>(bound->stages + 1);
+    }
 
     Napi::Object result = Napi::Object::New(env);
     define(env, result, "commands", Napi::Float64Array::New(env, command_count, memory, 0));
@@ -407,6 +469,11 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     define_function(env, result, "step", step_bound, groups, owner);
     define_function(env, result, "stepAsync", step_bound_async, groups, owner);
     define_function(env, result, "rebind", rebind_bound, groups, owner);
+    if (staged) {
+      const std::size_t numbers = stage_bytes / sizeof(double);
+      define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, stage_offset));
+      define_function(env, result, "stepStaged", step_bound_staged, groups, owner);
+    }
     return result;
   } catch (const std::bad_alloc&) {
     return env.Undefined();
@@ -415,7 +482,7 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
 
 // ---- The machine ----------------------------------------------------------------------------------------------------
 
-// describe(): { isas, signatures, stride, runHeader }
+// describe(): { isas, signatures, stages, stride, runHeader }
 Napi::Value describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -426,6 +493,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("isas", isas);
   result.Set("signatures", signatures);
+  result.Set("stages", stages_signature);
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));
   return result;
@@ -443,6 +511,7 @@ void set_threads(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   process_pool();  // keeps the library in memory from now on
+  if (env.Global().Has("Deno")) ends = memory_ends;
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));

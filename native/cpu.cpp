@@ -34,6 +34,10 @@ extern const Backend backend;
 namespace neon {
 extern const Backend backend;
 }
+#elif defined(__arm__)
+namespace vfp {
+extern const Backend backend;
+}
 #else
 #error "rmsprop has no kernels for this architecture; add them to native/build.json and here."
 #endif
@@ -156,6 +160,9 @@ std::span<const Backend* const> supported_backends() {
   static const std::array<const Backend*, 3> all = {&avx512::backend, &avx2::backend, &sse2::backend};
   const std::size_t skipped = found.avx512 ? 0 : found.avx2 ? 1 : 2;
   return std::span(all).subspan(skipped);
+#elif defined(__arm__)
+  static const std::array<const Backend*, 1> all = {&vfp::backend};
+  return all;
 #else
   static const std::array<const Backend*, 1> all = {&neon::backend};
   return all;

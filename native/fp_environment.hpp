@@ -34,6 +34,19 @@ class FpEnvironment {
   static void write(Register value) noexcept {
     _mm_setcsr(value);
   }
+#elif defined(__arm__)
+  using Register = std::uint32_t;
+  // FPSCR: default NaN 25, flush-to-zero 24, rounding 23-22, vector stride 21-20 and length 18-16, traps 15 and 12-8.
+  static constexpr Register control_bits = 0x3f79f00;
+  static constexpr Register wanted = 0;
+  static Register read() noexcept {
+    Register value;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(value));
+    return value;
+  }
+  static void write(Register value) noexcept {
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(value));
+  }
 #else
   using Register = std::uint64_t;
   // FPCR: default NaN 25, flush-to-zero 24, rounding 23-22, flush 16-bit 19, traps 15 and 12-8.

@@ -4,42 +4,10 @@
 #include <thread>
 
 #include "fp_environment.hpp"
+#include "tiles.hpp"
 
 namespace rmsprop {
 namespace {
-
-// What an array costs beyond its elements, in elements: the call of a kernel and the set-up of its loop.
-constexpr std::size_t array_overhead = 64;
-
-// A yielding step offers its core after so many tiles: about 20 microseconds of work, far below a timer's millisecond
-// and far above what the offer costs.
-constexpr std::size_t tiles_between_yields = 64;
-
-std::size_t tiles_of(const Parameter& parameter) {
-  return (parameter.count + tile_size - 1) / tile_size;
-}
-
-const Parameter& parameter_at(const Run& run, std::size_t i) {
-  return run.group->parameters[run.whole_group ? i : run.selection[i]];
-}
-
-std::size_t parameter_count(const Run& run) {
-  return run.whole_group ? run.group->parameters.size() : run.selection.size();
-}
-
-template <typename Number>
-void finish(const double* values, std::size_t count, void* coefficients) {
-  for (std::size_t i = 0; i < count; ++i) static_cast<Number*>(coefficients)[i] = static_cast<Number>(values[i]);
-}
-
-void finish_coefficients(Run& run) {
-  const std::size_t count = run.group->rule->coefficient_count;
-  if (run.group->type == NumberType::float32) {
-    finish<float>(run.values, count, run.coefficients);
-  } else {
-    finish<double>(run.values, count, run.coefficients);
-  }
-}
 
 // Steps tiles [first, last) of the runs, counted through all parameters of all runs in order. Neighbouring tiles of one
 // parameter go to the kernel in one call: an element's result does not depend on the bounds.
@@ -78,23 +46,10 @@ struct Work {
   Pace pace;
 };
 
-// Where part `part` of `parts` begins in `count` things that are shared out evenly.
-std::size_t bound(std::size_t count, int part, int parts) {
-  const auto p = static_cast<std::size_t>(part);
-  const auto n = static_cast<std::size_t>(parts);
-  return count / n * p + count % n * p / n;
-}
-
 void step_part(void* context, int part, int parts) {
   const FpEnvironment environment;
   const Work& work = *static_cast<const Work*>(context);
   step_tiles(work.runs, bound(work.tiles, part, parts), bound(work.tiles, part + 1, parts), work.pace);
-}
-
-// How many threads work of this cost is worth. The pool is asked whether it is awake only where that matters.
-std::size_t worthwhile_threads(const Pool& pool, std::size_t cost, WorthOneThread worth) {
-  if (cost < 2 * worth.awake) return 1;
-  return cost / (cost >= 2 * worth.asleep || pool.awake() ? worth.awake : worth.asleep);
 }
 
 struct Pages {
@@ -129,10 +84,8 @@ void step(const Pool& pool, std::span<Run> runs, WorthOneThread worth, Pace pace
     }
   }
   if (tiles == 0) return;
-  const std::size_t worthwhile = std::max<std::size_t>(worthwhile_threads(pool, cost, worth), 1);
-  const std::size_t parts = std::min({worthwhile, tiles, static_cast<std::size_t>(pool.threads())});
   Work work{runs, tiles, pace};
-  pool.run(static_cast<int>(parts), step_part, &work);
+  pool.run(parts_for(pool, tiles, cost, worth), step_part, &work);
 }
 
 void touch_pages(const Pool& pool, void* data, std::size_t bytes) {

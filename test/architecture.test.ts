@@ -35,9 +35,31 @@ const whoImports = (target: string) => lib.filter((file) => importsOf(file).incl
 const whoIncludes = (target: string) => native.filter((file) => includesOf(file).includes(target));
 
 describe("TypeScript", () => {
-  test("only select.ts imports the backends", () => {
-    for (const backend of ["native", "reference"]) {
-      expect(whoImports(`lib/backends/${backend}.ts`)).toEqual(["lib/backends/select.ts"]);
+  test("only select.ts imports the backends, and select-browser.ts those of a browser", () => {
+    const everywhere = "lib/backends/select.ts";
+    const inBrowsers = "lib/backends/select-browser.ts";
+    expect(whoImports("lib/backends/native.ts")).toEqual([everywhere]);
+    for (const backend of ["wasm", "reference"]) {
+      expect(whoImports(`lib/backends/${backend}.ts`).sort()).toEqual([inBrowsers, everywhere]);
+    }
+  });
+
+  test("nothing that a browser imports needs Node", () => {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file) || !file.startsWith("lib/")) return;
+      reached.add(file);
+      for (const target of importsOf(file)) visit(target);
+    };
+    visit("lib/browser.ts");
+    expect(reached).toContain("lib/optimizer.ts");
+    for (const file of reached) {
+      expect(
+        importsOf(file).filter((target) => !/^(lib|prebuilds|@stdlib)\//.test(target)),
+        file,
+      ).toEqual([]);
+      const code = text(file).replace(/\/\*.*?\*\/|\/\/.*?$/gms, "");
+      expect(code, file).not.toMatch(/(?<!globalThis\.)\bprocess\.|\bBuffer\b|\brequire\(/);
     }
   });
 
@@ -48,7 +70,7 @@ describe("TypeScript", () => {
   });
 
   test("the reference imports the stages and their order, the arithmetic, rules and arrays alone", () => {
-    const parts = ["lib/backends/pipeline.ts", "lib/backends/stages.ts"];
+    const parts = ["lib/backends/heap.ts", "lib/backends/pipeline.ts", "lib/backends/stages.ts"];
     const core = ["lib/arithmetic.ts", "lib/rule.ts", "lib/typed-array.ts"];
     expect(importsOf("lib/backends/reference.ts").sort()).toEqual([...core, ...parts].sort());
     for (const part of parts) {
@@ -78,8 +100,11 @@ describe("TypeScript", () => {
     expect([...new Set(bundled)]).toEqual(["lib/exact-math.ts"]);
   });
 
-  test("nothing imports the entry point, and it has one rule a line of all.ts", () => {
-    expect(whoImports("lib/index.ts")).toEqual([]);
+  test("nothing imports an entry point, and there is one rule a line of all.ts", () => {
+    for (const entry of ["lib/index.ts", "lib/browser.ts"]) {
+      expect(whoImports(entry)).toEqual([]);
+      expect(importsOf(entry)).toContain("lib/api.ts");
+    }
     const rules = filesUnder("lib/optimizers", /\.ts$/).filter((file) => file !== "lib/optimizers/all.ts");
     expect(importsOf("lib/optimizers/all.ts").sort()).toEqual([...rules, ...rules].sort());
   });

@@ -178,6 +178,26 @@ describe("SGD's momentum buffer", () => {
     expect(step({ ...options, preset: "optax" }, 8)).toBe(2);
   });
 
+  test("turned on in the middle of a run begins as a copy of that step's gradient, and off and on again it goes on", () => {
+    const p = { name: "x", data: new Float64Array(3), grad: Float64Array.of(8, 8, 8) };
+    const optimizer = new SGD([p], { lr: 0.5 });
+    const [group] = optimizer.paramGroups as [(typeof optimizer.paramGroups)[number]];
+    const step = (...gradients: number[]) => {
+      p.grad.set(gradients);
+      optimizer.step();
+      return Array.from((optimizer.state("x")["momentumBuffer"] as Float64Array | undefined) ?? []);
+    };
+    expect(step(8, 8, 8)).toEqual([]);
+    group.momentum = 0.5;
+    expect(step(2, 0, -0)).toEqual([2, 0, -0]);
+    expect(step(4, 4, 4)).toEqual([5, 4, 4]);
+    expect(Array.from(p.data)).toEqual([-4 - 1 - 2.5, -4 - 2, -4 - 2]);
+    group.momentum = 0;
+    expect(step(1, 1, 1)).toEqual([5, 4, 4]);
+    group.momentum = 0.5;
+    expect(step(1, 1, 1)).toEqual([3.5, 3, 3]);
+  });
+
   test("nesterov takes no dampening", () => {
     expect(() => step({ momentum: 0.5, nesterov: true, dampening: 0.5 }, 1)).toThrow(
       "Expected 'dampening' to be 0 with 'nesterov', but it is 0.5.",

@@ -121,8 +121,8 @@ export interface BoundGroups {
 
 /** What executes steps. All backends leave the same bits. */
 export interface Backend {
-  readonly name: "native" | "reference";
-  /** The instruction set in use, or "none" for the reference. */
+  readonly name: "native" | "wasm" | "reference";
+  /** The instruction set in use, "wasm", or "none" for the reference. */
   readonly isa: string;
   /** The most threads a step may use. */
   readonly threads: number;

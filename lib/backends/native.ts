@@ -1,14 +1,14 @@
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type AnyRule, signatureOf } from "../rule.ts";
+import { type AnyRule, checkSignatures, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
-import type { Backend, BackendGroup, Run } from "./backend.ts";
+import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 interface NativeBinding {
   /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
-  describe(): { isas: string[]; signatures: string[]; stride: number; runHeader: number };
+  describe(): { isas: string[]; signatures: string[]; stages: string; stride: number; runHeader: number };
   threads(): number;
   setThreads(count: number): void;
   allocate(byteLength: number): ArrayBuffer | null | undefined;
@@ -19,6 +19,7 @@ interface NativeBinding {
     isa: number,
     groups: readonly NativeGroup[],
     runCapacity: number,
+    staged: boolean,
     elementsPerThread?: number,
   ): NativeBound | undefined;
 }
@@ -26,7 +27,7 @@ interface NativeBinding {
 interface NativeGroup {
   readonly rule: string;
   readonly type: NumberType;
-  /** For each parameter data, out, grad, then each slot. */
+  /** For each parameter data, out, grad, then each slot; for staged steps also average and accumulated. */
   readonly arrays: (FloatArray | null)[];
 }
 
@@ -35,9 +36,54 @@ interface NativeBound {
   rebind(groups: readonly NativeGroup[], runCapacity: number): boolean;
   /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
   step(): void;
-  stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[]): Promise<void> | undefined;
+  stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[], staged: boolean): Promise<void> | undefined;
   readonly commands: Float64Array;
   readonly selection: Uint32Array;
+  /** The same with what `stages` says (`stagesSignature`). Where the groups are bound for it. */
+  stepStaged?(): void;
+  readonly stages?: Float64Array;
+}
+
+/** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
+export const stagesSignature =
+  "skipNonFinite clipGlobalNorm gradNorm nonFinite clipped update" +
+  "; skipped gradNorm nonFinite clipped updateNorm largestUpdate" +
+  "; accumulates applies scale clipValue clipNorm averages decay oneMinusDecay zeroes";
+const reportAt = 6;
+const runStagesAt = 12;
+const runStagesStride = 9;
+
+/** Writes stages in the order of their signature. Like `command`, it calls nothing that can have been replaced. */
+function writeStages(numbers: Float64Array, runs: readonly Run[], stages: Stages): void {
+  const { measures } = stages;
+  numbers[0] = stages.skipNonFinite ? 1 : 0;
+  numbers[1] = stages.clipGlobalNorm;
+  numbers[2] = measures.gradNorm ? 1 : 0;
+  numbers[3] = measures.nonFinite ? 1 : 0;
+  numbers[4] = measures.clipped ? 1 : 0;
+  numbers[5] = measures.update ? 1 : 0;
+  for (let r = 0; r < runs.length; r++) {
+    const run = (runs[r] as Run).stages as RunStages;
+    const at = runStagesAt + r * runStagesStride;
+    numbers[at] = run.accumulates ? 1 : 0;
+    numbers[at + 1] = run.applies ? 1 : 0;
+    numbers[at + 2] = run.scale;
+    numbers[at + 3] = run.clipValue;
+    numbers[at + 4] = run.clipNorm;
+    numbers[at + 5] = run.averages ? 1 : 0;
+    numbers[at + 6] = run.decay;
+    numbers[at + 7] = run.oneMinusDecay;
+    numbers[at + 8] = run.zeroes ? 1 : 0;
+  }
+}
+
+function readReport(numbers: Float64Array, report: Report): void {
+  report.skipped = numbers[reportAt] === 1;
+  report.gradNorm = numbers[reportAt + 1] as number;
+  report.nonFinite = numbers[reportAt + 2] as number;
+  report.clipped = numbers[reportAt + 3] as number;
+  report.updateNorm = numbers[reportAt + 4] as number;
+  report.largestUpdate = numbers[reportAt + 5] as number;
 }
 
 /** The path of the package, above both lib/backends and dist/backends. */
@@ -51,14 +97,8 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const require = createRequire(import.meta.url);
   const named = process.env.RMSPROP_NATIVE_PATH;
   const binding: NativeBinding = named ? require(resolve(named)) : require("node-gyp-build")(packageRoot);
-  const expected = rules.map(signatureOf);
-  const found = binding.describe().signatures;
-  const difference = Math.max(expected.length, found.length);
-  for (let i = 0; i < difference; i++) {
-    if (expected[i] !== found[i]) {
-      throw new Error(`the binary is of another version: expected the rule "${expected[i]}", but it has "${found[i]}"`);
-    }
-  }
+  const { signatures, stages } = binding.describe();
+  checkSignatures([...rules.map(signatureOf), stagesSignature], [...signatures, stages], "binary");
   return binding;
 }
 
@@ -70,11 +110,12 @@ export interface NativeSettings {
 }
 
 /** A group as the binding takes it. */
-function describe({ rule, type, parameters }: BackendGroup): NativeGroup {
+function describe({ rule, type, parameters }: BackendGroup, staged: boolean): NativeGroup {
   const arrays: (FloatArray | null)[] = [];
-  for (const { data, out, grad, slots } of parameters) {
+  for (const { data, out, grad, slots, average, accumulated } of parameters) {
     arrays.push(data, out, grad);
     for (const slot of slots) arrays.push(slot);
+    if (staged) arrays.push(average ?? null, accumulated ?? null);
   }
   return { rule: rule.name, type, arrays };
 }
@@ -102,8 +143,9 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
 
     release: binding.detach,
 
-    bind(groups, runCapacity) {
-      const bound = binding.bind(isaIndex, groups.map(describe), runCapacity, settings.elementsPerThread);
+    bind(groups, runCapacity, staged = false) {
+      const describeAll = (all: readonly BackendGroup[]) => all.map((group) => describe(group, staged));
+      const bound = binding.bind(isaIndex, describeAll(groups), runCapacity, staged, settings.elementsPerThread);
       if (!bound) return undefined;
       const { commands, selection } = bound;
       // Calls nothing that a program could have put something else in the place of, as even the length of a typed array is:
@@ -125,15 +167,25 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       };
       return {
         rebind(others, capacity) {
-          return bound.rebind(others.map(describe), capacity);
+          return bound.rebind(describeAll(others), capacity);
         },
-        step(runs) {
+        step(runs, stages) {
           command(runs);
-          bound.step();
+          if (!stages) {
+            bound.step();
+            return;
+          }
+          const numbers = bound.stages as Float64Array;
+          writeStages(numbers, runs, stages);
+          bound.stepStaged?.();
+          readReport(numbers, stages.report);
         },
-        stepAsync(runs, kept, buffers) {
+        stepAsync(runs, kept, buffers, stages) {
           command(runs);
-          return bound.stepAsync([bound, kept], buffers);
+          if (!stages) return bound.stepAsync([bound, kept], buffers, false);
+          const numbers = bound.stages as Float64Array;
+          writeStages(numbers, runs, stages);
+          return bound.stepAsync([bound, kept], buffers, true)?.then(() => readReport(numbers, stages.report));
         },
       };
     },

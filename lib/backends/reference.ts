@@ -1,7 +1,8 @@
 import { type Arithmetic, float32, float64 } from "../arithmetic.ts";
 import { type AnyRule, flagsOf } from "../rule.ts";
-import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
+import { type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "./backend.ts";
+import { createHeap } from "./heap.ts";
 import { type Stream, stepStaged, type TileStages, tileSize } from "./pipeline.ts";
 import {
   accumulate,
@@ -87,37 +88,12 @@ function createTiles(): TileStages {
 
 /** The same rules in TypeScript, one element at a time: what every other backend must equal, and what runs without one. */
 export function createReference(): Backend {
-  // Buffers get addresses far apart, in the order in which they are first seen.
-  const addresses = new WeakMap<ArrayBufferLike, number>();
-  let nextAddress = 0;
   return {
     name: "reference",
     isa: "none",
     threads: 1,
     setThreads() {},
-
-    allocate(byteLength) {
-      try {
-        return new ArrayBuffer(byteLength);
-      } catch {
-        return undefined;
-      }
-    },
-
-    release(buffer) {
-      structuredClone(buffer, { transfer: [buffer] });
-    },
-
-    address(array) {
-      const buffer = bufferOf(array);
-      let address = addresses.get(buffer);
-      if (address === undefined) {
-        address = nextAddress;
-        addresses.set(buffer, address);
-        nextAddress += 2 ** 36;
-      }
-      return address + byteOffsetOf(array);
-    },
+    ...createHeap(),
 
     bind(first: readonly BackendGroup[]) {
       let groups = first;

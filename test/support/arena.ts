@@ -1,5 +1,5 @@
 import { bytesPerElement, type FloatArray, type NumberType } from "../../lib/typed-array.ts";
-import { lengths, offsetsOf } from "./cases.ts";
+import { lengths as allLengths, offsetsOf } from "./cases.ts";
 
 /** One array of each length at each offset, in one run of memory with gaps that no step may touch. */
 export interface Place {
@@ -18,7 +18,7 @@ export interface Layout {
   readonly size: number;
 }
 
-export function layout(type: NumberType, turn: number): Layout {
+export function layout(type: NumberType, turn: number, lengths = allLengths): Layout {
   const line = 64 / bytesPerElement[type];
   let size = line;
   const result: Place[] = [];

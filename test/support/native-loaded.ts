@@ -9,7 +9,7 @@ export default function setup(): void {
   } catch (error) {
     throw new Error(
       "Expected the native backend to load, so that it is tested; build it with `npm run build:native`, or set " +
-        `RMSPROP_BACKEND=reference to test without it. The reason: ${(error as Error).message}`,
+        `RMSPROP_BACKEND=wasm or reference to test without it. The reason: ${(error as Error).message}`,
     );
   }
 }

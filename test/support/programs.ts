@@ -36,7 +36,7 @@ const newest = (folder: string, ending: string) =>
 function checkBuilt(): void {
   const entry = join(root, "dist", "index.js");
   if (!existsSync(entry) || statSync(entry).mtimeMs < newest("lib", ".ts")) {
-    throw new Error("Expected dist/ to be built of lib/ as it is; run `npm run build`.");
+    throw new Error("Expected dist/ to be built of lib/ as it is; run `npm run build:lib`.");
   }
 }
 

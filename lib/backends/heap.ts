@@ -1,0 +1,33 @@
+import { bufferOf, byteOffsetOf } from "../typed-array.ts";
+import type { Backend } from "./backend.ts";
+
+/** The memory of backends that have none of their own to give: the JavaScript heap's. */
+export function createHeap(): Pick<Backend, "allocate" | "release" | "address"> {
+  // Buffers get addresses far apart, in the order in which they are first seen.
+  const addresses = new WeakMap<ArrayBufferLike, number>();
+  let nextAddress = 0;
+  return {
+    allocate(byteLength) {
+      try {
+        return new ArrayBuffer(byteLength);
+      } catch {
+        return undefined;
+      }
+    },
+
+    release(buffer) {
+      structuredClone(buffer, { transfer: [buffer] });
+    },
+
+    address(array) {
+      const buffer = bufferOf(array);
+      let address = addresses.get(buffer);
+      if (address === undefined) {
+        address = nextAddress;
+        addresses.set(buffer, address);
+        nextAddress += 2 ** 36;
+      }
+      return address + byteOffsetOf(array);
+    },
+  };
+}

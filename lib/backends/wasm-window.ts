@@ -1,0 +1,242 @@
+import { bufferOf, byteOffsetOf, bytesPerElement, copyInto, type FloatArray, type NumberType } from "../typed-array.ts";
+import type { ParameterArrays } from "./backend.ts";
+import { type Stream, tileSize } from "./pipeline.ts";
+import type { StepKernel } from "./wasm-kernels.ts";
+
+/** native/backend.hpp's limits. */
+const maxSlots = 4;
+const maxCoefficients = 24;
+const streamWords = 3 + maxSlots;
+
+/** Each of a parameter's arrays has a place in the kernels' memory, the slots after the others; then come scratch tiles. */
+const firstSlot = 4;
+const placeCount = firstSlot + maxSlots;
+const scratchCount = 2;
+const placeOf: Readonly<Record<Stream, number>> = {
+  ...{ param: 0, grad: 1, average: 2, accumulated: 3 },
+  ...{ gradScratch: placeCount, paramScratch: placeCount + 1 },
+};
+
+const pageBytes = 65536;
+const lineBytes = 64;
+
+const { clz32, min } = Math;
+
+/** Constructors as they were when this module loaded. */
+const arrayTypes = { float32: Float32Array, float64: Float64Array } as const;
+
+/** The place of the lowest bit that is set. */
+const lowestBit = (bits: number) => 31 - clz32(bits & -bits);
+
+/** A parameter's arrays as they are stepped. */
+export interface WindowedParameter extends ParameterArrays {
+  readonly length: number;
+  /** Views of the places as long as the parameter's last window, where it is not whole; made when they are first needed. */
+  readonly lastViews: (FloatArray | undefined)[];
+}
+
+/** `count` elements of an array of some length, from `begin` on. */
+function partOf(array: FloatArray, type: NumberType, begin: number, count: number, length: number): FloatArray {
+  if (count === length) return array;
+  const offset = byteOffsetOf(array) + begin * bytesPerElement[type];
+  return new arrayTypes[type](bufferOf(array) as ArrayBuffer, offset, count);
+}
+
+/** Where things lie in the kernels' memory, for one number type. */
+interface Layout {
+  /** How many elements a window has. */
+  readonly capacity: number;
+  /** The address of native/backend.hpp's Streams that are whole windows. */
+  readonly streams: number;
+  readonly coefficients: FloatArray;
+  /** Addresses of the places. */
+  readonly addresses: readonly number[];
+  /** Views of the places of whole windows. */
+  readonly views: readonly FloatArray[];
+}
+
+/** A view of a place, as long as a window of a parameter. */
+function viewOf(layout: Layout, type: NumberType, parameter: WindowedParameter, place: number, length: number) {
+  const view = layout.views[place] as FloatArray;
+  if (length === layout.capacity) return view;
+  const { lastViews } = parameter;
+  lastViews[place] ??= partOf(view, type, 0, length, layout.capacity);
+  return lastViews[place] as FloatArray;
+}
+
+/**
+ * The part of the kernels' memory that is the backend's own: some tiles of one parameter at a time, each of its arrays
+ * copied in when it is first read and copied out, if it was written, when the window moves on.
+ */
+export class Window {
+  /** Addresses of native/backend.hpp's Streams of a tile, of the coefficients, and of its Change. */
+  readonly streams: number;
+  readonly coefficients: number;
+  readonly change: number;
+  readonly #words: Uint32Array;
+  readonly #change: Float64Array;
+  readonly #layouts: Readonly<Record<NumberType, Layout>>;
+
+  #parameter: WindowedParameter | undefined;
+  #type: NumberType = "float32";
+  #layout: Layout;
+  #begin = 0;
+  #length = 0;
+  /** Bytes from the start of the window to the elements at work. */
+  #offset = 0;
+  /** The places that hold their arrays' elements, and those that were written, one bit each. */
+  #present = 0;
+  #written = 0;
+
+  /** @param windowBytes The size of each array's place, a power of two. */
+  constructor(memory: WebAssembly.Memory, windowBytes: number) {
+    // A line between the places, so that they do not all fall into the same sets of a cache.
+    const stride = windowBytes + lineBytes;
+    const scratchStride = tileSize * bytesPerElement.float64 + lineBytes;
+    const headerBytes = 4 * lineBytes + maxCoefficients * bytesPerElement.float64;
+    const bytes = headerBytes + placeCount * stride + scratchCount * scratchStride;
+    const start = memory.grow(Math.ceil(bytes / pageBytes)) * pageBytes;
+    const { buffer } = memory; // the one there is from now on: it does not grow again
+
+    this.streams = start;
+    this.change = start + lineBytes;
+    this.coefficients = start + 4 * lineBytes;
+    this.#words = new Uint32Array(buffer, this.streams, streamWords);
+    this.#change = new Float64Array(buffer, this.change, 2);
+    const places = Array.from({ length: placeCount }, (_, place) => start + headerBytes + place * stride);
+    const scratch = start + headerBytes + placeCount * stride;
+    const addresses = [...places, scratch, scratch + scratchStride];
+    const [param, grad] = places as [number, number];
+    const layoutOf = (type: NumberType, streams: number): Layout => {
+      new Uint32Array(buffer, streams, streamWords).set([param, param, grad, ...places.slice(firstSlot)]);
+      const capacity = windowBytes / bytesPerElement[type];
+      const views = places.map((address) => new arrayTypes[type](buffer, address, capacity));
+      const coefficients = new arrayTypes[type](buffer, this.coefficients, maxCoefficients);
+      return { capacity, streams, coefficients, addresses, views };
+    };
+    this.#layouts = {
+      float32: layoutOf("float32", start + 2 * lineBytes),
+      float64: layoutOf("float64", start + 3 * lineBytes),
+    };
+    this.#layout = this.#layouts.float32;
+  }
+
+  /**
+   * Applies a rule to a parameter, a window at a time. Calls nothing that a program could have put something else in the
+   * place of.
+   */
+  step(parameter: WindowedParameter, type: NumberType, kernel: StepKernel, usedSlots: number): void {
+    const layout = this.#layouts[type];
+    const { capacity, streams, views } = layout;
+    const { length, data, out, grad, slots } = parameter;
+    for (let begin = 0; begin < length; begin += capacity) {
+      const count = min(capacity, length - begin);
+      copyInto(views[0] as FloatArray, partOf(data, type, begin, count, length));
+      copyInto(views[1] as FloatArray, partOf(grad, type, begin, count, length));
+      for (let s = 0; s < slots.length; s++) {
+        if ((usedSlots & (1 << s)) === 0) continue;
+        copyInto(views[firstSlot + s] as FloatArray, partOf(slots[s] as FloatArray, type, begin, count, length));
+      }
+      kernel(streams, 0, count, this.coefficients);
+      copyInto(partOf(out, type, begin, count, length), viewOf(layout, type, parameter, 0, count));
+      for (let s = 0; s < slots.length; s++) {
+        if ((usedSlots & (1 << s)) === 0) continue;
+        const view = viewOf(layout, type, parameter, firstSlot + s, count);
+        copyInto(partOf(slots[s] as FloatArray, type, begin, count, length), view);
+      }
+    }
+  }
+
+  /** Goes to a parameter's elements from `begin` on. */
+  enter(parameter: WindowedParameter, type: NumberType, begin: number): void {
+    const { capacity } = this.#layouts[type];
+    const inside = begin % capacity;
+    if (parameter !== this.#parameter || begin - inside !== this.#begin) {
+      this.flush();
+      this.#parameter = parameter;
+      this.#type = type;
+      this.#layout = this.#layouts[type];
+      this.#begin = begin - inside;
+      this.#length = min(capacity, parameter.length - this.#begin);
+    }
+    this.#offset = inside * bytesPerElement[type];
+  }
+
+  /** The address of a stream's elements, which are there. */
+  read(stream: Stream): number {
+    return this.#at(placeOf[stream], false);
+  }
+
+  /** The same for a stream that is about to be written. */
+  write(stream: Stream): number {
+    return this.#at(placeOf[stream], true);
+  }
+
+  /** Writes native/backend.hpp's Streams, for a rule that uses these slots, one bit each. */
+  writeStreams(grad: Stream, to: Stream, usedSlots: number): void {
+    const words = this.#words;
+    words[0] = this.read("param");
+    words[1] = this.write(to);
+    words[2] = this.read(grad);
+    for (let rest = usedSlots; rest !== 0; rest &= rest - 1) {
+      const slot = lowestBit(rest);
+      words[3 + slot] = this.#at(firstSlot + slot, true);
+    }
+  }
+
+  /** Writes the coefficients of a rule, rounded to the number type. */
+  writeCoefficients(values: readonly number[], type: NumberType): void {
+    const { coefficients } = this.#layouts[type];
+    for (let i = 0; i < values.length; i++) coefficients[i] = values[i] as number;
+  }
+
+  /** What a stage wrote as native/backend.hpp's Change. */
+  readChange(): { squares: number; largest: number } {
+    return { squares: this.#change[0] as number, largest: this.#change[1] as number };
+  }
+
+  /** Copies out what was written, and forgets the rest. */
+  flush(): void {
+    for (let rest = this.#written; rest !== 0; rest &= rest - 1) this.#copyOut(lowestBit(rest));
+    this.forget();
+  }
+
+  /** Forgets what it holds, so that arrays that have changed are read again. */
+  forget(): void {
+    this.#parameter = undefined;
+    this.#present = 0;
+    this.#written = 0;
+  }
+
+  #at(place: number, written: boolean): number {
+    const address = this.#layout.addresses[place] as number;
+    if (place >= placeCount) return address;
+    if (!(this.#present & (1 << place))) this.#copyIn(place);
+    if (written) this.#written |= 1 << place;
+    return address + this.#offset;
+  }
+
+  #copyIn(place: number): void {
+    const { data } = this.#parameter as WindowedParameter;
+    copyInto(this.#layout.views[place] as FloatArray, this.#part(place === 0 ? data : this.#arrayOf(place)));
+    this.#present |= 1 << place;
+  }
+
+  #copyOut(place: number): void {
+    const parameter = this.#parameter as WindowedParameter;
+    const view = viewOf(this.#layout, this.#type, parameter, place, this.#length);
+    copyInto(this.#part(place === 0 ? parameter.out : this.#arrayOf(place)), view);
+  }
+
+  #arrayOf(place: number): FloatArray {
+    const { grad, average, accumulated, slots } = this.#parameter as WindowedParameter;
+    if (place >= firstSlot) return slots[place - firstSlot] as FloatArray;
+    return (place === 1 ? grad : place === 2 ? average : accumulated) as FloatArray;
+  }
+
+  /** The window's part of an array. */
+  #part(array: FloatArray): FloatArray {
+    const { length } = this.#parameter as WindowedParameter;
+    return partOf(array, this.#type, this.#begin, this.#length, length);
+  }
+}

@@ -1,0 +1,9 @@
+// The entry point in browsers.
+import kernels from "../prebuilds/wasm/kernels.js";
+import { selectBackend } from "./backends/select-browser.ts";
+import { rules } from "./optimizers/all.ts";
+
+export * from "./api.ts";
+
+/** What executes steps in this page. */
+export const backend = selectBackend(rules, kernels);

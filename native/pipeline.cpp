@@ -1,0 +1,361 @@
+#include "pipeline.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "fp_environment.hpp"
+#include "memory.hpp"
+#include "tiles.hpp"
+
+namespace rmsprop {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// The coefficient gradScale, through which gradients are clipped by norm, is the first of every rule.
+constexpr std::size_t grad_scale = 0;
+
+std::size_t tiles_of(const std::vector<Group>& groups) {
+  std::size_t count = 0;
+  for (const Group& group : groups) {
+    for (const Parameter& parameter : group.parameters) count += tiles_of(parameter);
+  }
+  return count;
+}
+
+std::size_t parameters_of(const std::vector<Group>& groups) {
+  std::size_t count = 0;
+  for (const Group& group : groups) count += group.parameters.size();
+  return count;
+}
+
+// The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit.
+double factor_to(double limit, double norm) {
+  if (limit == infinity) return 1;
+  const double factor = limit / norm;
+  return 1 < factor ? 1 : factor;
+}
+
+// What a pass over the tiles does.
+struct Pass {
+  const StagedStep& step;
+  bool measures;  // the gradients
+  bool changes;   // anything: otherwise it measures only
+  bool measures_norm;
+  bool counts_non_finite;
+  std::size_t tiles;
+  Pace pace;
+};
+
+// One parameter where a walk over the tiles has come to it.
+struct Part {
+  const Run& run;
+  const RunStages& stages;
+  const StageTable& table;
+  const Parameter& parameter;
+  const Extras& extras;
+  std::size_t index;  // in the order of the runs
+};
+
+// Calls `each(part, tile)` for all parameters in the order of the runs; `tile` is the number of its first one.
+template <typename Each>
+void over_parts(const StagedStep& step, Each each) {
+  std::size_t index = 0;
+  std::size_t tile = 0;
+  for (std::size_t r = 0; r < step.runs.size(); ++r) {
+    const Run& run = step.runs[r];
+    const StageTable& table = step.backend.stages[static_cast<std::size_t>(run.group->type)];
+    const std::size_t count = parameter_count(run);
+    for (std::size_t i = 0; i < count; ++i, ++index) {
+      const std::size_t at = parameter_index(run, i);
+      const Parameter& parameter = run.group->parameters[at];
+      each(Part{run, step.run_stages[r], table, parameter, run.group->extras[at], index}, tile);
+      tile += tiles_of(parameter);
+    }
+  }
+}
+
+// A thread's own: the gradient that the rule is to see, the parameters that it leaves, and its coefficients.
+struct Scratch {
+  alignas(memory_alignment) unsigned char grad[tile_size * sizeof(double)];
+  alignas(memory_alignment) unsigned char param[tile_size * sizeof(double)];
+  alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
+};
+
+template <typename Pointer>
+Pointer offset(Pointer start, std::size_t bytes) {
+  using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
+  return start ? static_cast<Pointer>(static_cast<Byte*>(start) + bytes) : nullptr;
+}
+
+// A parameter's arrays from an element on.
+Streams streams_from(const Streams& whole, std::size_t bytes) {
+  Streams streams{offset(whole.param_in, bytes), offset(whole.param_out, bytes), offset(whole.grad, bytes), {}};
+  for (std::size_t slot = 0; slot < max_slots; ++slot) streams.slots[slot] = offset(whole.slots[slot], bytes);
+  return streams;
+}
+
+// One tile in a pass.
+struct Tile {
+  const Pass& pass;
+  const Part& part;
+  Scratch& scratch;
+  Streams streams;
+  void* average;
+  void* accumulated;
+  std::size_t count;
+  TileSums& sums;
+
+  void take() {
+    if (!pass.changes) {
+      prepare();
+    } else {
+      change();
+    }
+  }
+
+  // Makes the gradient that the rule is to see, and says where it lies. On the way it measures, if the pass does.
+  const void* prepare() {
+    const RunStages& run = part.stages;
+    const bool clips = run.applies && run.clip_value < infinity;
+    const bool norm = pass.measures && run.applies && pass.measures_norm;
+    const bool counts = pass.measures && pass.counts_non_finite;
+    const void* grad = streams.grad;
+    if (run.accumulates) {
+      part.table.accumulate(scratch.grad, accumulated, grad, count, run.scale);
+      grad = scratch.grad;
+    }
+    if (counts && (clips || !norm)) count_non_finite(grad);
+    if (clips) {
+      const double rest = run.accumulates ? 1 : run.scale;
+      if (pass.measures && pass.step.stages.measures.clipped) {
+        sums.clipped = static_cast<std::uint32_t>(part.table.count_above(grad, count, rest, run.clip_value));
+      }
+      part.table.clip(scratch.grad, grad, count, rest, run.clip_value);
+      grad = scratch.grad;
+    }
+    if (norm) {
+      sums.grad_squares = part.table.sum_of_squares(grad, count);
+      // A finite sum is one of finite values, so that they are counted only where it is not.
+      if (counts && !clips && !(sums.grad_squares < infinity)) count_non_finite(grad);
+    }
+    return grad;
+  }
+
+  void count_non_finite(const void* grad) {
+    sums.non_finite = static_cast<std::uint32_t>(part.table.count_non_finite(grad, count));
+  }
+
+  void change() {
+    const RunStages& run = part.stages;
+    void* grad = const_cast<void*>(streams.grad);
+    if (run.applies) {
+      apply();
+      if (run.averages) {
+        part.table.average(average, streams.param_out, count, run.decay, run.one_minus_decay);
+      }
+      if (run.accumulates) part.table.fill(accumulated, count, 0);
+    } else {
+      if (pass.measures) prepare();
+      part.table.accumulate(accumulated, accumulated, grad, count, run.scale);
+    }
+    if (run.zeroes) part.table.fill(grad, count, 0);
+  }
+
+  void apply() {
+    const RuleTable& rule = *part.run.group->rule;
+    const StepKernel kernel = rule.kernels[static_cast<std::size_t>(part.run.group->type)][part.run.variant];
+    const bool measures_update = pass.step.stages.measures.update;
+    Streams seen = streams;
+    seen.grad = prepare();
+    if (measures_update) seen.param_out = scratch.param;
+    kernel(seen, 0, count, scratch.coefficients);
+    if (!measures_update) return;
+    Change change;
+    part.table.store(streams.param_out, streams.param_in, scratch.param, count, &change);
+    sums.update_squares = change.squares;
+    sums.largest_update = change.largest;
+  }
+};
+
+// The coefficients of one parameter, its factor in them.
+void finish_part(const Pass& pass, const Part& part, Scratch& scratch) {
+  double values[max_coefficients];
+  const std::size_t count = part.run.group->rule->coefficient_count;
+  std::memcpy(values, part.run.values, count * sizeof(double));
+  values[grad_scale] *= pass.step.memory.factors()[part.index];
+  if (part.run.group->type == NumberType::float32) {
+    finish<float>(values, count, scratch.coefficients);
+  } else {
+    finish<double>(values, count, scratch.coefficients);
+  }
+}
+
+// Takes tiles [first, last) of a pass.
+void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
+  Scratch scratch;
+  std::size_t since_yield = 0;
+  over_parts(pass.step, [&](const Part& part, std::size_t tile) {
+    const std::size_t end = std::min(tile + tiles_of(part.parameter), last);
+    const std::size_t begin = std::max(tile, first);
+    if (begin >= end) return;
+    if (pass.changes && part.stages.applies) finish_part(pass, part, scratch);
+    const std::size_t size = part.run.group->type == NumberType::float32 ? sizeof(float) : sizeof(double);
+    for (std::size_t t = begin; t < end; ++t) {
+      const std::size_t element = (t - tile) * tile_size;
+      const std::size_t bytes = element * size;
+      Tile{pass,
+           part,
+           scratch,
+           streams_from(part.parameter.streams, bytes),
+           offset(part.extras.average, bytes),
+           offset(part.extras.accumulated, bytes),
+           std::min(tile_size, part.parameter.count - element),
+           pass.step.memory.tiles()[t]}
+          .take();
+      if (pass.pace == Pace::yielding && ++since_yield == tiles_between_yields) {
+        std::this_thread::yield();
+        since_yield = 0;
+      }
+    }
+  });
+}
+
+void take_part(void* context, int part, int parts) {
+  const FpEnvironment environment;
+  const Pass& pass = *static_cast<const Pass*>(context);
+  take_tiles(pass, bound(pass.tiles, part, parts), bound(pass.tiles, part + 1, parts));
+}
+
+// From the sums of the tiles to norms, and to what they clip by.
+void finish_norms(const StagedStep& step) {
+  double* factors = step.memory.factors();
+  double squares = 0;
+  double clipped_squares = 0;
+  std::size_t count = 0;
+  over_parts(step, [&](const Part& part, std::size_t tile) {
+    ++count;
+    const RunStages& run = part.stages;
+    if (!run.applies) return;
+    double grad_squares = 0;
+    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
+      grad_squares += step.memory.tiles()[tile + t].grad_squares;
+    }
+    const bool scaled = run.accumulates || run.clip_value < infinity;
+    const double norm = std::sqrt(grad_squares) * (scaled ? 1 : run.scale);
+    factors[part.index] = factor_to(run.clip_norm, norm);
+    const double clipped = norm * factors[part.index];
+    squares += norm * norm;
+    clipped_squares += clipped * clipped;
+  });
+  step.stages.report.grad_norm = std::sqrt(squares);
+  const double factor = factor_to(step.stages.clip_global_norm, std::sqrt(clipped_squares));
+  for (std::size_t i = 0; i < count; ++i) factors[i] *= factor;
+}
+
+void finish_updates(const StagedStep& step) {
+  double squares = 0;
+  double largest = 0;
+  over_parts(step, [&](const Part& part, std::size_t tile) {
+    double update_squares = 0;
+    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
+      const TileSums& sums = step.memory.tiles()[tile + t];
+      update_squares += sums.update_squares;
+      largest = std::max(largest, sums.largest_update);
+    }
+    squares += update_squares;
+  });
+  step.stages.report.update_norm = std::sqrt(squares);
+  step.stages.report.largest_update = std::isnan(squares) ? squares : largest;
+}
+
+}  // namespace
+
+StageMemory::StageMemory(std::size_t tile_count, std::size_t parameter_count) noexcept
+    : tile_count_(tile_count), parameter_count_(parameter_count) {
+  const std::size_t bytes = tile_count * sizeof(TileSums) + parameter_count * sizeof(double);
+  block_ = allocate_block(std::max<std::size_t>(bytes, 1));
+  tiles_ = static_cast<TileSums*>(block_);
+  factors_ = reinterpret_cast<double*>(tiles_ + tile_count);
+}
+
+std::unique_ptr<StageMemory> StageMemory::create(const std::vector<Group>& groups) {
+  std::unique_ptr<StageMemory> memory(new StageMemory(tiles_of(groups), parameters_of(groups)));
+  if (!memory->block_) return nullptr;
+  return memory;
+}
+
+StageMemory::~StageMemory() {
+  if (block_) disown_block(block_, block_number(block_));
+}
+
+bool StageMemory::holds(const std::vector<Group>& groups) const {
+  return holds(tiles_of(groups), parameters_of(groups));
+}
+
+bool StageMemory::holds(std::size_t tile_count, std::size_t parameter_count) const {
+  return tile_count <= tile_count_ && parameter_count <= parameter_count_;
+}
+
+const char* wrong_with(const StagedStep& step) {
+  const char* wrong = nullptr;
+  over_parts(step, [&](const Part& part, std::size_t tile) {
+    if (!step.memory.holds(tile + tiles_of(part.parameter), part.index + 1)) wrong = "These are too many parameters.";
+    if (part.parameter.count == 0) return;
+    if (part.stages.averages && !part.extras.average) wrong = "A run needs an average that is not bound.";
+    if (part.stages.accumulates && !part.extras.accumulated) wrong = "A run needs a sum that is not bound.";
+    if (!part.stages.accumulates && !part.stages.applies) wrong = "A run neither accumulates nor applies.";
+  });
+  return wrong;
+}
+
+void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace) {
+  const FpEnvironment environment;
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  Stages& stages = step.stages;
+  stages.report = {0, unknown, 0, 0, unknown, unknown};
+
+  std::size_t tiles = 0;
+  std::size_t cost = 0;
+  bool clips_by_norm = stages.clip_global_norm < infinity;
+  over_parts(step, [&](const Part& part, std::size_t) {
+    tiles += tiles_of(part.parameter);
+    cost += part.parameter.count + array_overhead;
+    clips_by_norm = clips_by_norm || part.stages.clip_norm < infinity;
+    step.memory.factors()[part.index] = 1;
+  });
+  std::memset(static_cast<void*>(step.memory.tiles()), 0, tiles * sizeof(TileSums));
+  const bool measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
+  const bool counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
+
+  const auto run = [&](bool measures, bool changes) {
+    if (tiles == 0) return;
+    Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, pace};
+    pool.run(parts_for(pool, tiles, cost, worth), take_part, &pass);
+  };
+  const auto finish_gradients = [&] {
+    if (measures_norm) finish_norms(step);
+    for (std::size_t t = 0; t < tiles; ++t) {
+      stages.report.non_finite += step.memory.tiles()[t].non_finite;
+      stages.report.clipped += step.memory.tiles()[t].clipped;
+    }
+  };
+
+  // What must be known of all gradients before anything may change takes a pass of its own.
+  const bool first = stages.skip_non_finite != 0 || clips_by_norm;
+  if (first) {
+    run(true, false);
+    finish_gradients();
+    if (stages.skip_non_finite != 0 && stages.report.non_finite > 0) {
+      stages.report.skipped = 1;
+      return;
+    }
+  }
+  run(!first, true);
+  if (!first) finish_gradients();
+  if (stages.measures.update != 0) finish_updates(step);
+}
+
+}  // namespace rmsprop

@@ -1,0 +1,70 @@
+// What steps walk over: the tiles of all parameters of all runs, counted through in order, and shared out to threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+
+#include "step.hpp"
+
+namespace rmsprop {
+
+// What an array costs beyond its elements, in elements: the call of a kernel and the set-up of its loop.
+inline constexpr std::size_t array_overhead = 64;
+
+// A yielding step offers its core after so many tiles: about 20 microseconds of work, far below a timer's millisecond
+// and far above what the offer costs.
+inline constexpr std::size_t tiles_between_yields = 64;
+
+inline std::size_t tiles_of(const Parameter& parameter) {
+  return (parameter.count + tile_size - 1) / tile_size;
+}
+
+inline std::size_t parameter_index(const Run& run, std::size_t i) {
+  return run.whole_group ? i : run.selection[i];
+}
+
+inline const Parameter& parameter_at(const Run& run, std::size_t i) {
+  return run.group->parameters[parameter_index(run, i)];
+}
+
+inline std::size_t parameter_count(const Run& run) {
+  return run.whole_group ? run.group->parameters.size() : run.selection.size();
+}
+
+template <typename Number>
+void finish(const double* values, std::size_t count, void* coefficients) {
+  for (std::size_t i = 0; i < count; ++i) static_cast<Number*>(coefficients)[i] = static_cast<Number>(values[i]);
+}
+
+// Rounds a run's coefficients to its group's number type.
+inline void finish_coefficients(Run& run) {
+  const std::size_t count = run.group->rule->coefficient_count;
+  if (run.group->type == NumberType::float32) {
+    finish<float>(run.values, count, run.coefficients);
+  } else {
+    finish<double>(run.values, count, run.coefficients);
+  }
+}
+
+// Where part `part` of `parts` begins in `count` things that are shared out evenly.
+inline std::size_t bound(std::size_t count, int part, int parts) {
+  const auto p = static_cast<std::size_t>(part);
+  const auto n = static_cast<std::size_t>(parts);
+  return count / n * p + count % n * p / n;
+}
+
+// How many threads work of this cost is worth. The pool is asked whether it is awake only where that matters.
+inline std::size_t worthwhile_threads(const Pool& pool, std::size_t cost, WorthOneThread worth) {
+  if (cost < 2 * worth.awake) return 1;
+  return cost / (cost >= 2 * worth.asleep || pool.awake() ? worth.awake : worth.asleep);
+}
+
+// How many parts work of this cost is shared out in.
+inline int parts_for(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth) {
+  const std::size_t worthwhile = std::max<std::size_t>(worthwhile_threads(pool, cost, worth), 1);
+  return static_cast<int>(std::min({worthwhile, tiles, static_cast<std::size_t>(pool.threads())}));
+}
+
+}  // namespace rmsprop

@@ -1,0 +1,85 @@
+// The toolchain of package.json beside this file, installed when it is first needed.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** The repository. */
+export const root = dirname(here);
+
+/** Installs what package-lock.json names, unless it is there. */
+export function install() {
+  const installed = join(here, "node_modules", ".package-lock.json");
+  if (existsSync(installed)) return;
+  console.log("Installing the toolchain (395 MB) into prebuild/node_modules.");
+  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+    cwd: here,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`npm ci in ${here} ended with status ${status}.`);
+}
+
+/** @returns the path of a package's file, for those of prebuild/package.json and of the repository's. */
+export function packageFile(name) {
+  return createRequire(import.meta.url).resolve(name);
+}
+
+function zig() {
+  const system = `${process.platform}-${process.arch}`;
+  const program = process.platform === "win32" ? "zig.exe" : "zig";
+  return join(here, "node_modules", "@zigc", system, "bin", program);
+}
+
+// No more at a time than there are processors.
+let free = availableParallelism();
+const waiting = [];
+
+async function turn() {
+  if (free > 0) free--;
+  else await new Promise((resolve) => waiting.push(resolve));
+}
+
+function done() {
+  const next = waiting.shift();
+  if (next) next();
+  else free++;
+}
+
+/**
+ * Runs zig in the repository.
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env What it finds in its environment besides this process's.
+ * @returns {Promise<string>} what it printed
+ */
+export async function runZig(args, env) {
+  await turn();
+  try {
+    return await new Promise((resolve, reject) => {
+      const child = spawn(zig(), args, {
+        cwd: root,
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let output = "";
+      child.stdout.on("data", (chunk) => {
+        output += chunk;
+      });
+      child.stderr.on("data", (chunk) => {
+        output += chunk;
+      });
+      child.on("error", reject);
+      child.on("close", (status) => {
+        if (status === 0) resolve(output);
+        else reject(new Error(`zig ${args.join(" ")} ended with status ${status}:\n${output}`));
+      });
+    });
+  } finally {
+    done();
+  }
+}

@@ -1,0 +1,55 @@
+// The suite does not pass for having tested nothing: it fails where the native backend does not load and nobody asked for
+// another, and what is skipped is counted and named. Nor does an install fail where nothing can be built.
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { root } from "./support/compile.ts";
+
+const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
+
+/** Runs one test file by vitest, in an environment of its own; undefined takes a variable out. */
+function run(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, "run", "test/docs.test.ts", ...args], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, RMSPROP_BACKEND: undefined, NO_COLOR: "1", VITEST: undefined, ...env } as NodeJS.ProcessEnv,
+  });
+  return { status, output: stdout + stderr };
+}
+
+describe("the suite", () => {
+  const noBinary = { RMSPROP_NATIVE_PATH: join(root, "none.node") };
+
+  test("fails where the native backend does not load", () => {
+    for (const env of [noBinary, { ...noBinary, RMSPROP_BACKEND: "native" }]) {
+      const { status, output } = run(env);
+      expect(status, output).toBe(1);
+      expect(output).toContain("Expected the native backend to load, so that it is tested");
+    }
+  });
+
+  test("runs without it where RMSPROP_BACKEND says so", () => {
+    const { status, output } = run({ ...noBinary, RMSPROP_BACKEND: "reference" });
+    expect(status, output).toBe(0);
+    expect(output).toMatch(/^[1-9]\d* passed, 0 failed, 0 skipped$/m);
+  });
+
+  test("names and counts what is skipped", () => {
+    const { status, output } = run({ RMSPROP_BACKEND: "reference" }, "--testNamePattern", "options");
+    expect(status, output).toBe(0);
+    expect(output).toMatch(/^skipped: test\/docs\.test\.ts > /m);
+    const skipped = output.match(/^skipped: /gm)?.length;
+    expect(output).toMatch(new RegExp(`^1 passed, 0 failed, ${skipped} skipped$`, "m"));
+  });
+});
+
+test("prepare says that there is no compiler, and does not fail", () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "scripts", "prepare.js"), "--native"], {
+    cwd: root,
+    encoding: "utf8",
+    env: { PATH: join(root, "none") },
+  });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  expect(stderr).toMatch(/^rmsprop: no C\+\+ compiler was found .* runs on its TypeScript reference, with the same/);
+});

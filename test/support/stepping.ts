@@ -1,0 +1,90 @@
+// Steps of bare rules over arenas, by any backend: what bit tests compare. A program for other platforms bundles it too.
+import type { Backend, Run } from "../../lib/backends/backend.ts";
+import { type AnyRule, usedSlots } from "../../lib/rule.ts";
+import type { FloatArray, NumberType } from "../../lib/typed-array.ts";
+import { arena, arrayType, type Layout, views } from "./arena.ts";
+import { type GradientKind, gradients, type RuleCase, ruleCases, uniformFrom } from "./cases.ts";
+
+type Draw = (uniform: () => number) => number;
+
+/** Values of each length, drawn once: the same at every offset, on every backend. */
+function drawn(type: NumberType, seed: number, draw: Draw): (length: number) => FloatArray {
+  const byLength = new Map<number, FloatArray>();
+  return (length) => {
+    const present = byLength.get(length);
+    if (present) return present;
+    const uniform = uniformFrom(seed * 1_000_003 + length);
+    const values = arrayType(type).from({ length }, () => draw(uniform));
+    byLength.set(length, values);
+    return values;
+  };
+}
+
+const between =
+  ([low, high]: readonly [number, number]): Draw =>
+  (uniform) =>
+    low + (high - low) * uniform();
+
+/** What an arena is stepped from. */
+export interface Inputs {
+  data: (length: number) => FloatArray;
+  slots: Record<string, (length: number) => FloatArray>;
+  gradients: ((length: number) => FloatArray)[];
+}
+
+/** What steps leave of an arena. */
+export interface Streams {
+  data: FloatArray;
+  slots: FloatArray[];
+}
+
+/** Steps every array of an arena, those at even offsets with one set of coefficients and the others with the other. */
+export function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: number, inputs: Inputs): Streams {
+  const used = usedSlots(rule, variant);
+  const streams = {
+    data: arena(at, inputs.data),
+    slots: used.map((slot) => arena(at, inputs.slots[slot] as Inputs["data"])),
+  };
+  const grad = new (arrayType(at.type))(at.size);
+  const data = views(at, streams.data);
+  const grads = views(at, grad);
+  const slotViews = streams.slots.map((slot) => views(at, slot));
+  const parameters = at.places.map((_, i) => ({
+    data: data[i] as FloatArray,
+    out: data[i] as FloatArray,
+    grad: grads[i] as FloatArray,
+    slots: rule.slots.map((slot: string) => slotViews[used.indexOf(slot)]?.[i] ?? null),
+  }));
+  const { coefficients } = ruleCases[rule.name] as RuleCase;
+  const runs: Run[] = coefficients.map((values, half) => ({
+    group: 0,
+    variant,
+    coefficients: rule.coefficients.map((name: string) => values[name] as number),
+    selection: at.places.flatMap(({ offset }, i) => (offset % 2 === half ? [i] : [])),
+  }));
+  const bound = backend.bind([{ rule, type: at.type, parameters }], runs.length);
+  if (!bound) throw new Error("Expected memory to bind the arrays.");
+  for (const gradient of inputs.gradients) {
+    at.places.forEach(({ length }, i) => {
+      (grads[i] as FloatArray).set(gradient(length));
+    });
+    bound.step(runs);
+  }
+  return streams;
+}
+
+/** The gradients of each step. */
+export const gradientsOf = (type: NumberType, kind: GradientKind, steps: number): Inputs["gradients"] =>
+  Array.from({ length: steps }, (_, step) => drawn(type, 100 + step, gradients[kind]));
+
+/** A rule's own values, with the gradients of each step. */
+export function inputsOf(rule: AnyRule, type: NumberType, gradientSteps: Inputs["gradients"]): Inputs {
+  const { initial } = ruleCases[rule.name] as RuleCase;
+  return {
+    data: drawn(type, 1, between([-2, 2])),
+    slots: Object.fromEntries(
+      rule.slots.map((slot: string, i: number) => [slot, drawn(type, 2 + i, between(initial[slot] ?? [0, 0]))]),
+    ),
+    gradients: gradientSteps,
+  };
+}
