@@ -7,6 +7,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     reporters: ["default", "./test/support/summary-reporter.ts"],
+    // Bundlers' path to the binaries; only Node itself has a `require` for it.
+    server: { deps: { external: [/\.cjs$/] } },
     testTimeout: 60_000,
   },
 });

@@ -20,5 +20,7 @@ export type { CommonOptions, Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
 export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
+export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
+export type { LossScaleState } from "./stages.ts";
 export type { StateDict } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";

@@ -1,4 +1,4 @@
-import type { BackendGroup, BoundGroups, Run } from "./backends/backend.ts";
+import type { BackendGroup, BoundGroups, Run, RunStages, Stages } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Clock, Entry, Group } from "./group.ts";
@@ -22,7 +22,14 @@ export interface Cohort<O extends object> {
   finishedStep: number;
   /** Whether they depend on the step too. */
   followsStep: boolean;
+  /** What gradients are multiplied by in them. */
+  finishedScale: number;
+  /** Whether the coming call takes a step, and does not only accumulate. */
+  applies: boolean;
 }
+
+/** The coefficient `gradScale` is the first of every rule. */
+const gradScale = 0;
 
 /** The arrays that a step uses for one parameter. */
 export interface Streams {
@@ -41,6 +48,10 @@ export interface Plan<O extends object> {
   readonly backendGroups: readonly (readonly Entry[])[];
   bound?: BoundGroups;
   liveness: Liveness;
+  /** Whether it is bound for steps with stages beside the rule. */
+  staged: boolean;
+  /** What the coming step does beside the rule, if anything. */
+  stages: Stages | undefined;
 }
 
 /** Sorts those entries of groups that `included` chooses into cohorts. */
@@ -52,7 +63,7 @@ export function planOf<O extends object>(
   const cohorts: Cohort<O>[] = [];
   const backendGroups: (readonly Entry[])[] = [];
   for (const group of groups) {
-    const byStep = new Map<number, { entries: Entry[]; runs: Run[] }>();
+    const byStep: ByStep = new Map();
     for (const type of ["float32", "float64"] as const) {
       const entries = group.entries.filter((entry) => entry.parameter.type === type && included(entry));
       if (entries.length === 0) continue;
@@ -61,23 +72,24 @@ export function planOf<O extends object>(
     }
     for (const { entries, runs } of byStep.values()) {
       const { clock } = entries[0] as Entry;
-      const unfinished = { finishedVersion: -1, finishedRate: -1, finishedStep: -1, followsStep: false };
-      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished });
+      const unfinished = { finishedVersion: -1, finishedRate: -1, finishedStep: -1, finishedScale: 0 };
+      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished, followsStep: false, applies: true });
     }
   }
-  return { cohorts, runs: cohorts.flatMap(({ runs }) => runs), backendGroups, liveness: new Liveness() };
+  const runs = cohorts.flatMap(({ runs }) => runs);
+  const staged = cohorts.some(({ group }) => group.staged);
+  return { cohorts, runs, backendGroups, liveness: new Liveness(), staged, stages: undefined };
 }
 
+/** Entries and runs by the steps that they took, and the calls that wait for the next. */
+type ByStep = Map<number | string, { entries: Entry[]; runs: Run[] }>;
+
 /** Sorts one backend group's entries by their step; those of equal step have one run. */
-function addRuns(
-  byStep: Map<number, { entries: Entry[]; runs: Run[] }>,
-  entries: readonly Entry[],
-  group: number,
-  coefficientCount: number,
-): void {
-  const indices = new Map<number, number[]>();
+function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coefficientCount: number): void {
+  const indices = new Map<number | string, number[]>();
   entries.forEach((entry, i) => {
-    const { step } = entry.clock;
+    const { step: taken, waiting } = entry.clock;
+    const step = waiting === 0 ? taken : `${taken} ${waiting}`;
     const cohort = byStep.get(step) ?? { entries: [], runs: [] };
     byStep.set(step, cohort);
     cohort.entries.push(entry);
@@ -88,7 +100,7 @@ function addRuns(
   for (const [step, list] of indices) {
     const selection = list.length === entries.length ? null : list;
     const coefficients = new Array<number>(coefficientCount).fill(0);
-    byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection });
+    byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection, stages: {} as RunStages });
   }
 }
 
@@ -102,7 +114,7 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
     const { entries, clock } = cohort;
     if (clock.members === entries.length && entries.every((entry) => entry.clock === clock)) continue;
     changed = true;
-    cohort.clock = { step: clock.step, members: entries.length };
+    cohort.clock = { ...clock, members: entries.length };
     for (const entry of entries) {
       entry.clock.members--;
       entry.clock = cohort.clock;
@@ -123,6 +135,7 @@ export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
 export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>): void {
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Cohort<O>;
+    if (!cohort.applies) continue;
     cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
   }
 }
@@ -136,17 +149,24 @@ function rateAt(lr: LearningRate, step: number): number {
   return rate;
 }
 
-/** Computes the flags and coefficients of the coming step where what they depend on has changed. */
+/**
+ * Computes the flags and coefficients of the coming step where what they depend on has changed.
+ * @param scaleOf What the rule has to multiply a group's gradients by.
+ */
 export function finishCoefficients<O extends object>(
   definition: Definition<O>,
   { cohorts, backendGroups }: Plan<O>,
+  scaleOf: (group: Group<O>) => number,
 ): void {
   const { rule } = definition;
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Cohort<O>;
     const { group, rate, clock } = cohort;
+    if (!cohort.applies) continue;
     const step = clock.step + 1;
-    const same = cohort.finishedVersion === group.version && cohort.finishedRate === rate;
+    const scale = scaleOf(group);
+    const same =
+      cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedScale === scale;
     if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;
     for (const run of cohort.runs) {
       const [first] = backendGroups[run.group] as readonly Entry[];
@@ -155,10 +175,12 @@ export function finishCoefficients<O extends object>(
       rule.coefficients.forEach((name: string, c: number) => {
         run.coefficients[c] = coefficients[name] as number;
       });
+      run.coefficients[gradScale] = (run.coefficients[gradScale] as number) * scale;
     }
     cohort.finishedVersion = group.version;
     cohort.finishedRate = rate;
     cohort.finishedStep = step;
+    cohort.finishedScale = scale;
     cohort.followsStep = definition.dependsOnStep?.(group.options) ?? false;
   }
 }
@@ -181,7 +203,8 @@ export function describePlan<O extends object>(
       liveness.watch(grad, length, "gradient", name);
       const slots = rule.slots.map((slot: string) => entry.slots[slot] ?? null);
       for (const slot in entry.slots) liveness.watch(entry.slots[slot] as FloatArray, length, slot, name);
-      return { data, out, grad, slots };
+      const { ema = null, gradAccumulator = null } = entry.slots;
+      return { data, out, grad, slots, average: ema, accumulated: gradAccumulator };
     }),
   }));
 }

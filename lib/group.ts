@@ -2,8 +2,9 @@ import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import { checkOption, checkOptionName, checkSettable } from "./options.ts";
 import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
-import { variantOf } from "./rule.ts";
+import { usedSlots, variantOf } from "./rule.ts";
 import type { SlotRun } from "./slots.ts";
+import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
 import type { FloatArray } from "./typed-array.ts";
 
 /** Parameters with options of their own, as a constructor or `addParamGroup` takes them. */
@@ -46,6 +47,8 @@ export function takeGroups(given: unknown): RawGroup[] {
 /** Steps taken, shared by the parameters that took the same ones. */
 export interface Clock {
   step: number;
+  /** How many calls were accumulated since. */
+  waiting: number;
   /** How many parameters have this clock. */
   members: number;
 }
@@ -56,6 +59,8 @@ export interface Entry {
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
+  /** Whether its average of the weights begins with the weights before its next step. */
+  averageBegins: boolean;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
 }
@@ -70,18 +75,32 @@ export class Group<O extends object = object> {
   version = 0;
   /** The version that the slots were last made for; -1 before the first step. */
   preparedVersion = -1;
+  /** The options of the optimizer as a whole. */
+  readonly whole: WholeOptions;
   #variant = -1;
   #variantVersion = -1;
   /** The memory of the entries' slots. */
   readonly memory: SlotRun[] = [];
 
   /** @throws OptimError ERR_OPTION where the options contradict one another. */
-  constructor(definition: Definition<O>, options: Required<O>, parameters: readonly CheckedParameter[]) {
+  constructor(
+    definition: Definition<O>,
+    options: Required<O>,
+    parameters: readonly CheckedParameter[],
+    whole: WholeOptions,
+  ) {
     this.definition = definition;
     this.options = options;
+    this.whole = whole;
     checkConflict(definition, options);
-    const clock = { step: 0, members: parameters.length };
-    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
+    const clock = { step: 0, waiting: 0, members: parameters.length };
+    this.entries = parameters.map((parameter) => ({
+      parameter,
+      clock,
+      frozen: false,
+      averageBegins: false,
+      slots: {},
+    }));
     this.view = viewOf(this);
   }
 
@@ -94,10 +113,27 @@ export class Group<O extends object = object> {
   /** The set of flags that the options ask for now. */
   get variant(): number {
     if (this.#variantVersion !== this.version) {
-      this.#variant = variantOf(this.definition.rule, this.definition.flags(this.options));
+      const { rule } = this.definition;
+      const flags = this.definition.flags(this.options);
+      const scaled = "gradScale" in rule.flags && scalesGradients(this.stageOptions, this.whole);
+      this.#variant = variantOf(rule, scaled ? { ...flags, gradScale: "on" } : flags);
       this.#variantVersion = this.version;
     }
     return this.#variant;
+  }
+
+  get stageOptions(): AnyStageOptions {
+    return this.options as unknown as AnyStageOptions;
+  }
+
+  /** Whether steps have stages beside the rule. */
+  get staged(): boolean {
+    return isStaged(this.stageOptions, this.whole);
+  }
+
+  /** The slots that the options ask for now: the rule's, and those of stages. */
+  get neededSlots(): readonly string[] {
+    return [...usedSlots(this.definition.rule, this.variant), ...usedStageSlots(this.stageOptions, this.whole)];
   }
 
   get allocatedSlots(): readonly string[] {
@@ -151,4 +187,17 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
     setPrototypeOf: () => refuse("given a prototype"),
     preventExtensions: () => refuse("frozen"),
   });
+}
+
+export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
+  return entries;
+}
+
+/** The state arrays of entries, each with its parameter and the name of its slot. */
+export function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
+  for (const { parameter, slots } of entries) {
+    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
+  }
 }

@@ -1,5 +1,5 @@
 import type { Backend } from "./backends/backend.ts";
-import type { Streams } from "./cohorts.ts";
+import type { Plan, Streams } from "./cohorts.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Entry } from "./group.ts";
 import { checkArrayOf, checkIntervals, type Interval, intervalOf } from "./parameter.ts";
@@ -100,4 +100,28 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
   }
   checkIntervals(intervals);
   return (entry) => streams.get(entry) as Streams;
+}
+
+/**
+ * Refuses gradients that a step sets to zero and also uses for another parameter.
+ * @throws OptimError ERR_ALIASED.
+ */
+export function checkZeroed<O extends object>(
+  { cohorts }: Plan<O>,
+  streamsOf: (entry: Entry) => Streams,
+  backend: Backend,
+): void {
+  if (!cohorts.some(({ group }) => group.stageOptions.zeroGrads)) return;
+  const intervals: Interval[] = [];
+  for (const { group, entries } of cohorts) {
+    for (const entry of entries) {
+      const { name, type, length } = entry.parameter;
+      if (length === 0) continue;
+      const { data, grad } = streamsOf(entry);
+      const { zeroGrads } = group.stageOptions;
+      intervals.push(intervalOf(backend, data, length, type, false, "data", name));
+      intervals.push(intervalOf(backend, grad, length, type, zeroGrads, "gradient", name));
+    }
+  }
+  checkIntervals(intervals);
 }

@@ -1,3 +1,4 @@
+import { averagedIn, beginAverages, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import {
@@ -14,25 +15,36 @@ import {
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
+  byName,
   type Entry,
   Group,
   type ParamGroup,
   type ParamGroupInput,
   type RawGroup,
   readGroupOptions,
+  statesOf,
   takeGroup,
   takeGroups,
 } from "./group.ts";
-import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { asyncMemory, checkHeld, checkLive, Liveness, type MemoryCheck } from "./liveness.ts";
+import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
+import { asyncMemory, checkHeld, checkLive, checkMemory, Liveness, type MemoryCheck } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
 import { defaultsOf, type LearningRate } from "./options.ts";
-import { type CheckedParameter, checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
-import { usedSlots } from "./rule.ts";
+import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
-import { type Loaded, readStateDict, type StateDict, writeParamGroups, writeStates } from "./state-dict.ts";
-import { copyInto, type FloatArray, fillWith } from "./typed-array.ts";
+import type { OptimizerOptions } from "./stage-options.ts";
+import { type Findings, StepStages, splitOptions } from "./stages.ts";
+import {
+  countsOf,
+  type Loaded,
+  loadInto,
+  readStateDict,
+  type StateDict,
+  writeParamGroups,
+  writeStates,
+} from "./state-dict.ts";
+import { type FloatArray, fillWith } from "./typed-array.ts";
 
 /** What every optimizer has. */
 interface CommonOptions {
@@ -42,15 +54,16 @@ interface CommonOptions {
 /** Parameters, or groups of them that override options; not both in one list. */
 export type Parameters<O> = Iterable<Parameter> | Iterable<ParamGroupInput<O>>;
 
-/** What the last step did. */
-export interface StepInfo {
-  /** The step that it was, from 1: the highest of those of the parameters it stepped. */
+/** What the last call of `step` or `stepAsync` did. */
+export interface StepInfo extends Findings {
+  /** The step that it was, from 1: the highest of those of its parameters; of a call that took none, their last one. */
   readonly step: number;
-  /** Whether it changed nothing. */
-  readonly skipped: boolean;
 }
 
-/** The state of one parameter: how many steps it took, and its slots, live. */
+/**
+ * The state of one parameter: how many steps it took, and its slots, live; where gradients are accumulated also
+ * `accumulated`, how many calls wait for a step.
+ */
 export type ParameterState = { readonly step: number } & { readonly [slot: string]: FloatArray | number };
 
 /** The machinery that all optimizers share: groups, steps, state. Each optimizer adds its definition. */
@@ -64,14 +77,21 @@ export abstract class Optimizer<O extends CommonOptions> {
   #plan: Plan<O> | undefined;
   /** What steps with arrays of their own are bound in, one after the other. */
   #spare: BoundGroups | undefined;
+  #spareStaged = false;
+  readonly #stages: StepStages;
+  /** The parameters whose averages are in their place. */
+  #swapped: readonly Entry[] | undefined;
   #stepping = false;
   #disposed = false;
   #lastStep = 0;
+  #findings: Findings | undefined;
 
-  protected constructor(definition: Definition<O>, params: Parameters<O>, options: O | undefined) {
+  protected constructor(definition: Definition<O>, params: Parameters<O>, given: (O & OptimizerOptions) | undefined) {
     this.#definition = definition;
     this.#backend = currentBackend();
     const raw = takeGroups(params);
+    const [whole, options] = splitOptions(definition, given);
+    this.#stages = new StepStages(whole);
     this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
   }
@@ -83,7 +103,13 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /** What the last step did; undefined before the first. */
   get lastStep(): StepInfo | undefined {
+    if (this.#findings) return { step: this.#lastStep, ...this.#findings };
     return this.#lastStep === 0 ? undefined : { step: this.#lastStep, skipped: false };
+  }
+
+  /** What to multiply the loss by before the backward pass (option `lossScale`); 1 without one. */
+  get lossScale(): number {
+    return this.#stages.lossScale?.scale ?? 1;
   }
 
   /**
@@ -99,7 +125,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#enter();
     try {
       const plan = this.#ready(arrays, checkLive);
-      (plan.bound as BoundGroups).step(plan.runs);
+      (plan.bound as BoundGroups).step(plan.runs, plan.stages);
       this.#advance(plan);
     } finally {
       this.#stepping = false;
@@ -119,7 +145,8 @@ export abstract class Optimizer<O extends CommonOptions> {
     try {
       const plan = this.#ready(arrays, checkHeld);
       const working = plan.liveness.held();
-      const step = (plan.bound as BoundGroups).stepAsync(plan.runs, plan, plan.liveness.heldBuffers());
+      const bound = plan.bound as BoundGroups;
+      const step = bound.stepAsync(plan.runs, plan, plan.liveness.heldBuffers(), plan.stages);
       if (!step) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
       held = working;
       for (const memory of held) memory.inFlight++;
@@ -136,6 +163,23 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#idle();
     this.#checkMemory();
     for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWith(parameter.grad, 0);
+  }
+
+  /**
+   * Exchanges the parameters with the averages of their weights (option `ema`), for evaluation; a second call exchanges
+   * them back. In between steps are refused, and so is all that reads or changes the state. Parameters without an average,
+   * or that have taken no step, are left as they are.
+   * @throws OptimError ERR_OPTION where no group has the option `ema`, ERR_DETACHED.
+   */
+  swapEma(): void {
+    this.#idle();
+    if (!this.#groups.some(({ stageOptions }) => stageOptions.ema !== null)) {
+      throw new OptimError("ERR_OPTION", "Expected a group with 'ema' to exchange weights with, but there is none.");
+    }
+    this.#checkMemory();
+    const entries = this.#swapped ?? averagedIn(this.#groups);
+    swapAverages(entries);
+    this.#swapped = this.#swapped ? undefined : entries;
   }
 
   /**
@@ -174,7 +218,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
   remove(...names: string[]): void {
-    this.#idle();
+    this.#settled();
     const leaving = new Set(names.map((name) => this.#entry(name)));
     for (const group of this.#groups) {
       const left = group.entries.filter((entry) => leaving.has(entry));
@@ -192,8 +236,9 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   state(name: string): ParameterState {
     this.#alive();
-    const { clock, slots } = this.#entry(name);
-    return Object.freeze({ step: clock.step, ...slots });
+    const entry = this.#entry(name);
+    const slots = begunSlots(entry);
+    return Object.freeze({ ...countsOf(entry.clock, slots), ...slots });
   }
 
   /**
@@ -204,7 +249,9 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#idle();
     const paramGroups = this.#guard(() => writeParamGroups(this.#definition, this.#groups));
     this.#checkMemory();
-    return { rule: this.#definition.rule.name, paramGroups, state: writeStates(this.#groups) };
+    const { lossScale } = this.#stages;
+    const state = writeStates(this.#groups);
+    return { rule: this.#definition.rule.name, paramGroups, state, ...(lossScale && { lossScale: { ...lossScale } }) };
   }
 
   /**
@@ -215,7 +262,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   loadStateDict(state: StateDict): void {
     this.#idle();
-    const loaded = readStateDict(this.#definition, () => this.#groups, state);
+    const loaded = readStateDict(this.#definition, () => this.#groups, this.#stages, state);
     this.#idle(); // the state's own code may have begun a step or disposed this optimizer
     const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
     const undo = this.#guard(() => loadSchedules(loads));
@@ -259,8 +306,19 @@ export abstract class Optimizer<O extends CommonOptions> {
     }
   }
 
-  #enter(): void {
+  /** Also that the parameters are in their place. */
+  #settled(): void {
     this.#idle();
+    if (this.#swapped) {
+      throw new OptimError(
+        "ERR_STATE",
+        "Expected the parameters to be in their place, but swapEma() has put averages there: call it again first.",
+      );
+    }
+  }
+
+  #enter(): void {
+    this.#settled();
     this.#stepping = true;
   }
 
@@ -297,11 +355,16 @@ export abstract class Optimizer<O extends CommonOptions> {
     checkOverlap(all, statesOf(present), this.#backend);
     const added = raw.map(
       ({ options }, i) =>
-        new Group(definition, readGroupOptions(definition, this.#defaults, options), checked[i] ?? []),
+        new Group(
+          definition,
+          readGroupOptions(definition, this.#defaults, options),
+          checked[i] ?? [],
+          this.#stages.options,
+        ),
     );
     const before = this.#groups;
     try {
-      for (const group of added) this.#allocateSlots(group, usedSlots(definition.rule, group.variant));
+      for (const group of added) this.#allocateSlots(group, group.neededSlots);
       this.#groups = [...before, ...added];
       this.#plan = this.#standingPlan();
       this.#entries = byName(this.#groups);
@@ -332,8 +395,9 @@ export abstract class Optimizer<O extends CommonOptions> {
   #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams, spare?: BoundGroups): Plan<O> {
     const liveness = new Liveness();
     const described = describePlan(this.#definition.rule, plan, streamsOf, liveness);
+    checkZeroed(plan, streamsOf, this.#backend);
     const { length } = plan.runs;
-    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length);
+    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, plan.staged);
     if (!bound) {
       throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
     }
@@ -350,9 +414,10 @@ export abstract class Optimizer<O extends CommonOptions> {
     if (arrays !== undefined) return this.#readyWith(arrays, check);
     this.#plan ??= this.#standingPlan();
     const plan = this.#plan;
+    if (plan.staged) this.#stages.choose(plan);
     askRates(plan);
     if (this.#makeSlots(plan, check)) this.#plan = this.#bind(plan, ownStreams);
-    finishCoefficients(this.#definition, plan);
+    this.#finish(plan);
     check(plan.liveness);
     return plan;
   }
@@ -360,11 +425,12 @@ export abstract class Optimizer<O extends CommonOptions> {
   #readyWith(arrays: StepArrays, check: MemoryCheck): Plan<O> {
     const entered = enteredBy(takeInputs(arrays), this.#entries);
     const plan = this.#planOf((entry) => entered.has(entry));
+    if (plan.staged) this.#stages.choose(plan);
     askRates(plan);
     const streamsOf = checkInputs(entered, this.#backend);
     this.#bindSpare(plan, streamsOf);
     if (this.#makeSlots(plan, check)) this.#bindSpare(plan, streamsOf);
-    finishCoefficients(this.#definition, plan);
+    this.#finish(plan);
     // Cohorts that this step brings to the same step become one when the standing plan is made anew.
     if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
     check(plan.liveness);
@@ -373,80 +439,76 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /** Binds anew what the last step with arrays of its own was bound in: what a runtime keeps of a binding it frees late. */
   #bindSpare(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): void {
-    this.#spare = this.#bind(plan, streamsOf, this.#spare).bound;
+    const spare = this.#spareStaged === plan.staged ? this.#spare : undefined;
+    this.#spare = this.#bind(plan, streamsOf, spare).bound;
+    this.#spareStaged = plan.staged;
   }
 
-  /** Makes slots that options have come to need, once the memory is checked. Returns whether there were any. */
-  #makeSlots({ cohorts, liveness }: Plan<O>, check: MemoryCheck): boolean {
+  /** The coefficients of the coming step, and what its stages do. */
+  #finish(plan: Plan<O>): void {
+    const stages = this.#stages;
+    finishCoefficients(this.#definition, plan, (group) => stages.ruleScaleOf(group.stageOptions));
+    plan.stages = plan.staged ? stages.prepare(plan) : undefined;
+  }
+
+  /**
+   * Makes slots that options have come to need, once the memory is checked. Returns whether the plan is to be bound anew:
+   * there were any, or options have come to need stages, or no longer do.
+   */
+  #makeSlots(plan: Plan<O>, check: MemoryCheck): boolean {
+    const { cohorts, liveness } = plan;
     let made = false;
+    let changed = false;
     for (let i = 0; i < cohorts.length; i++) {
       const { group } = cohorts[i] as Cohort<O>;
       if (group.version === group.preparedVersion) continue;
       check(liveness);
-      if (this.#allocateSlots(group, usedSlots(this.#definition.rule, group.variant))) {
+      changed = true;
+      if (this.#allocateSlots(group, group.neededSlots)) {
         made = true;
         this.#plan = undefined;
       }
+      beginAverages(group);
       group.preparedVersion = group.version;
+    }
+    if (changed && plan !== this.#plan) this.#plan = undefined;
+    const staged = changed ? cohorts.some(({ group }) => group.staged) : plan.staged;
+    if (staged !== plan.staged) {
+      plan.staged = staged;
+      if (staged) this.#stages.choose(plan);
+      made = true;
     }
     return made;
   }
 
   /** Counts a step that is done. */
-  #advance({ cohorts }: Plan<O>): void {
+  #advance(plan: Plan<O>): void {
+    const { cohorts } = plan;
+    this.#findings = plan.stages && this.#stages.settle(plan);
+    const skipped = this.#findings?.skipped ?? false;
     for (let i = 0; i < cohorts.length; i++) {
-      const { clock } = cohorts[i] as Cohort<O>;
-      clock.step++;
+      const { clock, applies } = cohorts[i] as Cohort<O>;
+      if (!skipped) {
+        clock.step += applies ? 1 : 0;
+        clock.waiting = applies ? 0 : clock.waiting + 1;
+      }
       if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
     }
   }
 
   /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
   #checkMemory(): void {
-    const liveness = new Liveness();
-    for (const { parameter, slots } of this.#entries.values()) {
-      const { name, data, grad, length } = parameter;
-      liveness.watch(data, length, "data", name);
-      if (grad) liveness.watch(grad, length, "gradient", name);
-      for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, slot, name);
-    }
-    liveness.check();
+    checkMemory(this.#entries.values());
   }
 
-  #load({ groups }: Loaded<O>): void {
-    groups.forEach(({ slots }, i) => {
+  #load(loaded: Loaded<O>): void {
+    loaded.groups.forEach(({ slots }, i) => {
       this.#allocateSlots(this.#groups[i] as Group<O>, slots);
     });
-    groups.forEach(({ options, entries }, i) => {
-      const group = this.#groups[i] as Group<O>;
-      Object.assign(group.options, options);
-      entries.forEach(({ step, arrays }, e) => {
-        const entry = group.entries[e] as Entry;
-        entry.clock.members--;
-        entry.clock = { step, members: 1 };
-        for (const [slot, own] of Object.entries(entry.slots)) {
-          const from = arrays[slot];
-          if (from) copyInto(own, from);
-          else fillWith(own, this.#definition.initial(slot, group.options));
-        }
-      });
-      group.version++;
-    });
+    loadInto(this.#definition, this.#groups, this.#stages, loaded);
     this.#plan = undefined;
   }
 }
 
 /** The arrays that a parameter was given with. */
 const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
-
-function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
-  const entries = new Map<string, Entry>();
-  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
-  return entries;
-}
-
-function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
-  for (const { parameter, slots } of entries) {
-    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
-  }
-}

@@ -1,5 +1,6 @@
 import { OptimError, show } from "./errors.ts";
 import { isSchedule, type Rate } from "./schedules/schedule.ts";
+import type { LossScale, StageOptions } from "./stage-options.ts";
 
 /** One option: its default, the values it takes, and those in words for an error. */
 export interface OptionSpec {
@@ -46,7 +47,7 @@ export const learningRate = (value: number): OptionSpec => ({
 });
 
 /** The options that every optimizer has. */
-export interface CommonOptions<PresetName extends string> {
+export interface CommonOptions<PresetName extends string> extends StageOptions {
   /**
    * Weight decay, 0 or more. Default 0. Added to the gradient (L2), unless `decoupledWeightDecay`.
    * @unit that of a gradient over that of the parameter; decoupled, one over that of `lr`
@@ -93,6 +94,13 @@ export const lectureGains: Readonly<Gains> = Object.freeze({ up: 0.05, down: 0.9
 const isRecord = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** A frozen copy of an object's own properties that are not undefined, over others; what is no object stays as it is. */
+function copyRecord(found: unknown, over: object = {}): unknown {
+  if (!isRecord(found)) return found;
+  const given = Object.entries(found).filter(([, value]) => value !== undefined);
+  return Object.freeze({ ...over, ...Object.fromEntries(given) });
+}
+
 export const gainsOption: OptionSpec = {
   default: null,
   domain: "null, or { up, down, min, max } with 0 <= up, 0 <= down <= 1 and 0 < min <= 1 <= max",
@@ -108,11 +116,7 @@ export const gainsOption: OptionSpec = {
       max >= 1
     );
   },
-  copy(found) {
-    if (!isRecord(found)) return found;
-    const given = Object.entries(found).filter(([, value]) => value !== undefined);
-    return Object.freeze({ ...lectureGains, ...Object.fromEntries(given) });
-  },
+  copy: (found) => copyRecord(found, lectureGains),
 };
 
 /** Two numbers, each with a domain of its own. */
@@ -138,8 +142,79 @@ export const choice = (names: readonly string[]): OptionSpec => ({
   accepts: (found) => found === null || names.includes(found as string),
 });
 
-/** Options that the interface names and that this version does not have. */
-const notBuilt = new Set(["clipGlobalNorm", "clipNorm", "clipValue", "gradScale", "skipNonFinite", "zeroGrads", "ema"]);
+const isPositive = (value: unknown): value is number => isRate(value) && value > 0;
+
+const positive = (value: number): OptionSpec => ({
+  default: value,
+  domain: "a finite number above 0",
+  accepts: isPositive,
+});
+
+const limit: OptionSpec = {
+  default: null,
+  domain: "a finite number above 0, or null",
+  accepts: (found) => found === null || isPositive(found),
+};
+
+/** The options of stages beside the rule, of every optimizer. */
+export const stageOptions = {
+  gradScale: positive(1),
+  clipValue: limit,
+  clipNorm: limit,
+  ema: {
+    default: null,
+    domain: "null, or { decay } with 0 <= decay <= 1",
+    accepts(found) {
+      if (!isRecord(found)) return found === null;
+      const { decay } = found as { decay?: unknown };
+      return Object.keys(found).length === 1 && isRate(decay) && decay <= 1;
+    },
+    copy: (found) => copyRecord(found),
+  },
+  zeroGrads: boolean(false),
+} satisfies OptionTable;
+
+/** PyTorch's. */
+const defaultLossScale: LossScale = { initial: 2 ** 16, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 };
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
+
+const diagnosticNames = ["gradNorm", "updateNorm", "largestUpdate", "clipped", "nonFinite"];
+
+/** The options of an optimizer as a whole, which groups do not have. */
+export const optimizerOptions = {
+  clipGlobalNorm: limit,
+  skipNonFinite: boolean(false),
+  lossScale: {
+    default: null,
+    domain:
+      "null, or { initial, growthFactor, backoffFactor, growthInterval } with initial > 0, growthFactor >= 1, " +
+      "0 < backoffFactor < 1 and a whole growthInterval >= 1",
+    accepts(found) {
+      if (!isRecord(found)) return found === null;
+      const { initial, growthFactor, backoffFactor, growthInterval } = found as LossScale;
+      return (
+        Object.keys(found).length === 4 &&
+        [initial, growthFactor, backoffFactor].every(isPositive) &&
+        growthFactor >= 1 &&
+        backoffFactor < 1 &&
+        isCount(growthInterval)
+      );
+    },
+    copy: (found) => copyRecord(found, defaultLossScale),
+  },
+  gradientAccumulationSteps: { default: 1, domain: "a whole number of 1 or more", accepts: isCount },
+  diagnostics: {
+    default: false,
+    domain: `true, false, or a list of ${diagnosticNames.map((name) => `"${name}"`).join(", ")}`,
+    accepts: (found) =>
+      found === false || (Array.isArray(found) && found.every((name) => diagnosticNames.includes(name))),
+    copy(found) {
+      const list = found === true ? diagnosticNames : found;
+      return Array.isArray(list) ? Object.freeze(Array.from(list)) : list;
+    },
+  },
+} satisfies OptionTable;
 
 /** What other libraries call an option of ours. */
 const otherNames: Readonly<Record<string, string>> = {
@@ -148,6 +223,13 @@ const otherNames: Readonly<Record<string, string>> = {
   decay: "alpha",
   epsilon: "eps",
   l2: "weightDecay",
+  globalclipnorm: "clipGlobalNorm",
+  maxgradnorm: "clipGlobalNorm",
+  maxnorm: "clipGlobalNorm",
+  clipgradnorm: "clipGlobalNorm",
+  useema: "ema",
+  emamomentum: "ema",
+  accumulationsteps: "gradientAccumulationSteps",
 };
 
 /** The option that somebody who wrote `name` most likely meant. */
@@ -162,8 +244,11 @@ export function checkOptionName(table: OptionTable, name: PropertyKey, owner: st
   if (typeof name === "string" && Object.hasOwn(table, name)) return;
   const known = Object.keys(table);
   const shown = typeof name === "string" ? `'${name}'` : show(name);
-  if (typeof name === "string" && notBuilt.has(name)) {
-    throw new OptimError("ERR_OPTION", `The option ${shown} of ${owner} is not built yet in this version.`);
+  if (Object.hasOwn(optimizerOptions, name)) {
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected ${shown} to be given to the constructor of ${owner}, for all groups, but it is given to one.`,
+    );
   }
   const instead = typeof name === "string" ? meant(name, known) : undefined;
   const hint = instead ? `did you mean '${instead}'?` : `it has ${known.join(", ")}.`;

@@ -2,7 +2,8 @@ import { type ArrayRun, allocateRun, releaseRun } from "./allocate.ts";
 import type { Backend } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
 import type { Entry, Group } from "./group.ts";
-import type { FloatArray, NumberType } from "./typed-array.ts";
+import { isStageSlot } from "./stages.ts";
+import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
 
 /** The memory of some slots of a group's entries of one number type. */
 export interface SlotRun {
@@ -10,6 +11,23 @@ export interface SlotRun {
   readonly type: NumberType;
   /** How many of the entries are still in the group. */
   entries: number;
+}
+
+/**
+ * Gives a slot of an entry its initial values.
+ * @param zeroed Whether it holds zeros.
+ */
+export function beginSlot<O extends object>(
+  definition: Definition<O>,
+  group: Group<O>,
+  entry: Entry,
+  slot: string,
+  zeroed = false,
+): void {
+  const array = entry.slots[slot] as FloatArray;
+  if (slot === "ema") entry.averageBegins = entry.clock.step > 0;
+  const initial = isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
+  if (!zeroed || !Object.is(initial, 0)) fillWith(array, initial);
 }
 
 /**
@@ -41,11 +59,9 @@ export function allocateSlots<O extends object>(
   for (const { slotRun, entries } of made) {
     group.memory.push(slotRun);
     lacking.forEach((slot, s) => {
-      const initial = definition.initial(slot, group.options);
       entries.forEach((entry, e) => {
-        const array = slotRun.run.arrays[s * entries.length + e] as FloatArray;
-        if (!Object.is(initial, 0)) array.fill(initial);
-        entry.slots[slot] = array;
+        entry.slots[slot] = slotRun.run.arrays[s * entries.length + e] as FloatArray;
+        beginSlot(definition, group, entry, slot, true);
       });
     });
   }

@@ -1,11 +1,30 @@
+import { begunSlots } from "./averages.ts";
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
-import { checkConflict, type Group } from "./group.ts";
+import { type Clock, checkConflict, type Entry, type Group } from "./group.ts";
 import { memoryOf } from "./memory.ts";
 import { readOptions } from "./options.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
-import { bufferOf, copyOf, type FloatArray, hasMemory, lengthOf, numberTypeOf, typedArrayName } from "./typed-array.ts";
+import { beginSlot } from "./slots.ts";
+import {
+  type AnyStageOptions,
+  isStageSlot,
+  type LossScaleState,
+  type StepStages,
+  stageSlots as stageSlotNames,
+  usedStageSlots,
+} from "./stages.ts";
+import {
+  bufferOf,
+  copyInto,
+  copyOf,
+  type FloatArray,
+  hasMemory,
+  lengthOf,
+  numberTypeOf,
+  typedArrayName,
+} from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -16,8 +35,13 @@ export interface StateDict {
    * schedule's state is there as `schedule`.
    */
   paramGroups: ({ params: string[] } & Record<string, unknown>)[];
-  /** For each parameter the steps it took, and its slots. */
+  /**
+   * For each parameter the steps it took, and its slots; with a slot `gradAccumulator` also `accumulated`, how many calls'
+   * gradients it holds.
+   */
   state: Record<string, { step: number } & Record<string, FloatArray | number>>;
+  /** The scale of the loss, where the optimizer finds it. */
+  lossScale?: LossScaleState;
 }
 
 /** A state that fits, read and checked. */
@@ -27,8 +51,18 @@ export interface Loaded<O extends object> {
     /** The group's schedule, with the state to load into it. */
     readonly schedule: readonly [Schedule, ScheduleState] | undefined;
     readonly slots: readonly string[];
-    readonly entries: readonly { readonly step: number; readonly arrays: Readonly<Record<string, FloatArray>> }[];
+    readonly entries: readonly {
+      readonly step: number;
+      readonly waiting: number;
+      readonly arrays: Readonly<Record<string, FloatArray>>;
+    }[];
   }[];
+  readonly lossScale: LossScaleState | undefined;
+}
+
+/** What there is to count of a parameter. */
+export function countsOf({ step, waiting }: Clock, slots: object): { step: number; accumulated?: number } {
+  return "gradAccumulator" in slots ? { step, accumulated: waiting } : { step };
 }
 
 /** The options of groups. Schedules' own code runs here. */
@@ -50,9 +84,11 @@ export function writeParamGroups<O extends object>(
 export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
   return Object.fromEntries(
     groups.flatMap(({ entries }) =>
-      entries.map(({ parameter, clock, slots }) => {
+      entries.map((entry) => {
+        const { parameter, clock } = entry;
+        const slots = begunSlots(entry);
         const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
-        return [parameter.name, { step: clock.step, ...Object.fromEntries(copies) }] as const;
+        return [parameter.name, { ...countsOf(clock, slots), ...Object.fromEntries(copies) }] as const;
       }),
     ),
   );
@@ -83,6 +119,7 @@ function list(value: unknown, what: string): unknown[] {
 export function readStateDict<O extends object>(
   definition: Definition<O>,
   groupsNow: () => readonly Group<O>[],
+  stages: StepStages,
   given: unknown,
 ): Loaded<O> {
   // Whatever code the state holds, in getters or proxies, runs here.
@@ -97,6 +134,8 @@ export function readStateDict<O extends object>(
       record(state, `the state of '${name}'`),
     ]),
   );
+
+  const lossScale = rest.lossScale === undefined ? undefined : record(rest.lossScale, "its 'lossScale'");
 
   // From here on none runs.
   const groups = groupsNow();
@@ -117,7 +156,24 @@ export function readStateDict<O extends object>(
       refuse(`Expected a state of this optimizer's parameters, but it has one of '${name}'.`);
     }
   }
-  return { groups: loaded };
+  return { groups: loaded, lossScale: readLossScale(stages, lossScale) };
+}
+
+function readLossScale({ lossScale }: StepStages, given: Record<string, unknown> | undefined) {
+  if (given === undefined) return undefined;
+  if (!lossScale) refuse("Expected a state without 'lossScale', because the optimizer has none, but it is there.");
+  const { scale, goodSteps, ...more } = given;
+  const fits =
+    typeof scale === "number" &&
+    scale > 0 &&
+    scale < Number.POSITIVE_INFINITY &&
+    Number.isSafeInteger(goodSteps) &&
+    (goodSteps as number) >= 0 &&
+    Object.keys(more).length === 0;
+  if (!fits) {
+    refuse("Expected the 'lossScale' of the state to be { scale, goodSteps }, above 0 and 0 or more, but it is not.");
+  }
+  return { scale: scale as number, goodSteps: goodSteps as number };
 }
 
 function checkParams(expected: readonly string[], found: readonly unknown[], group: number): void {
@@ -156,7 +212,16 @@ function readGroup<O extends object>(
     const { name, type, length } = parameter;
     const state = states.get(name);
     if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
-    const { step, ...arrays } = state;
+    const { step, accumulated = 0, ...arrays } = state;
+    const most = group.whole.gradientAccumulationSteps - 1;
+    if (!Number.isSafeInteger(accumulated) || (accumulated as number) < 0 || (accumulated as number) > most) {
+      refuse(
+        `Expected 'accumulated' of '${name}' to be a whole number from 0 to ${most}, but it is ${show(accumulated)}.`,
+      );
+    }
+    if (accumulated !== 0 && !("gradAccumulator" in arrays)) {
+      refuse(`Expected the state of '${name}' to have 'gradAccumulator' with 'accumulated', but it has not.`);
+    }
     if (!Number.isSafeInteger(step) || (step as number) < 0) {
       refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
     }
@@ -164,7 +229,7 @@ function readGroup<O extends object>(
       if (!(slot in arrays)) refuse(`Expected the state of '${name}' to have '${slot}', but it has not.`);
     }
     for (const [slot, array] of Object.entries(arrays)) {
-      if (!definition.rule.slots.includes(slot)) {
+      if (!definition.rule.slots.includes(slot) && !isStageSlot(slot)) {
         refuse(`Expected the state of '${name}' to have only slots of ${definition.rule.name}, but it has '${slot}'.`);
       }
       const what = `the ${slot} of '${name}' in the state`;
@@ -175,13 +240,41 @@ function readGroup<O extends object>(
       const found = lengthOf(array as FloatArray);
       if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
     }
-    return { step: step as number, arrays: arrays as Record<string, FloatArray> };
+    return { step: step as number, waiting: accumulated as number, arrays: arrays as Record<string, FloatArray> };
   });
   for (const { arrays } of entries) {
     // A live view, which `state` gave, may be overwritten before it is read.
     for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
   }
-  const slots = definition.rule.slots.filter((slot: string) => entries.some(({ arrays }) => slot in arrays));
+  const stageSlots = usedStageSlots(options as unknown as AnyStageOptions, group.whole);
+  const known = [...definition.rule.slots, ...stageSlotNames];
+  const slots = known.filter((slot) => stageSlots.includes(slot) || entries.some(({ arrays }) => slot in arrays));
   const load = schedule === undefined ? undefined : ([lr as Schedule, schedule as ScheduleState] as const);
   return { options: options as Partial<O>, schedule: load, slots, entries };
+}
+
+/** Puts a state that fits, whose slots are there, in the place of what groups have. */
+export function loadInto<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+  stages: StepStages,
+  loaded: Loaded<O>,
+): void {
+  loaded.groups.forEach(({ options, entries }, i) => {
+    const group = groups[i] as Group<O>;
+    Object.assign(group.options, options);
+    entries.forEach(({ step, waiting, arrays }, e) => {
+      const entry = group.entries[e] as Entry;
+      entry.clock.members--;
+      entry.clock = { step, waiting, members: 1 };
+      for (const [slot, own] of Object.entries(entry.slots)) {
+        const from = arrays[slot];
+        beginSlot(definition, group, entry, slot);
+        if (from) copyInto(own, from);
+        if (from && slot === "ema") entry.averageBegins = false;
+      }
+    });
+    group.version++;
+  });
+  if (loaded.lossScale) Object.assign(stages.lossScale as LossScaleState, loaded.lossScale);
 }

@@ -83,7 +83,7 @@ void* obtain(std::size_t bytes) noexcept {
   return data;
 }
 
-void give_back(void* data, std::size_t bytes) noexcept {
+void give_back(void* data, [[maybe_unused]] std::size_t bytes) noexcept {
 #if defined(RMSPROP_MMAP)
   if (is_mapped(bytes)) {
     munmap(data, mapped_size(bytes));

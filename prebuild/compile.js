@@ -1,5 +1,5 @@
 // One target: native/build.json's sources with its flags, compiled and linked by zig.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { packageFile, root, runZig } from "./toolchain.js";
@@ -102,6 +102,9 @@ export async function compile(target, folder, output, cache) {
     win32: () => [],
   }[platform]();
   const files = units.map(({ object }) => join(objects, object));
-  await runZig(["c++", ...machine, ...linked, ...exported, "-o", output, ...files], env);
+  // Linkers for Windows put an import library beside the binary, which nobody needs.
+  const binary = join(objects, basename(target.file));
+  await runZig(["c++", ...machine, ...linked, ...exported, "-o", binary, ...files], env);
+  copyFileSync(join(root, binary), output);
   return warnings.filter((text) => text !== "");
 }

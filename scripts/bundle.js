@@ -1,6 +1,6 @@
-// Puts the packages that lib/exact-math.ts imports into dist/exact-math.js, with their licence beside it, after tsc has
-// written the other files. Left as dependencies they would bring some sixty packages for two polynomials.
-import { readFileSync, writeFileSync } from "node:fs";
+// What tsc leaves to do: JavaScript of lib/ goes to dist/ as it is, and the packages that lib/exact-math.ts imports into
+// dist/exact-math.js, with their licence beside it. Left as dependencies they would bring some sixty packages for two polynomials.
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,3 +25,5 @@ writeFileSync(
   `dist/exact-math.js holds code of the packages @stdlib/math-base-special-kernel-cos and -sin.\n\n` +
     `${licence("NOTICE")}\n${licence("LICENSE")}`,
 );
+
+copyFileSync(join(root, "lib", "backends", "binaries.cjs"), join(dist, "backends", "binaries.cjs"));

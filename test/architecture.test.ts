@@ -61,6 +61,8 @@ describe("TypeScript", () => {
       const code = text(file).replace(/\/\*.*?\*\/|\/\/.*?$/gms, "");
       expect(code, file).not.toMatch(/(?<!globalThis\.)\bprocess\.|\bBuffer\b|\brequire\(/);
     }
+    expect(whoImports("lib/backends/load.ts").sort()).toEqual(["lib/backends/native.ts", "lib/backends/select.ts"]);
+    expect(whoImports("lib/backends/binaries.cjs")).toEqual(["lib/backends/load.ts"]);
   });
 
   test("no optimizer imports a backend", () => {

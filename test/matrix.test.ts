@@ -19,7 +19,7 @@ import {
   steps,
   threadCountsOf,
 } from "./support/cases.ts";
-import { gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
+import { expectedOf, gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
 import { wasm } from "./support/wasm.ts";
 
 /** The native add-on, unless RMSPROP_BACKEND asks for another backend. */
@@ -73,7 +73,7 @@ describe.skipIf(backends.length === 0)("every backend equals the reference", () 
             test(`${rule.name} ${flags.join(" ")}`, { timeout: 60_000 }, () => {
               const at = layout(type, ownTurn);
               const inputs = inputsOf(rule, type, gradientSteps);
-              const expected = stepAll(createReference(), rule, at, variant, inputs);
+              const expected = expectedOf(createReference(), rule, at, variant, inputs);
               const own = { values: 0, nan: 0 };
               for (const arrays of [expected.data, ...expected.slots]) {
                 own.values += arrays.length;

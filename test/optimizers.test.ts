@@ -198,6 +198,15 @@ describe("SGD's momentum buffer", () => {
     expect(step(1, 1, 1)).toEqual([3.5, 3, 3]);
   });
 
+  test("turned on later, dampens the first gradient too", () => {
+    const p = { name: "x", data: new Float64Array(1), grad: Float64Array.of(8) };
+    const optimizer = new SGD([p], { dampening: 0.75 });
+    optimizer.step();
+    Object.assign(optimizer.paramGroups[0] as object, { momentum: 0.5 });
+    optimizer.step();
+    expect(optimizer.state("x")["momentumBuffer"]).toEqual(Float64Array.of(2));
+  });
+
   test("nesterov takes no dampening", () => {
     expect(() => step({ momentum: 0.5, nesterov: true, dampening: 0.5 }, 1)).toThrow(
       "Expected 'dampening' to be 0 with 'nesterov', but it is 0.5.",

@@ -1,8 +1,9 @@
 // Every option of every optimizer x every kind of bad value x every way to give one: refused, and nothing changes.
 import { describe, expect, test } from "vitest";
 import { definitions } from "../lib/optimizers/all.ts";
+import { optimizerOptions } from "../lib/options.ts";
 import { refuses } from "./support/arrays.ts";
-import { type OptionCase, optionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
+import { type OptionCase, optimizerOptionCases, optionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
 
 const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -47,6 +48,40 @@ describe.each(definitions)("$name", ({ name: optimizer, options: table }) => {
         const message = new RegExp(`^Expected '${name}' to be ${quote(domain)}.* but it is ${quote(found)}\\.$`);
         refuses(() => give({ [name]: value }), "ERR_OPTION", message, witnesses, `${name}: ${found}`);
       }
+    });
+  });
+});
+
+describe("an optimizer as a whole", () => {
+  const ways = waysOf("RMSprop", {});
+
+  test("the table names every option, with its default", () => {
+    const defaults = Object.entries(optimizerOptionCases).map(([name, of]) => [name, of.default]);
+    expect(Object.fromEntries(defaults)).toEqual(
+      Object.fromEntries(Object.entries(optimizerOptions).map(([name, of]) => [name, of.default])),
+    );
+  });
+
+  describe.each(Object.entries(optimizerOptionCases))("%s", (name, { good, bad, domain }) => {
+    const [, inConstructor] = ways[0] as (typeof ways)[number];
+
+    test("takes what is in its domain", () => {
+      for (const value of good) inConstructor().give({ [name]: value });
+    });
+
+    test("refuses what is not, and says what it takes and what it found", () => {
+      for (const value of bad) {
+        const { give, witnesses } = inConstructor();
+        const found = shownInErrors(value);
+        const message = new RegExp(`^Expected '${name}' to be ${quote(domain)}.* but it is ${quote(found)}\\.$`);
+        refuses(() => give({ [name]: value }), "ERR_OPTION", message, witnesses, `${name}: ${found}`);
+      }
+    });
+
+    test.each(ways.slice(1))("is refused %s", (_, make) => {
+      const { give, witnesses } = make();
+      const message = new RegExp(`^Expected '${name}' to be given to the constructor of RMSprop`);
+      refuses(() => give({ [name]: good[0] }), "ERR_OPTION", message, witnesses);
     });
   });
 });

@@ -1,12 +1,10 @@
-import { createRequire } from "node:module";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type AnyRule, checkSignatures, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
+import { loadBinary } from "./load.ts";
 
 /** native/binding.cpp's exports. They check only what memory safety needs. */
-interface NativeBinding {
+export interface NativeBinding {
   /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
   describe(): { isas: string[]; signatures: string[]; stages: string; stride: number; runHeader: number };
   threads(): number;
@@ -86,17 +84,13 @@ function readReport(numbers: Float64Array, report: Report): void {
   report.largestUpdate = numbers[reportAt + 5] as number;
 }
 
-/** The path of the package, above both lib/backends and dist/backends. */
-const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
-
 /**
- * Loads the binary, the one that RMSPROP_NATIVE_PATH names if it is set, and checks that it holds these rules.
+ * Loads the binary and checks that it holds these rules.
  * @throws Error with the reason why there is none to run.
  */
 export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
-  const require = createRequire(import.meta.url);
-  const named = process.env.RMSPROP_NATIVE_PATH;
-  const binding: NativeBinding = named ? require(resolve(named)) : require("node-gyp-build")(packageRoot);
+  const binding = loadBinary();
+  if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
   const { signatures, stages } = binding.describe();
   checkSignatures([...rules.map(signatureOf), stagesSignature], [...signatures, stages], "binary");
   return binding;

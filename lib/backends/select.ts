@@ -2,10 +2,10 @@ import { OptimError } from "../errors.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, useBackend, useFirst } from "./current.ts";
+import { readWasm } from "./load.ts";
 import { createNative, loadBinding } from "./native.ts";
 import { createReference } from "./reference.ts";
 import { createWasm } from "./wasm.ts";
-import { readWasmFile } from "./wasm-file.ts";
 import { loadKernels } from "./wasm-kernels.ts";
 
 function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv): Backend {
@@ -31,7 +31,7 @@ function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv
 export function selectBackend(rules: readonly AnyRule[], env: NodeJS.ProcessEnv = process.env): BackendInfo {
   const candidates: Readonly<Record<Backend["name"], Candidate>> = {
     native: { title: "the native backend", create: () => nativeFromEnvironment(rules, env) },
-    wasm: { title: "WebAssembly", create: () => createWasm(loadKernels(readWasmFile(), rules)) },
+    wasm: { title: "WebAssembly", create: () => createWasm(loadKernels(readWasm(), rules)) },
     reference: { title: "the TypeScript reference", create: createReference },
   };
   const wanted = env.RMSPROP_BACKEND;

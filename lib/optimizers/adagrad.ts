@@ -1,9 +1,18 @@
 import type { Arithmetic } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, type CommonOptions, choice, type LearningRate, learningRate, nonNegative } from "../options.ts";
+import {
+  boolean,
+  type CommonOptions,
+  choice,
+  type LearningRate,
+  learningRate,
+  nonNegative,
+  stageOptions,
+} from "../options.ts";
 import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
+import type { OptimizerOptions } from "../stage-options.ts";
 
 export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
   /**
@@ -105,6 +114,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
     eps: nonNegative(1e-10),
     epsInSqrt: boolean(false),
     maximize: boolean(false),
+    ...stageOptions,
     preset: choice(Object.keys(adagradPresets)),
   },
   presets: adagradPresets,
@@ -160,7 +170,7 @@ export class Adagrad extends Optimizer<AdagradOptions> {
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<AdagradOptions>, options?: AdagradOptions) {
+  constructor(params: Parameters<AdagradOptions>, options?: AdagradOptions & OptimizerOptions) {
     super(adagradDefinition, params, options);
   }
 }

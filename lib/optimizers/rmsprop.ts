@@ -13,9 +13,11 @@ import {
   learningRate,
   lectureGains,
   nonNegative,
+  stageOptions,
 } from "../options.ts";
 import { type RMSpropPreset, type RMSpropPresetName, rmspropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
+import type { OptimizerOptions } from "../stage-options.ts";
 
 export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
   /**
@@ -294,6 +296,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
     decoupledWeightDecay: boolean(false),
     initialSquareAvg: nonNegative(0),
     maximize: boolean(false),
+    ...stageOptions,
     preset: choice(Object.keys(rmspropPresets)),
   },
   presets: rmspropPresets,
@@ -390,7 +393,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<RMSpropOptions>, options?: RMSpropOptions) {
+  constructor(params: Parameters<RMSpropOptions>, options?: RMSpropOptions & OptimizerOptions) {
     super(rmspropDefinition, params, options);
   }
 }

@@ -1,9 +1,10 @@
 import { type Arithmetic, limit, sign } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, type CommonOptions, choice, nonNegative, pair } from "../options.ts";
+import { boolean, type CommonOptions, choice, nonNegative, pair, stageOptions } from "../options.ts";
 import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
+import type { OptimizerOptions } from "../stage-options.ts";
 
 export interface RpropOptions extends CommonOptions<RpropPresetName> {
   /**
@@ -106,6 +107,7 @@ export const rpropDefinition: Definition<RpropOptions> = {
     weightDecay: nonNegative(0),
     decoupledWeightDecay: boolean(false),
     maximize: boolean(false),
+    ...stageOptions,
     preset: choice(Object.keys(rpropPresets)),
   },
   presets: rpropPresets,
@@ -156,7 +158,7 @@ export class Rprop extends Optimizer<RpropOptions> {
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<RpropOptions>, options?: RpropOptions) {
+  constructor(params: Parameters<RpropOptions>, options?: RpropOptions & OptimizerOptions) {
     super(rpropDefinition, params, options);
   }
 }

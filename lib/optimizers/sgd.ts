@@ -9,9 +9,11 @@ import {
   type LearningRate,
   learningRate,
   nonNegative,
+  stageOptions,
 } from "../options.ts";
 import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
+import type { OptimizerOptions } from "../stage-options.ts";
 
 export interface SGDOptions extends CommonOptions<SGDPresetName> {
   /**
@@ -153,6 +155,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
     weightDecay: nonNegative(0),
     decoupledWeightDecay: boolean(false),
     maximize: boolean(false),
+    ...stageOptions,
     preset: choice(Object.keys(sgdPresets)),
   },
   presets: sgdPresets,
@@ -217,7 +220,7 @@ export class SGD extends Optimizer<SGDOptions> {
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<SGDOptions>, options?: SGDOptions) {
+  constructor(params: Parameters<SGDOptions>, options?: SGDOptions & OptimizerOptions) {
     super(sgdDefinition, params, options);
   }
 }

@@ -123,7 +123,7 @@ export const lengths: readonly number[] = [
   1023,
   1024,
   1025,
-  full ? 100_003 : 20_011,
+  full ? 100_003 : 8_195,
 ];
 
 /** Where an array starts, in elements after a multiple of 64 bytes. */

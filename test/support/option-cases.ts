@@ -56,7 +56,27 @@ const preset = (...names: readonly string[]): OptionCase => ({
   bad: [nan, 1, true, "", "Torch", "toString", {}, [], ["torch"], 1n, Symbol("torch"), () => "torch"],
 });
 
+const limit: OptionCase = {
+  default: null,
+  domain: "a finite number above 0, or null",
+  good: [null, least, 1, most],
+  bad: [0, ...badNumbers.filter((found) => found !== null)],
+};
+
 const common = {
+  gradScale: { default: 1, domain: "a finite number above 0", good: [least, 0.5, most], bad: [0, ...badNumbers] },
+  clipValue: limit,
+  clipNorm: limit,
+  ema: {
+    default: null,
+    domain: "null, or { decay } with 0 <= decay <= 1",
+    good: [null, { decay: 0 }, { decay: 0.999 }, { decay: 1 }],
+    bad: [
+      ...[nan, 0.9, true, "1", () => null, [0.9], 1n, Symbol("1"), {}, { decay: nan }, { decay: "0.9" }, { decay: -1 }],
+      ...[{ decay: 1 + epsilon }, { decay: 0.9, momentum: 0.9 }, { momentum: 0.9 }],
+    ],
+  },
+  zeroGrads: boolean(false),
   weightDecay: nonNegative(0),
   decoupledWeightDecay: boolean(false),
   maximize: boolean(false),
@@ -128,6 +148,36 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
     },
     preset: preset("torch", "optax"),
     ...common,
+  },
+};
+
+const badScales = [
+  ...[nan, 65536, true, "1", () => null, [65536], 1n, Symbol("1")],
+  ...[{ initial: 0 }, { initial: infinity }, { growthFactor: 0.5 }, { backoffFactor: 0 }, { backoffFactor: 1 }],
+  ...[{ growthInterval: 0 }, { growthInterval: 1.5 }, { growthInterval: "2" }, { init: 2 }, { initial: null }],
+];
+
+/** Those of an optimizer as a whole. */
+export const optimizerOptionCases: Readonly<Record<string, OptionCase>> = {
+  clipGlobalNorm: limit,
+  skipNonFinite: boolean(false),
+  lossScale: {
+    default: null,
+    domain: "null, or { initial, growthFactor, backoffFactor, growthInterval }",
+    good: [null, {}, { initial: 2 }, { growthFactor: 1, backoffFactor: 1 - epsilon, growthInterval: 1 }],
+    bad: badScales,
+  },
+  gradientAccumulationSteps: {
+    default: 1,
+    domain: "a whole number of 1 or more",
+    good: [1, 2, Number.MAX_SAFE_INTEGER],
+    bad: [0, 0.5, 1.5, most, ...badNumbers],
+  },
+  diagnostics: {
+    default: false,
+    domain: "true, false, or a list of",
+    good: [true, false, [], ["gradNorm"], ["updateNorm", "largestUpdate", "clipped", "nonFinite"]],
+    bad: [0, 1, nan, "gradNorm", null, {}, ["gradnorm"], [1], [undefined], 1n, Symbol("1"), () => true],
   },
 };
 

@@ -1,7 +1,7 @@
 // docs/options.md, made of the docstrings of the options, of their definitions, and of what the rules compute with them.
 import type { AnyDefinition } from "../../lib/definition.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
-import { defaultsOf, type OptionSpec } from "../../lib/options.ts";
+import { defaultsOf, type OptionSpec, optimizerOptions } from "../../lib/options.ts";
 import { type Docstring, interfaces } from "./docstrings.ts";
 import { writtenStep } from "./infix.ts";
 
@@ -113,6 +113,12 @@ ${entries(
 // Where there is neither root nor state, what all have shows best.
 const plainest = definitions.find(({ name }) => name === "SGD") as AnyDefinition;
 
+const whole = { ...plainest, name: "OptimizerOptions", options: optimizerOptions } as AnyDefinition;
+const wholeEntries = entries(whole, ["OptimizerOptions"]);
+if (Object.keys(optimizerOptions).some((name) => !documented.get("OptimizerOptions")?.members.has(name))) {
+  throw new Error("Expected each option of an optimizer as a whole to have a docstring.");
+}
+
 export const optionsPage = `# Options
 
 Made by \`npm run docs\` from the docstrings and the rules; do not edit it.
@@ -128,4 +134,10 @@ ${definitions.map((definition) => section(definition)).join("\n\n")}
 The formulas are those of SGD.
 
 ${entries(plainest, common)}
+
+## The optimizer as a whole
+
+These are for constructors only, \`new RMSprop(parameters, { clipGlobalNorm: 1 })\`: groups do not have them, and they cannot be set afterwards.
+
+${wholeEntries}
 `;

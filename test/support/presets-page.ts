@@ -4,7 +4,7 @@ import { adagradDefinition } from "../../lib/optimizers/adagrad.ts";
 import { rmspropDefinition } from "../../lib/optimizers/rmsprop.ts";
 import { rpropDefinition } from "../../lib/optimizers/rprop.ts";
 import { sgdDefinition } from "../../lib/optimizers/sgd.ts";
-import { defaultsOf } from "../../lib/options.ts";
+import { defaultsOf, stageOptions } from "../../lib/options.ts";
 import { rmspropPresets } from "../../lib/presets.ts";
 import { writtenStep } from "./infix.ts";
 
@@ -47,7 +47,10 @@ function defaults(definition: Definition<AnyOptions>, preset: string | null, giv
   const all = defaultsOf<AnyOptions>(definition.options);
   const options = optionsOf(definition, preset, given);
   const own = Object.entries(options).filter(
-    ([name, value]) => name !== "preset" && !(name in given) && (preset === null ? value : value !== all[name]),
+    ([name, value]) =>
+      name !== "preset" &&
+      !(name in given) &&
+      (preset === null ? value && !(name in stageOptions) : value !== all[name]),
   );
   return own.map(([name, value]) => code(`${name} ${JSON.stringify(value)}`)).join(", ") || "as without a preset";
 }

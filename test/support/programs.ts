@@ -33,7 +33,7 @@ const newest = (folder: string, ending: string) =>
   );
 
 /** Programs run what is built, so it must have been built of what is there. */
-function checkBuilt(): void {
+export function checkBuilt(): void {
   const entry = join(root, "dist", "index.js");
   if (!existsSync(entry) || statSync(entry).mtimeMs < newest("lib", ".ts")) {
     throw new Error("Expected dist/ to be built of lib/ as it is; run `npm run build:lib`.");

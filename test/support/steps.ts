@@ -66,8 +66,9 @@ export class Expected {
    * Takes a step.
    * @param data Read instead of the parameter's own values.
    * @param out Written instead of what is read.
+   * @param scale What the gradients are multiplied by.
    */
-  take(grad: FloatArray, data = this.data, out = data): void {
+  take(grad: FloatArray, data = this.data, out = data, scale = 1): void {
     this.step++;
     const type = numberTypeOf(data) as NumberType;
     const arithmetic = type === "float32" ? float32 : float64;
@@ -75,7 +76,8 @@ export class Expected {
     const flags = rmspropDefinition.flags(this.options);
     const rate = typeof lr === "number" ? lr : (lr as (step: number) => number)(this.step);
     const values = rmspropDefinition.coefficients(this.options, rate, this.step, type);
-    const entries = Object.entries(values).map(([name, value]) => [name, arithmetic.constant(value)]);
+    const scaled = { ...values, gradScale: (values.gradScale as number) * scale };
+    const entries = Object.entries(scaled).map(([name, value]) => [name, arithmetic.constant(value)]);
     const slots = rmspropRule.slots.filter((slot) => rmspropRule.uses(flags as never, slot));
     for (const slot of slots) {
       const initial = rmspropDefinition.initial(slot, this.options);

@@ -1,11 +1,11 @@
-import { readWasmFile } from "../../lib/backends/wasm-file.ts";
+import { readWasm } from "../../lib/backends/load.ts";
 import { loadKernels, type WasmKernels } from "../../lib/backends/wasm-kernels.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 
 function load(): { bytes: Uint8Array; kernels: WasmKernels } | { missing: string } {
   let bytes: Uint8Array;
   try {
-    bytes = readWasmFile();
+    bytes = readWasm();
   } catch (error) {
     return { missing: (error as Error).message };
   }

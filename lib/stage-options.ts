@@ -1,0 +1,117 @@
+// The options of the stages beside the rule. Their tables are in options.ts.
+
+/** An exponential moving average of the weights. */
+export interface Ema {
+  /** How much of the average stays at each step, from 0 to 1. */
+  decay: number;
+}
+
+/** What a group's steps do beside the rule, in this order: gradScale, clipValue, clipNorm, the rule, ema, zeroGrads. */
+export interface StageOptions {
+  /**
+   * Multiplies the gradients before anything else, a finite number above 0. Default 1. For gradients of a loss that was
+   * scaled by `s` it is `1 / s`; `lossScale` finds `s` itself.
+   * @formula `grad = gradScale * grad`
+   * @unit none
+   * @systems Keras `loss_scale_factor`, PyTorch `grad_scale` and MXNet `rescale_grad`, of which the first two are its inverse
+   */
+  gradScale?: number;
+  /**
+   * Keeps each value of the gradients within `-clipValue` and `clipValue`, a finite number above 0. Default null, no
+   * limit. It comes after `gradScale` and before clipping by norm. A NaN passes.
+   * @formula `grad = min(max(grad, -clipValue), clipValue)`
+   * @unit that of a gradient
+   * @systems Keras `clipvalue`; PyTorch `clip_grad_value_`; MXNet `clip_gradient`; optax `clip`
+   */
+  clipValue?: number | null;
+  /**
+   * The largest norm of each parameter's gradient, a finite number above 0: a longer one is scaled down to it. Default
+   * null, no limit. It comes before `clipGlobalNorm`, and before weight decay. Norms are summed up in double precision,
+   * squares and all, so that no float32 gradient overflows; float64 gradients above 1e150 do, and are scaled to 0.
+   * @formula `grad = grad * min(1, clipNorm / norm(grad))`
+   * @unit that of a gradient
+   * @systems Keras `clipnorm`; optax `clip_by_block_rms` is like it
+   */
+  clipNorm?: number | null;
+  /**
+   * Keeps an exponential moving average of the weights, in the slot `ema`; `swapEma()` puts it in their place, and back.
+   * Default null, none. It begins as the parameters are after their first step; turned on later, as they are before that
+   * step. Turned off and on again, it goes on.
+   * @formula `ema = decay * ema + (1 - decay) * param`, after the step
+   * @unit `decay`: none, for each step
+   * @systems Keras `use_ema` and `ema_momentum`; PyTorch `AveragedModel` with `get_ema_multi_avg_fn`; timm `ModelEmaV2`; optax `ema`
+   */
+  ema?: Readonly<Ema> | null;
+  /**
+   * Sets the gradients to zero once a step has used them, in the same pass. Default false. Then no two parameters may
+   * share a gradient. A step that is skipped leaves them.
+   * @formula `grad = 0`, after the step
+   * @unit none
+   * @systems the others have a pass of its own: PyTorch `zero_grad`
+   */
+  zeroGrads?: boolean;
+}
+
+/** How the scale of a loss moves. */
+export interface LossScale {
+  /** The first scale, above 0. */
+  initial: number;
+  /** What the scale is multiplied by after `growthInterval` calls in a row whose gradients were finite; 1 or more. */
+  growthFactor: number;
+  /** What it is multiplied by after a call that was skipped; between 0 and 1. */
+  backoffFactor: number;
+  /** A whole number, 1 or more. */
+  growthInterval: number;
+}
+
+/** What `lastStep` can tell of a step: see StepInfo. */
+export type Diagnostic = "gradNorm" | "updateNorm" | "largestUpdate" | "clipped" | "nonFinite";
+
+/** Options of an optimizer as a whole, over all groups: for constructors only. */
+export interface OptimizerOptions {
+  /**
+   * The largest norm of all gradients together, a finite number above 0: longer ones are scaled down to it. Default null,
+   * no limit. It is measured after `clipValue` and `clipNorm`, over what this step steps. Where a gradient is NaN, all of
+   * them become it, as in PyTorch; see `skipNonFinite`. For the sizes of float64 gradients see `clipNorm`.
+   * @formula `grad = grad * min(1, clipGlobalNorm / norm(all grads))`
+   * @unit that of a gradient
+   * @systems Keras `global_clipnorm`; PyTorch `clip_grad_norm_`, which adds 1e-6 to the norm; optax `clip_by_global_norm`
+   */
+  clipGlobalNorm?: number | null;
+  /**
+   * Skips a step where a gradient has a value that is not finite: it changes nothing at all, and `lastStep.skipped` says
+   * so. Default false. What is looked at comes before any clipping; of gradients that are accumulated, the sum.
+   * @formula none
+   * @unit none
+   * @systems PyTorch `GradScaler` and Keras `LossScaleOptimizer` skip so; optax `apply_if_finite`
+   */
+  skipNonFinite?: boolean;
+  /**
+   * Finds a scale for the loss, so that gradients of low precision neither vanish nor overflow: multiply the loss by
+   * `optimizer.lossScale` before the backward pass; the step divides the gradients by it. A step with a value that is not
+   * finite is skipped, and the scale then falls. Default null, none; of an object PyTorch's values, { initial: 65536,
+   * growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 }, are the defaults. It stays within 2^-126 and 2^127.
+   * @formula `grad = grad / lossScale`
+   * @unit none
+   * @systems PyTorch `GradScaler`; Keras `LossScaleOptimizer`
+   */
+  lossScale?: Partial<LossScale> | null;
+  /**
+   * Takes a step at every so many calls, a whole number of 1 or more, with the mean of their gradients. Default 1. Each
+   * call adds them to the slot `gradAccumulator`; only calls that take the step count one, ask for the learning rate and
+   * clip. Calls are counted for each parameter.
+   * @formula `grad = sum(grads) / gradientAccumulationSteps`
+   * @unit calls
+   * @systems Keras `gradient_accumulation_steps`; optax `MultiSteps`
+   */
+  gradientAccumulationSteps?: number;
+  /**
+   * What `lastStep` tells beside the step: a list of "gradNorm", "updateNorm", "largestUpdate", "clipped" and "nonFinite",
+   * or true for all of them. Default false, none. They are measured in the pass of the step; what is not asked for costs
+   * nothing.
+   * @formula none
+   * @unit none
+   * @systems none
+   */
+  diagnostics?: boolean | readonly Diagnostic[];
+}

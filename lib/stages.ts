@@ -1,0 +1,198 @@
+// What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
+// `lastStep`.
+import type { Report, RunStages, Stages } from "./backends/backend.ts";
+import { power } from "./coefficients.ts";
+import type { Cohort, Plan } from "./cohorts.ts";
+import type { AnyDefinition } from "./definition.ts";
+import { checkOptionName, defaultsOf, optimizerOptions, readOptions } from "./options.ts";
+import type { Diagnostic, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
+
+/** State arrays that stages have beside the rule's slots. */
+export const stageSlots = ["ema", "gradAccumulator"] as const;
+
+export const isStageSlot = (slot: string): boolean => (stageSlots as readonly string[]).includes(slot);
+
+/** What all the options of an optimizer as a whole are once they are read. */
+export interface WholeOptions extends Required<OptimizerOptions> {
+  readonly lossScale: LossScale | null;
+  readonly diagnostics: false | readonly Diagnostic[];
+}
+
+/** Options of a group, those of its stages among them. */
+export type AnyStageOptions = Readonly<Required<StageOptions>>;
+
+/**
+ * Parts what a constructor was given into the options of the optimizer as a whole, read, and those of its groups. Each
+ * property is read once.
+ * @throws OptimError ERR_OPTION.
+ */
+export function splitOptions(definition: AnyDefinition, given: unknown): [WholeOptions, unknown] {
+  const defaults = defaultsOf<WholeOptions>(optimizerOptions);
+  if (typeof given !== "object" || given === null || Array.isArray(given)) return [defaults, given];
+  const entries = Object.entries(given);
+  const table = { ...definition.options, ...optimizerOptions };
+  for (const [name] of entries)
+    if (!Object.hasOwn(optimizerOptions, name)) checkOptionName(table, name, definition.name);
+  const [whole, rest] = [true, false].map((wanted) =>
+    Object.fromEntries(entries.filter(([name]) => Object.hasOwn(optimizerOptions, name) === wanted)),
+  );
+  return [readOptions(optimizerOptions, defaults, whole, definition.name), rest];
+}
+
+/** The slots that stages need. */
+export function usedStageSlots({ ema }: AnyStageOptions, { gradientAccumulationSteps }: WholeOptions): string[] {
+  return stageSlots.filter((slot) => (slot === "ema" ? ema !== null : gradientAccumulationSteps > 1));
+}
+
+/** Whether a step does anything beside the rule. To scale gradients is the rule's own. */
+export function isStaged(options: AnyStageOptions, whole: WholeOptions): boolean {
+  const { clipValue, clipNorm, ema, zeroGrads } = options;
+  const { clipGlobalNorm, skipNonFinite, lossScale, gradientAccumulationSteps, diagnostics } = whole;
+  const own = clipValue !== null || clipNorm !== null || ema !== null || zeroGrads;
+  const shared = clipGlobalNorm !== null || skipNonFinite || lossScale !== null || gradientAccumulationSteps > 1;
+  return own || shared || (diagnostics && diagnostics.length > 0);
+}
+
+/** Whether the rule has to multiply gradients by anything but 1 or -1. */
+export function scalesGradients(
+  { gradScale, clipNorm }: AnyStageOptions,
+  { clipGlobalNorm, lossScale, gradientAccumulationSteps }: WholeOptions,
+): boolean {
+  const clips = clipNorm !== null || clipGlobalNorm !== null;
+  return gradScale !== 1 || clips || lossScale !== null || gradientAccumulationSteps > 1;
+}
+
+/** What a step found. What is neither asked for by `diagnostics` nor known anyway is left out. */
+export interface Findings {
+  /** Whether it changed nothing, because a gradient was not finite. */
+  readonly skipped: boolean;
+  /** Where gradients are accumulated: how many calls wait for a step; 0 after one. */
+  readonly accumulated?: number;
+  /** The norm of all gradients of the step, scaled, clipped by value, and before they are clipped by norm. */
+  readonly gradNorm?: number;
+  /** The norm of all that the rule changed of the parameters, weight decay among it. */
+  readonly updateNorm?: number;
+  /** The largest of these changes, by magnitude; NaN where one of them is. */
+  readonly largestUpdate?: number;
+  /** How many values of the gradients were clipped by value. */
+  readonly clipped?: number;
+  /** How many values of the gradients were not finite. */
+  readonly nonFinite?: number;
+}
+
+export interface LossScaleState {
+  /** What the next loss is to be multiplied by. */
+  scale: number;
+  /** How many calls in a row had finite gradients since it last changed. */
+  goodSteps: number;
+}
+
+const leastScale = 1 / power(2, 126);
+const mostScale = power(2, 127);
+
+/** The stages of one optimizer. */
+export class StepStages {
+  readonly options: WholeOptions;
+  readonly lossScale: LossScaleState | undefined;
+  readonly #stages: Stages;
+  readonly #measures: ReadonlySet<Diagnostic>;
+
+  constructor(options: WholeOptions) {
+    this.options = options;
+    const { skipNonFinite, lossScale, diagnostics } = options;
+    if (lossScale) this.lossScale = { scale: lossScale.initial, goodSteps: 0 };
+    const measures = new Set(diagnostics || []);
+    this.#measures = measures;
+    this.#stages = {
+      skipNonFinite: skipNonFinite || lossScale !== null,
+      clipGlobalNorm: Number.POSITIVE_INFINITY,
+      measures: {
+        gradNorm: measures.has("gradNorm"),
+        nonFinite: measures.has("nonFinite"),
+        clipped: measures.has("clipped"),
+        update: measures.has("updateNorm") || measures.has("largestUpdate"),
+      },
+      report: {} as Report,
+    };
+  }
+
+  /** What the rule has to multiply a group's gradients by: where a stage does, nothing. */
+  ruleScaleOf(options: AnyStageOptions): number {
+    const { gradientAccumulationSteps } = this.options;
+    return options.clipValue !== null || gradientAccumulationSteps > 1 ? 1 : this.scaleOf(options);
+  }
+
+  /** What a group's gradients are multiplied by in the coming step. */
+  scaleOf({ gradScale }: AnyStageOptions): number {
+    const { gradientAccumulationSteps } = this.options;
+    return gradScale / ((this.lossScale?.scale ?? 1) * gradientAccumulationSteps);
+  }
+
+  /** Chooses which cohorts take the coming step, and which only accumulate. */
+  choose<O extends object>({ cohorts }: Plan<O>): void {
+    const { gradientAccumulationSteps } = this.options;
+    for (let i = 0; i < cohorts.length; i++) {
+      const cohort = cohorts[i] as Cohort<O>;
+      cohort.applies = cohort.clock.waiting + 1 >= gradientAccumulationSteps;
+    }
+  }
+
+  /** Writes what the coming step is to do into a plan's runs. */
+  prepare<O extends object>({ cohorts }: Plan<O>): Stages {
+    const accumulates = this.options.gradientAccumulationSteps > 1;
+    let applies = false;
+    for (let i = 0; i < cohorts.length; i++) {
+      const cohort = cohorts[i] as Cohort<O>;
+      const options = cohort.group.options as unknown as AnyStageOptions;
+      applies ||= cohort.applies;
+      for (let r = 0; r < cohort.runs.length; r++) {
+        const run = cohort.runs[r]?.stages as RunStages;
+        run.accumulates = accumulates;
+        run.applies = cohort.applies;
+        run.scale = this.scaleOf(options);
+        run.clipValue = options.clipValue ?? Number.POSITIVE_INFINITY;
+        run.clipNorm = (cohort.applies ? options.clipNorm : null) ?? Number.POSITIVE_INFINITY;
+        run.averages = options.ema !== null;
+        // An average begins as what the first step leaves.
+        run.decay = cohort.clock.step === 0 ? 0 : (options.ema?.decay ?? 0);
+        run.oneMinusDecay = 1 - run.decay;
+        run.zeroes = options.zeroGrads;
+      }
+    }
+    this.#stages.clipGlobalNorm = (applies ? this.options.clipGlobalNorm : null) ?? Number.POSITIVE_INFINITY;
+    return this.#stages;
+  }
+
+  /** Moves the scale of the loss, and says what a step found that these cohorts took. */
+  settle<O extends object>({ cohorts }: Plan<O>): Findings {
+    const { skipNonFinite, measures, report } = this.#stages;
+    const { skipped } = report;
+    if (cohorts.length > 0) this.#moveLossScale(skipped);
+    const applied = cohorts.some(({ applies }) => applies);
+    const norm = measures.gradNorm || this.options.clipGlobalNorm !== null;
+    const waiting = cohorts.reduce((most, { clock, applies }) => {
+      return Math.max(most, skipped ? clock.waiting : applies ? 0 : clock.waiting + 1);
+    }, 0);
+    const stepped = applied && !skipped;
+    return {
+      skipped,
+      ...(this.options.gradientAccumulationSteps > 1 ? { accumulated: waiting } : {}),
+      ...(applied && norm ? { gradNorm: report.gradNorm } : {}),
+      ...(stepped && this.#measures.has("updateNorm") ? { updateNorm: report.updateNorm } : {}),
+      ...(stepped && this.#measures.has("largestUpdate") ? { largestUpdate: report.largestUpdate } : {}),
+      ...(applied && measures.clipped ? { clipped: report.clipped } : {}),
+      ...(skipNonFinite || measures.nonFinite ? { nonFinite: report.nonFinite } : {}),
+    };
+  }
+
+  #moveLossScale(skipped: boolean): void {
+    const state = this.lossScale;
+    if (!state) return;
+    const { growthFactor, backoffFactor, growthInterval } = this.options.lossScale as LossScale;
+    state.goodSteps = skipped ? 0 : state.goodSteps + 1;
+    const grows = state.goodSteps >= growthInterval;
+    if (grows) state.goodSteps = 0;
+    const factor = skipped ? backoffFactor : grows ? growthFactor : 1;
+    state.scale = Math.min(Math.max(state.scale * factor, leastScale), mostScale);
+  }
+}

