@@ -9,6 +9,7 @@ import { Presets, SingleBar } from "cli-progress";
 import { root } from "./addon.ts";
 import type { Case } from "./case.ts";
 import { type Suite, suites } from "./cases.ts";
+import { chartsOf } from "./charts.ts";
 import { alignedTable, caseName, markdownTable, missingOf, tableOf, versionsOf } from "./report.ts";
 import type { Result } from "./result.ts";
 
@@ -120,4 +121,6 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "results.md"), `${markdown.join("\n\n")}\n`);
 const record = measured.map(({ suite, results }) => ({ name: suite.name, title: suite.title, results }));
 writeFileSync(join(folder, "results.json"), `${JSON.stringify({ machine: machine(), suites: record }, null, 1)}\n`);
-console.log(`\nWritten to build/bench: results.json, results.md`);
+const charts = chartsOf(measured, heading);
+for (const [file, svg] of charts) writeFileSync(join(folder, file), svg);
+console.log(`\nWritten to build/bench: ${["results.json", "results.md", ...charts.keys()].join(", ")}`);
