@@ -25,6 +25,9 @@ class Contender:
         self.state = [(jax.numpy.asarray(param), *[jax.numpy.zeros_like(param)] * 3) for param in params]
         self.compiled = jax.jit(formula(jax.numpy, case["options"]), donate_argnums=0)
 
+    def prepare(self):
+        pass
+
     def step(self):
         self.state = self.compiled(self.state, self.grads)
 

@@ -34,10 +34,16 @@ class Contender:
         for param, grad in zip(self.params, grads):
             param.grad = torch.from_numpy(grad)
         options = {names[name]: value for name, value in case["options"].items()}
+        # The foreach form of 1.13 adds the weight decay to the gradients themselves, so they are put back before a run.
+        self.grads = [torch.from_numpy(grad.copy()) for grad in grads] if "weight_decay" in options else []
         if form == "foreach":
             options["foreach"] = True
         optimizer = getattr(torch.optim, classes[case["optimizer"]])(self.params, **options)
         self.step = torch.compile(optimizer.step) if form == "compile" else optimizer.step
+
+    def prepare(self):
+        for param, grad in zip(self.params, self.grads):
+            param.grad.copy_(grad)
 
     def wait(self):
         pass

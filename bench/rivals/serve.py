@@ -27,7 +27,7 @@ def arrays_of(numpy, case):
 
 
 def serve(make):
-    """`make(case, threads)` gives a contender with `step()`, `wait()`, `param()` and `version`."""
+    """`make(case, threads)` gives a contender with `prepare()`, `step()`, `wait()`, `param()` and `version`."""
     contender = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -37,6 +37,7 @@ def serve(make):
                 contender = make(request["case"], request["threads"])
                 reply = {"ready": True, "version": contender.version}
             elif "run" in request:
+                contender.prepare()
                 start = time.perf_counter_ns()
                 for _ in range(request["run"]):
                     contender.step()
