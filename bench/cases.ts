@@ -160,4 +160,14 @@ const scaling: Suite = {
   ),
 };
 
-export const suites: readonly Suite[] = [overview, small, cache, large, rivals, subnormal, scaling];
+const wasm: Suite = {
+  name: "wasm",
+  title: "RMSprop, float32, one array, on WebAssembly",
+  cases: [2 ** 10, 2 ** 16, 2 ** 20, 2 ** 24].map((size) => ({
+    ...base,
+    size,
+    contenders: ["native", "wasm", "plain loop"],
+  })),
+};
+
+export const suites: readonly Suite[] = [overview, small, cache, large, rivals, wasm, subnormal, scaling];

@@ -8,10 +8,11 @@ import { copy, limit } from "./limit.ts";
 import { native, oneArray, oneThread, ordinaryValues } from "./native.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
+import { wasm } from "./wasm.ts";
 
 /** Every contender. */
 export const contenderKinds: readonly ContenderKind[] = [
-  ...[native, oneThread, oneArray, ordinaryValues, reference],
+  ...[native, oneThread, oneArray, ordinaryValues, reference, wasm],
   ...[limit, copy, bareLoop, emptyCall, plainLoop],
   ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
 ];
