@@ -75,7 +75,7 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
   const coefficients = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      value === 1 || value === -1 || Object.is(value, -0)
+      value === 1 || value === -1 || Object.is(value, -0) || name === "leastVariance"
         ? infix.constant(value)
         : atom(namesOfCoefficients[name] ?? name),
     ]),
