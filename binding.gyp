@@ -6,8 +6,7 @@
     "msvc_flags": ["/std:c++20", "/fp:precise", "/O2"],
   },
   "target_defaults": {
-    "cflags!": ["-fno-exceptions"],
-    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
     "cflags_cc": ["<@(flags)"],
     "defines": ["<!@(node scripts/build-list.cjs defines)"],
     "xcode_settings": {
@@ -23,6 +22,8 @@
     {
       "target_name": "rmsprop",
       "sources": ["<!@(node scripts/build-list.cjs sources)"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "conditions": [
         ["target_arch=='x64'", {"dependencies": ["kernels_sse2", "kernels_avx2", "kernels_avx512"]}],

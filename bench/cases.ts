@@ -34,4 +34,10 @@ const overview: Suite = {
   ),
 };
 
-export const suites: readonly Suite[] = [overview];
+const wasm: Suite = {
+  name: "wasm",
+  title: "RMSprop, float32, one array, on WebAssembly",
+  cases: sizes.map((size) => ({ ...base, size, contenders: ["native", "wasm", "plain loop"] })),
+};
+
+export const suites: readonly Suite[] = [overview, wasm];

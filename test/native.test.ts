@@ -1,18 +1,40 @@
-// The native tests of test/native/, built by plain cmake and run by ctest: what cannot be reached from JavaScript.
+// The native tests of test/native/, built by plain cmake and run by ctest: what cannot be reached from JavaScript. And
+// whether that build makes the kernels as node-gyp's does.
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "./support/compile.ts";
+import { kernelCommand, objectSets } from "./support/objects.ts";
 
 const hasCMake = ["cmake", "ctest"].every((program) => spawnSync(program, ["--version"]).status === 0);
+const build = join("build", "cmake");
+
+/** The flags of a compiler's command that decide what code it makes, without the host's. */
+function codeFlags(command: string): string[] {
+  const flags = command.split(/\s+/).filter((word) => /^-(std|O|f|m)/.test(word));
+  return [...new Set(flags)].filter((flag) => !/^-(fPIC|fvisibility.*|fno-omit-frame-pointer|m64)$/.test(flag)).sort();
+}
 
 describe.skipIf(!hasCMake)("the native tests, by cmake", () => {
-  test("cpu, large, memory, pool and step pass", { timeout: 180_000 }, () => {
-    const build = join("build", "cmake");
+  test("cpu, large, memory, pool and step pass", { timeout: 600_000 }, () => {
     const run = (program: string, ...args: string[]) =>
       execFileSync(program, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
     run("cmake", "-S", ".", "-B", build, "-DRMSPROP_TESTS=ON");
     run("cmake", "--build", build, "--parallel", "2");
     expect(run("ctest", "--test-dir", build, "--output-on-failure")).toContain("100% tests passed");
+  });
+
+  describe.skipIf(objectSets.length === 0 || !existsSync(kernelCommand(objectSets[0] as string)))("both builds", () => {
+    test.each(objectSets)("make the kernels of %s with the same flags", (isa) => {
+      const commands = JSON.parse(readFileSync(join(root, build, "compile_commands.json"), "utf8")) as {
+        command: string;
+      }[];
+      const byCMake = commands.find(({ command }) => command.includes(`-DRMSPROP_ISA=${isa} `))?.command as string;
+      const [byGyp] = readFileSync(kernelCommand(isa), "utf8").split("\n");
+      const flags = codeFlags(byCMake);
+      expect(flags).toEqual(expect.arrayContaining(["-O3", "-ffp-contract=off", "-fno-math-errno", "-std=c++20"]));
+      expect(codeFlags(byGyp as string)).toEqual(flags);
+    });
   });
 });

@@ -63,7 +63,7 @@ export function useBackend(backend: Backend, fallbackReason?: string): BackendIn
 }
 
 /** An error in one line. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text
     .trim()

@@ -1,7 +1,7 @@
 import { OptimError } from "../errors.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
-import { type BackendInfo, type Candidate, checkThreads, useBackend, useFirst } from "./current.ts";
+import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
 import { readWasm } from "./load.ts";
 import { createNative, loadBinding } from "./native.ts";
 import { createReference } from "./reference.ts";
@@ -28,7 +28,11 @@ function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv
  * @throws OptimError ERR_OPTION for a value of the environment that cannot be followed; Error where RMSPROP_BACKEND names
  * a backend that does not load.
  */
-export function selectBackend(rules: readonly AnyRule[], env: NodeJS.ProcessEnv = process.env): BackendInfo {
+export function selectBackend(
+  rules: readonly AnyRule[],
+  env: NodeJS.ProcessEnv = process.env,
+  warn: (message: string, options: { code: string }) => void = process.emitWarning,
+): BackendInfo {
   const candidates: Readonly<Record<Backend["name"], Candidate>> = {
     native: { title: "the native backend", create: () => nativeFromEnvironment(rules, env) },
     wasm: { title: "WebAssembly", create: () => createWasm(loadKernels(readWasm(), rules)) },
@@ -45,6 +49,34 @@ export function selectBackend(rules: readonly AnyRule[], env: NodeJS.ProcessEnv 
     return useBackend(candidates[wanted as Backend["name"]].create());
   }
   return useFirst(Object.values(candidates), (message, { name }) => {
-    process.emitWarning(message, { code: `RMSPROP_${name.toUpperCase()}` });
+    warn(message, { code: `RMSPROP_${name.toUpperCase()}` });
   });
+}
+
+/** What there is on this machine, apart from what is in use. */
+export interface BackendsHere {
+  readonly reference: Backend;
+  /** The others, best first: the native one with each of its instruction sets. They use every thread they may. */
+  readonly others: readonly Backend[];
+  /** Why a backend is not among them. */
+  readonly missing: Readonly<Partial<Record<Backend["name"], string>>>;
+}
+
+/** Every backend that loads, for whoever compares them. */
+export function backendsHere(rules: readonly AnyRule[]): BackendsHere {
+  const missing: Partial<Record<Backend["name"], string>> = {};
+  const attempt = (name: Backend["name"], create: () => readonly Backend[]): readonly Backend[] => {
+    try {
+      return create();
+    } catch (error) {
+      missing[name] = reasonOf(error);
+      return [];
+    }
+  };
+  const native = attempt("native", () => {
+    const binding = loadBinding(rules);
+    return binding.describe().isas.map((isa) => createNative(binding, { isa, elementsPerThread: 1 }));
+  });
+  const wasm = attempt("wasm", () => [createWasm(loadKernels(readWasm(), rules))]);
+  return { reference: createReference(), others: [...native, ...wasm], missing };
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,26 +7,29 @@ import { fileURLToPath } from "node:url";
 /** The package, above both lib/cli and dist/cli. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** cmake-js's version, for whoever has none. */
-const cmakeJs = "cmake-js@^8.0.0";
+/** What it is compiled with, for whoever has none. */
+const tools = ["cmake-js@^8.0.0", "node-addon-api@^8.9.0"];
+
+/** Where they go then. */
+const toolsFolder = join(root, "build", "tools");
 
 const help = `usage: rmsprop build
 
 Compiles the native backend of the sources in this package into ${join(root, "build", "Release")}, where it is found before
-the binaries that the package came with. It needs CMake and a compiler of C++20, and cmake-js: the one installed in this
-project if there is one, else npm fetches ${cmakeJs}.`;
+the binaries that the package came with. It needs CMake and a compiler of C++20, and cmake-js and node-addon-api: those of
+this project if it has them, else npm fetches ${tools.join(" and ")} into ${toolsFolder}.`;
 
-/** The program of cmake-js, where this project or the package has it. */
-function installedCMakeJs(): string | undefined {
-  for (const folder of [process.cwd(), root]) {
-    try {
-      const require = createRequire(join(folder, "package.json"));
-      return join(dirname(require.resolve("cmake-js/package.json")), "bin", "cmake-js");
-    } catch {
-      // It is not there.
-    }
+/** The folders of cmake-js and node-addon-api, where a folder finds them both. */
+function findTools(folder: string): { cmakeJs: string; headers: string } | undefined {
+  const { resolve } = createRequire(join(folder, "package.json"));
+  try {
+    return {
+      cmakeJs: dirname(resolve("cmake-js/package.json")),
+      headers: dirname(resolve("node-addon-api/package.json")),
+    };
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 function run(command: string, args: readonly string[], shell = false): boolean {
@@ -44,12 +47,22 @@ export function build(args: readonly string[]): number {
     console[args[0] === "--help" ? "log" : "error"](help);
     return args[0] === "--help" ? 0 : 2;
   }
-  const options = ["build", "--out", join(root, "build"), "--directory", root];
-  const installed = installedCMakeJs();
-  if (!installed) console.log(`This project has no cmake-js, so npm fetches ${cmakeJs}.`);
-  const built = installed
-    ? run(process.execPath, [installed, ...options])
-    : run("npm", ["exec", "--yes", `--package=${cmakeJs}`, "--", "cmake-js", ...options], process.platform === "win32");
+  let found = findTools(process.cwd()) ?? findTools(root) ?? findTools(toolsFolder);
+  if (!found) {
+    console.log(`This project has no cmake-js and node-addon-api, so npm fetches them into ${toolsFolder}.`);
+    mkdirSync(toolsFolder, { recursive: true });
+    writeFileSync(join(toolsFolder, "package.json"), '{ "private": true }\n');
+    const options = ["install", "--prefix", toolsFolder, "--no-audit", "--no-fund", ...tools];
+    if (!run("npm", options, process.platform === "win32")) return 1;
+    found = findTools(toolsFolder);
+  }
+  const built =
+    found !== undefined &&
+    run(process.execPath, [
+      join(found.cmakeJs, "bin", "cmake-js"),
+      ...["build", "--out", join(root, "build"), "--directory", root],
+      `--CDRMSPROP_NODE_ADDON_API=${found.headers}`,
+    ]);
   const binary = join(root, "build", "Release", "rmsprop.node");
   if (!built || !existsSync(binary)) {
     console.error("The native backend was not built. It needs CMake 3.19 or later and a compiler of C++20.");

@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "compile the native backend of the sources in this package",
     load: async () => (await import("./build.ts")).build,
   },
+  doctor: {
+    summary: "say what the library runs on here and why, and test its bits",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
 };
 
 function usage(): string {

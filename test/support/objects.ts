@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { root } from "./compile.ts";
 
 /** native/build.json, the list that both builds read. */
@@ -19,6 +19,10 @@ export const objectSets = Object.keys(buildList.instructionSets[process.arch] ??
 /** Where node-gyp puts the object of an instruction set, on systems that build with make. */
 export const kernelObject = (isa: string) =>
   join(root, "build", "Release", "obj.target", `kernels_${isa}`, "native", "kernels", "kernels.o");
+
+/** Where it keeps the command that made that object. */
+export const kernelCommand = (isa: string) =>
+  join(root, "build", "Release", ".deps", relative(join(root, "build"), `${kernelObject(isa)}.d`));
 
 /** Whether the objects and the programs that read them are there. */
 export const canDisassemble =

@@ -2,7 +2,7 @@
 // line of JSON; fails with an error where anything differs from plain steps.
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import * as rmsprop from "rmsprop";
-import { begin, cases, digestOfTraining, gradient, smoke, steps } from "./smoke.js";
+import { begin, cases, digestOfTraining, gradient, smoke, steps } from "../../programs/smoke.js";
 
 const { backend } = rmsprop;
 

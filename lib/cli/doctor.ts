@@ -1,0 +1,183 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import type { BackendInfo } from "../backends/current.ts";
+import { targetOf } from "../backends/load.ts";
+import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
+import { rules } from "../optimizers/all.ts";
+import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
+import { listed, type SelfTest, selfTest } from "./self-test.ts";
+
+const help = `usage: rmsprop doctor [--json]
+
+Says what the library runs on here and why, measures memory as its steps see it, and compares every kernel of every backend
+that loads with the reference, bit for bit. It takes a few seconds.
+
+  --json    the same as one JSON object
+
+Exit codes: 0 all is well; 1 a kernel leaves other bits, or the backend that the environment asks for cannot run; 2 it was
+called wrongly; 3 the results are right, but the native backend did not load.`;
+
+/** What the doctor finds; --json prints it. */
+export interface Findings {
+  readonly version: string;
+  readonly runtime: string;
+  /** The system as the package names its binaries, and its processor. */
+  readonly platform: string;
+  readonly processor: string;
+  /** The library's variables, where they are set. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What is in use; the reason where that cannot be. */
+  readonly backend: Omit<BackendInfo, "setThreads"> | { readonly error: string };
+  /** The native binary, the instruction sets that it has for this processor, best first, or why there is none. */
+  readonly native: { readonly file: string | null; readonly isas: readonly string[] } | { readonly missing: string };
+  /** Why WebAssembly is not there, or null. */
+  readonly wasm: { readonly missing: string } | null;
+  readonly memory: Bandwidth | { readonly error: string };
+  readonly selfTest: readonly SelfTest[];
+  readonly exitCode: number;
+}
+
+const packageFile = new URL("../../package.json", import.meta.url);
+
+function runtimeName(): string {
+  const { bun, deno, electron, node } = process.versions as Record<string, string | undefined>;
+  if (bun) return `Bun ${bun}`;
+  if (deno) return `Deno ${deno}`;
+  return electron ? `Electron ${electron} (Node ${node})` : `Node ${node}`;
+}
+
+/** The binary that this process has loaded, if the runtime tells. */
+function loadedBinary(): string | null {
+  const { cache } = createRequire(import.meta.url);
+  return (
+    Object.keys(cache ?? {}).find((file) => /\brmsprop(\.\w+)?\.node$/.test(file)) ??
+    process.env.RMSPROP_NATIVE_PATH ??
+    null
+  );
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** What `of` gives, or its error as a finding. */
+function attempt<T>(of: () => T): T | { readonly error: string } {
+  try {
+    return of();
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
+}
+
+function nativeFinding({ others, missing }: BackendsHere): Findings["native"] {
+  if (missing.native !== undefined) return { missing: missing.native };
+  const isas = others.filter(({ name }) => name === "native").map(({ isa }) => isa);
+  return { file: loadedBinary(), isas };
+}
+
+function exitCodeOf(backend: Findings["backend"], tests: readonly SelfTest[]): number {
+  if ("error" in backend || tests.some(({ different }) => different.length > 0)) return 1;
+  return backend.fallbackReason === undefined ? 0 : 3;
+}
+
+/** Examines this machine. Sections are given to `tell` as they are found, because a broken binary may end the process. */
+function examine(tell: (found: Partial<Findings>) => void): Findings {
+  const { version } = JSON.parse(readFileSync(packageFile, "utf8"));
+  const environment = Object.entries(process.env).filter(([name]) => name.startsWith("RMSPROP_"));
+  const told = <T extends Partial<Findings>>(found: T): T => {
+    tell(found);
+    return found;
+  };
+  const system = told({
+    version: version as string,
+    runtime: runtimeName(),
+    platform: targetOf(process),
+    processor: `${cpus()[0]?.model.trim() || "unknown"}, ${cpus().length} logical`,
+    environment: Object.fromEntries(environment) as Record<string, string>,
+  });
+  const info = attempt(() => selectBackend(rules, process.env, () => {}));
+  const backend =
+    "error" in info
+      ? info
+      : { name: info.name, isa: info.isa, threads: info.threads, fallbackReason: info.fallbackReason };
+  const here = backendsHere(rules);
+  const { wasm } = here.missing;
+  const found = told({
+    backend,
+    native: nativeFinding(here),
+    wasm: wasm === undefined ? null : { missing: wasm },
+  });
+  const memory = told({
+    memory: "error" in info ? { error: "no backend is in use" } : attempt(() => measureBandwidth(info)),
+  });
+  const tested = told({ selfTest: selfTest(rules, here) });
+  return { ...system, ...found, ...memory, ...tested, exitCode: exitCodeOf(backend, tested.selfTest) };
+}
+
+function linesOf(found: Partial<Findings>): string[] {
+  const { version, runtime, platform, processor, environment, backend, native, wasm, memory, selfTest: tests } = found;
+  const lines: (readonly [string, string])[] = [];
+  if (version) lines.push(["rmsprop", version]);
+  if (runtime) lines.push(["runtime", runtime]);
+  if (platform) lines.push(["platform", `${platform}, ${processor}`]);
+  for (const [name, value] of Object.entries(environment ?? {})) lines.push(["environment", `${name}=${value}`]);
+  if (backend) {
+    if ("error" in backend) lines.push(["in use", `nothing: ${backend.error}`]);
+    else {
+      const { name, isa, threads, fallbackReason } = backend;
+      lines.push(["in use", `${name}, ${isa}, ${threads} ${threads === 1 ? "thread" : "threads"}`]);
+      if (fallbackReason !== undefined) lines.push(["because", fallbackReason]);
+    }
+  }
+  if (native) {
+    if ("missing" in native) lines.push(["native", `not there: ${native.missing}`]);
+    else
+      lines.push(["native", `${native.isas.join(", ")} in ${native.file ?? "a file that this runtime does not name"}`]);
+  }
+  if (wasm !== undefined) lines.push(["wasm", wasm ? `not there: ${wasm.missing}` : "there"]);
+  if (memory) {
+    if ("error" in memory) lines.push(["memory", `not measured: ${memory.error}`]);
+    else {
+      const rates = memory.step.map(
+        ({ threads, gigabytesPerSecond }) =>
+          `${gigabytesPerSecond.toFixed(1)} GB/s in steps on ${threads} ${threads === 1 ? "thread" : "threads"}`,
+      );
+      lines.push(["memory", `${rates.join(", ")}; ${memory.copy.toFixed(1)} GB/s in copies`]);
+    }
+  }
+  for (const { backend: name, isa, kernels, different } of tests ?? []) {
+    const what = name === isa ? name : `${name} ${isa}`;
+    const right = kernels - different.length;
+    lines.push(["self-test", `${what}: ${right} of ${kernels} leave the reference's bits`]);
+    for (const kernel of listed(different)) lines.push(["", `not ${kernel}`]);
+  }
+  if (tests?.length === 0) lines.push(["self-test", "there is nothing beside the reference"]);
+  return lines.map(([name, text]) => `${name.padEnd(12)}${text}`);
+}
+
+/**
+ * `rmsprop doctor`.
+ * @returns the exit code
+ */
+export function doctor(args: readonly string[]): number {
+  let json = false;
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { json: { type: "boolean" }, help: { type: "boolean" } },
+    });
+    if (values.help) {
+      console.log(help);
+      return 0;
+    }
+    json = values.json ?? false;
+  } catch (error) {
+    console.error(`${messageOf(error)}\n${help}`);
+    return 2;
+  }
+  const findings = examine((found) => {
+    if (!json) for (const line of linesOf(found)) console.log(line);
+  });
+  if (json) console.log(JSON.stringify(findings, null, 2));
+  return findings.exitCode;
+}

@@ -1,0 +1,38 @@
+// The parts of the tests on platforms, in order.
+import type { Extent } from "../bits.ts";
+import { buffers } from "./buffers.ts";
+import { bundlers } from "./bundlers.ts";
+import { damage } from "./damage.ts";
+import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
+import { linuxMusl, linuxMuslPackages } from "./linux-musl.ts";
+import { linuxX64 } from "./linux-x64.ts";
+import { managersPart } from "./managers.ts";
+import { runtimesPart } from "./runtimes.ts";
+import { wasm, wasmPackages } from "./wasm.ts";
+import { windows, windowsPackages } from "./windows.ts";
+
+export interface Settings {
+  /** How much of the bit tests runs where it is a matter of choice. */
+  readonly extent: Extent;
+}
+
+export interface Part {
+  readonly run: (settings: Settings) => Promise<void>;
+  /** Debian packages that it needs, beside what any machine has. */
+  readonly packages?: readonly string[];
+  /** Left out of the quick selection. */
+  readonly long?: boolean;
+}
+
+export const parts: Readonly<Record<string, Part>> = {
+  "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
+  runtimes: { run: runtimesPart },
+  managers: { run: managersPart },
+  bundlers: { run: bundlers },
+  damage: { run: damage },
+  wasm: { run: wasm, packages: wasmPackages },
+  buffers: { run: buffers },
+  "linux-musl": { run: linuxMusl, packages: linuxMuslPackages },
+  "linux-arm": { run: linuxArm, packages: linuxArmPackages },
+  windows: { run: windows, packages: windowsPackages, long: true },
+};

@@ -1,0 +1,63 @@
+// Runtimes, package managers and bundlers of npm (package.json beside this file's source), and programs of Debian.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Missing } from "./report.ts";
+import { type Command, root, succeedInTwo } from "./shell.ts";
+
+const folder = join(root, "test", "platforms");
+
+/** Installs what package-lock.json names, unless it is there. Nothing of it runs a script. */
+export function installTools(): void {
+  const wanted = join(folder, "package-lock.json");
+  const installed = join(folder, "node_modules", ".installed.json");
+  if (existsSync(installed) && readFileSync(installed).equals(readFileSync(wanted))) return;
+  console.log("Installing runtimes, package managers and bundlers (1.7 GB) …");
+  // Forced, because other platforms' packages are among them.
+  const options = ["ci", "--force", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"];
+  const { seconds } = succeedInTwo(["npm"], options, { cwd: folder, timeout: 900 });
+  copyFileSync(wanted, installed);
+  console.log(`installed in ${seconds.toFixed(0)} s`);
+}
+
+/** The path of a file of the tools. */
+export function tool(...path: readonly string[]): string {
+  const file = join(folder, "node_modules", ...path);
+  if (!existsSync(file)) throw new Missing(`${join(...path)} is not among the tools`);
+  return file;
+}
+
+/** This process's Node, the lowest that the package supports where tests run. */
+export const node: Command = [process.execPath];
+
+/** Every runtime of this platform, with what lets a program ask for garbage to be collected. */
+export const runtimes = {
+  "Node 20": () => [tool("node-20", "bin", "node"), "--expose-gc"],
+  "Node 22": () => [tool("node-22", "bin", "node"), "--expose-gc"],
+  "Node 24": () => [tool("node-24", "bin", "node"), "--expose-gc"],
+  "Node 26": () => [tool("node-26", "bin", "node"), "--expose-gc"],
+  Bun: () => [tool("@oven", "bun-linux-x64", "bin", "bun"), "run"],
+  Deno: () => [tool("@deno", "linux-x64-glibc", "deno"), "run", "-A", "--v8-flags=--expose-gc"],
+} satisfies Readonly<Record<string, () => Command>>;
+
+const onPath = (program: string) => spawnSync("which", [program]).status === 0;
+
+/** A program of a Debian package. */
+export function debian(program: string, packageName: string): string {
+  if (!onPath(program) && !existsSync(program)) throw new Missing(`${program} is not there (Debian: ${packageName})`);
+  return program;
+}
+
+/** Installs Debian packages, where this is Debian and it may. */
+export function installDebian(packages: readonly string[]): void {
+  if (packages.length === 0 || process.getuid?.() !== 0 || !onPath("apt-get")) return;
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  console.log(`Installing ${packages.join(", ")} …`);
+  try {
+    succeedInTwo(["apt-get", "update", "-q"], [], { env });
+    succeedInTwo(["apt-get", "install", "-qy", "--no-install-recommends"], packages, { env, timeout: 900 });
+  } catch (error) {
+    // What is not there is named by the checks that are skipped.
+    console.log((error as Error).message);
+  }
+}
