@@ -4,7 +4,7 @@ import type { NumberType } from "rmsprop";
 export interface Case {
   /** The name of a class of the library. */
   readonly optimizer: string;
-  readonly options: Readonly<Record<string, number | boolean>>;
+  readonly options: Readonly<Record<string, number | boolean | object>>;
   readonly type: NumberType;
   /** Elements of each array. */
   readonly size: number;
