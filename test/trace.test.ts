@@ -8,7 +8,7 @@ const types = ["float32", "float64"] as const;
 
 describe.skipIf(!compiler)("the rule in C++ and the rule in TypeScript are one expression graph", () => {
   const native = new Map<string, string>();
-  test("every rule, type and variant is traced", () => {
+  test("every rule, type and variant is traced", { timeout: 300_000 }, () => {
     for (const line of output(compileProgram("trace")).trim().split("\n"))
       native.set(line.slice(0, line.indexOf(":")), line);
     const expected = rules.flatMap((rule) =>

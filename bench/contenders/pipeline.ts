@@ -1,8 +1,7 @@
 import * as library from "rmsprop";
 import { backend, type Optimizer, type Parameter } from "rmsprop";
 import { Missing, type Work } from "../work.ts";
-import type { ContenderKind } from "./contender.ts";
-import { firstParam, since } from "./contender.ts";
+import { type ContenderKind, firstParam, repeated } from "./contender.ts";
 import { limit } from "./limit.ts";
 
 type OptimizerClass = new (params: readonly Parameter[], options: object) => Optimizer<object>;
@@ -22,14 +21,7 @@ export const plainStep: ContenderKind = {
   async create(work) {
     if (backend.name !== "native") throw new Missing(`the library runs on its ${backend.name}`);
     const optimizer = plainOptimizer(work);
-    return {
-      run(times) {
-        const start = performance.now();
-        for (let i = 0; i < times; i++) optimizer.step();
-        return since(start);
-      },
-      param: () => firstParam(work),
-    };
+    return { run: repeated(() => optimizer.step()), param: () => firstParam(work) };
   },
 };
 

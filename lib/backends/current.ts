@@ -71,6 +71,10 @@ export function reasonOf(error: unknown): string {
     .join(", ");
 }
 
+/** Sentences, or what are none, as one. */
+const joined = (reasons: readonly string[]) =>
+  reasons.length === 1 ? (reasons[0] as string) : reasons.map((reason) => reason.replace(/\.$/, "")).join("; ");
+
 /**
  * Takes the first backend into use that can run, with one warning where it is not the first of all.
  * @throws OptimError for what the user asked for and cannot have.
@@ -91,7 +95,7 @@ export function useFirst(
       reasons.push(reasonOf(error));
       continue;
     }
-    const reason = reasons.length > 0 ? reasons.join("; ") : undefined;
+    const reason = reasons.length > 0 ? joined(reasons) : undefined;
     if (reason !== undefined) {
       warn(
         `${failed.join(" and ")} did not load, so steps run on ${title}: the same bits, more slowly. ` +
@@ -101,5 +105,5 @@ export function useFirst(
     }
     return useBackend(backend, reason);
   }
-  throw new Error(`Expected a backend that can run, but ${reasons.join("; ")}.`);
+  throw new Error(`Expected a backend that can run, but ${joined(reasons)}`);
 }

@@ -9,7 +9,7 @@ import { Window, type WindowedParameter } from "./wasm-window.ts";
  * How much of each array is copied in and out at a time, in bytes: enough that the calls do not show, and no more of all
  * arrays than a second-level cache holds. From a quarter to four times this it makes little difference.
  */
-const defaultWindowBytes = 65536;
+const defaultWindowBytes = 131072;
 
 interface WindowedGroup extends BackendGroup {
   readonly kernels: RuleKernels;
@@ -71,7 +71,7 @@ function createTiles(window: Window, kernels: Readonly<Record<NumberType, StageK
 }
 
 export interface WasmSettings {
-  /** How much of each array is copied in and out at a time, in bytes: a power of two, from 8,192. Default 65,536. */
+  /** How much of each array is copied in and out at a time, in bytes: a power of two, from 8,192. Default 131,072. */
   windowBytes?: number;
 }
 

@@ -1,7 +1,7 @@
 // States of other systems' layouts, both ways: against layouts written out by hand, and by going on after a way there and back.
 import { describe, expect, test } from "vitest";
 import { fromKeras, fromTfjs, fromTorch, toKeras, toTfjs, toTorch, type Weights } from "../../lib/checkpoint/index.ts";
-import { RMSprop, type StateDict } from "../../lib/index.ts";
+import { RMSprop, type RMSpropOptions, type StateDict } from "../../lib/index.ts";
 import { asLists, bitsOf, expectRefusal, parameter, thrownBy, train } from "../support/arrays.ts";
 
 const f32 = (...values: number[]) => Float32Array.from(values);
@@ -424,6 +424,36 @@ describe("lists of weights are refused", () => {
   test.each(refused)("%s", (_, convert, message) => {
     expectRefusal(thrownBy(convert), "ERR_STATE", message);
   });
+});
+
+test("what surrounds a step stays here: averages and gradients that wait do not travel, and are no hindrance", () => {
+  const stages = { gradScale: 0.5, clipValue: 1, clipNorm: 1, clipGlobalNorm: 1, ema: { decay: 0.9 }, zeroGrads: true };
+  const options = { ...stages, gradientAccumulationSteps: 2, momentum: 0.9, lrInMomentum: true };
+  const make = (given: RMSpropOptions) => {
+    const parameters = [parameter("w", 4)];
+    const optimizer = new RMSprop(parameters, given);
+    train(optimizer, parameters, 5);
+    return optimizer.stateDict();
+  };
+  const state = make(options);
+  expect(Object.keys(state.state["w"] as object).sort()).toEqual(
+    ["step", "squareAvg", "momentumBuffer", "ema", "gradAccumulator", "accumulated"].sort(),
+  );
+  const theirs = toTorch(make({ ...options, lrInMomentum: false }));
+  expect(Object.keys(theirs.state["0"] as object).sort()).toEqual(["momentum_buffer", "square_avg", "step"]);
+  for (const weights of [toKeras(state), toTfjs(state)]) {
+    expect(weights.filter((weight) => ArrayBuffer.isView(weight)).length).toBe(2);
+  }
+  const backs: [StateDict, RMSpropOptions][] = [
+    [fromTorch(theirs, make({ ...options, lrInMomentum: false })), { ...options, lrInMomentum: false }],
+    [fromKeras(toKeras(state), state), options],
+    [fromTfjs(toTfjs(state), state), options],
+  ];
+  for (const [back, given] of backs) {
+    const optimizer = new RMSprop([parameter("w", 4)], given);
+    optimizer.loadStateDict(back);
+    expect(optimizer.state("w")).toMatchObject({ step: 2, squareAvg: state.state["w"]?.["squareAvg"] });
+  }
 });
 
 describe("a training goes on to the same bits after a way there and back", () => {

@@ -1,4 +1,6 @@
 import { show } from "../../errors.ts";
+import { stageOptions } from "../../options.ts";
+import { isStageSlot } from "../../stages.ts";
 import type { StateDict } from "../../state-dict.ts";
 import { ownName, torchName } from "../names.ts";
 import {
@@ -77,7 +79,6 @@ const harmless: Readonly<Record<string, (group: Readonly<Record<string, unknown>
   initialAccumulator: () => true,
   lrInMomentum: ({ momentum }) => !momentum,
   decoupledWeightDecay: ({ weightDecay }) => !weightDecay,
-  gradScale: ({ gradScale }) => gradScale === 1,
 };
 
 function ruleOf({ rule }: StateDict): TorchRule {
@@ -94,7 +95,8 @@ function checkOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>,
     );
   }
   for (const [name, value] of Object.entries(group)) {
-    if (name in rule.options || harmless[name]?.(group)) continue;
+    // PyTorch does apart from its optimizers what surrounds a step here.
+    if (name in rule.options || name in stageOptions || harmless[name]?.(group)) continue;
     if (value === false || value === 0 || value === null || value === undefined) continue;
     refuse(
       `Expected '${name}' of group ${index} to be off, because PyTorch has no such option, but it is ${show(value)}.`,
@@ -108,7 +110,8 @@ const torchOption = (rule: TorchRule, name: string) => {
 };
 
 /**
- * A state as PyTorch has it, for its `load_state_dict`. The arrays are the state's own.
+ * A state as PyTorch has it, for its `load_state_dict`. The arrays are the state's own. Averages of weights and gradients
+ * that wait for a step are left out, because PyTorch keeps them apart.
  * @throws OptimError ERR_STATE where PyTorch cannot have it: an option or a slot that it lacks.
  */
 export function toTorch(state: StateDict): TorchStateDict {
@@ -119,7 +122,8 @@ export function toTorch(state: StateDict): TorchStateDict {
     checkOptions(rule, group, g);
     const options = Object.keys(rule.options).filter((name) => group[name] !== undefined);
     const params = group.params.map((name) => {
-      const { step, ...arrays } = state.state[name] as ParameterStateDict;
+      const { step, accumulated: _, ...all } = state.state[name] as ParameterStateDict;
+      const arrays = Object.fromEntries(Object.entries(all).filter(([slot]) => !isStageSlot(slot)));
       const lacking = Object.keys(arrays).find((slot) => !rule.slots.includes(slot));
       if (lacking) refuse(`Expected the state of ${show(name)} to have what PyTorch has, but it has '${lacking}'.`);
       const entries = Object.entries(arrays).map(([slot, array]) => [torchName(slot), array] as const);
