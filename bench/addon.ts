@@ -9,8 +9,16 @@ import { Missing } from "./work.ts";
 
 /** bench/native/addon.cpp's exports. */
 export interface Addon {
-  /** A function that runs a kernel over arrays of streams: first the one that is read, then those that are written. */
-  work(kernel: number, arrays: readonly (readonly FloatArray[])[], threads: number): () => void;
+  /**
+   * A function that runs a kernel over arrays of streams: first the one that is read, then those that are written.
+   * Undefined where there is no kernel of that name for so many streams.
+   */
+  work(
+    kernel: string,
+    arrays: readonly (readonly FloatArray[])[],
+    threads: number,
+    numbers: readonly number[],
+  ): (() => void) | undefined;
   empty(): void;
 }
 

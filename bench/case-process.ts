@@ -9,6 +9,8 @@ import { Missing, makeWork, type Work } from "./work.ts";
 const pairBudget = 0.6e9;
 const checkSize = 100;
 const checkSteps = 3;
+/** So that a step moves an element by much more than its last bit. */
+const checkRate = 1e-3;
 /** Rivals round in their own order, and add eps at other places. */
 const checkTolerance = 1e-3;
 
@@ -23,13 +25,13 @@ function kindOf(name: string): ContenderKind {
  * computes something else would be compared for nothing.
  */
 async function check(kind: ContenderKind, of: Case): Promise<void> {
-  const small = { ...of, size: checkSize, arrays: 1 };
+  const small = { ...of, size: checkSize, arrays: 1, options: { ...of.options, lr: checkRate } };
   const expected = makeWork(small);
   const before = Array.from(expected.first.param);
   if (kind.steps) for (let i = 0; i < checkSteps; i++) expected.optimizer.step();
   const work = makeWork(small);
   const contender = await kind.create(work);
-  await contender.run(checkSteps);
+  for (let i = 0; i < checkSteps; i++) await contender.run(1);
   const param = Array.from(await contender.param());
   for (let i = 0; i < checkSize; i++) {
     const wanted = (expected.first.param[i] as number) - (before[i] as number);
@@ -84,6 +86,7 @@ async function measure(of: Case): Promise<Result> {
       least: Math.min(...taken) / elements,
       samples: samples.length,
       ...(contender.note === undefined ? {} : { note: contender.note }),
+      ...(contender.version === undefined ? {} : { version: contender.version }),
       ...(ratio ? { ratio } : {}),
     };
   }

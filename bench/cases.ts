@@ -1,13 +1,22 @@
+import { availableParallelism } from "node:os";
 import type { Case } from "./case.ts";
 
 /** Cases that are reported together. */
 export interface Suite {
   readonly name: string;
   readonly title: string;
+  /** What times are given for. Default: an element. */
+  readonly per?: "element" | "array";
   readonly cases: readonly Case[];
 }
 
 const plain = { lr: 1e-3 };
+/**
+ * The gradient of a case stays as it is, so its variance vanishes: `eps` and `lr` are such that no parameter runs away or
+ * comes to where weight decay cancels the gradient, and all numbers stay ordinary.
+ */
+const centeredMomentum = { lr: 1e-7, eps: 1e-2, centered: true, momentum: 0.9 };
+const everything = { ...centeredMomentum, weightDecay: 1e-2 };
 
 const base = {
   optimizer: "RMSprop",
@@ -18,18 +27,135 @@ const base = {
   isa: "best",
 } as const;
 
-/** From the cache nearest to the core to memory. */
-const sizes = [2 ** 10, 2 ** 16, 2 ** 20, 2 ** 24];
+const threadCounts = [1, "all"] as const;
+const scripted = ["plain loop", "TensorFlow.js cpu", "TensorFlow.js wasm"];
+const compiled = ["PyTorch", "PyTorch foreach", "torch.compile", "JAX"];
 
+/** Everything there is, from the cache nearest to the core to memory. */
 const overview: Suite = {
   name: "overview",
-  title: "RMSprop, float32, one array",
-  cases: [1, "all" as const].flatMap((threads) =>
-    sizes.map((size) => ({
+  title: "RMSprop, float32, one array, one thread",
+  cases: [2 ** 10, 2 ** 13, 2 ** 16, 2 ** 20, 2 ** 24].map((size) => ({
+    ...base,
+    size,
+    // What is slower by hundreds of times is left out where a step of it lasts seconds.
+    contenders: [
+      ...["native", "limit", "bare loop"],
+      ...(size > 2 ** 20 ? ["plain loop"] : [...scripted, "reference"]),
+      ...compiled,
+    ],
+  })),
+};
+
+const small: Suite = {
+  name: "small",
+  title: "Small arrays, and many of them",
+  per: "array",
+  cases: [
+    { ...base, size: 64, contenders: ["native", "empty call", "bare loop", "plain loop"] },
+    ...threadCounts.map((threads) => ({
       ...base,
       threads,
+      size: 1024,
+      arrays: 1000,
+      contenders: ["native", "one array", "PyTorch", "PyTorch foreach"],
+    })),
+    { ...base, size: 16, arrays: 10_000, contenders: ["native", "plain loop"] },
+    { ...base, title: "a buffer each", memory: "apart", size: 16, arrays: 10_000, contenders: ["native"] },
+  ],
+};
+
+const formulas: readonly Pick<Case, "title" | "optimizer" | "options">[] = [
+  { title: "RMSprop", optimizer: "RMSprop", options: plain },
+  { title: "RMSprop, everything on", optimizer: "RMSprop", options: everything },
+  { title: "SGD", optimizer: "SGD", options: plain },
+  { title: "Adagrad", optimizer: "Adagrad", options: plain },
+];
+
+const cache: Suite = {
+  name: "cache",
+  title: "In cache, against the bare loop of the same formula",
+  cases: ["avx512", "avx2", "sse2"].flatMap((isa) =>
+    formulas.flatMap((formula) =>
+      [2 ** 12, 2 ** 14, 2 ** 16].map((size) => ({
+        ...base,
+        ...formula,
+        title: `${isa}, ${formula.title}`,
+        isa,
+        size,
+        contenders: ["native", "bare loop"],
+      })),
+    ),
+  ),
+};
+
+const large: Suite = {
+  name: "large",
+  title: "Out of cache, against the limit",
+  cases: threadCounts.flatMap((threads) =>
+    [
+      { title: "RMSprop", options: plain },
+      { title: "RMSprop, centered, momentum", options: centeredMomentum },
+    ].flatMap((formula) =>
+      [2 ** 23, 2 ** 24, 2 ** 26, 2 ** 27].map((size) => ({
+        ...base,
+        ...formula,
+        threads,
+        size,
+        contenders: ["native", "limit", "copy"],
+      })),
+    ),
+  ),
+};
+
+const rivals: Suite = {
+  name: "rivals",
+  title: "2^24 elements, against what a Python user has",
+  cases: threadCounts.flatMap((threads) =>
+    [
+      { title: "RMSprop", options: plain },
+      { title: "RMSprop, everything on", options: everything },
+    ].map((formula) => ({
+      ...base,
+      ...formula,
+      threads,
+      size: 2 ** 24,
+      contenders: ["native", ...compiled],
+    })),
+  ),
+};
+
+const subnormal: Suite = {
+  name: "subnormal",
+  title: "Every mean square subnormal",
+  cases: [
+    { title: "RMSprop", options: plain, size: 2 ** 16 },
+    { title: "RMSprop, centered, momentum", options: centeredMomentum, size: 2 ** 16 },
+    { title: "RMSprop", options: plain, size: 2 ** 24 },
+  ].map((each) => ({
+    ...base,
+    ...each,
+    values: "subnormal",
+    contenders: ["native", "ordinary values", "bare loop"],
+  })),
+};
+
+/** 1, 2, 4, ... and as many as there are. */
+function doublings(most: number): number[] {
+  const counts: number[] = [];
+  for (let threads = 1; threads < most; threads *= 2) counts.push(threads);
+  return [...counts, most];
+}
+
+const scaling: Suite = {
+  name: "scaling",
+  title: "RMSprop by threads",
+  cases: [2 ** 16, 2 ** 20, 2 ** 24, 2 ** 26].flatMap((size) =>
+    doublings(availableParallelism()).map((threads) => ({
+      ...base,
       size,
-      contenders: ["native", "limit", "copy", "reference", "plain loop"],
+      threads,
+      contenders: ["native", "one thread", "limit"],
     })),
   ),
 };
@@ -37,7 +163,11 @@ const overview: Suite = {
 const wasm: Suite = {
   name: "wasm",
   title: "RMSprop, float32, one array, on WebAssembly",
-  cases: sizes.map((size) => ({ ...base, size, contenders: ["native", "wasm", "plain loop"] })),
+  cases: [2 ** 10, 2 ** 16, 2 ** 20, 2 ** 24].map((size) => ({
+    ...base,
+    size,
+    contenders: ["native", "wasm", "plain loop"],
+  })),
 };
 
-export const suites: readonly Suite[] = [overview, wasm];
+export const suites: readonly Suite[] = [overview, small, cache, large, rivals, wasm, subnormal, scaling];

@@ -6,11 +6,12 @@ const noisy = 0.1;
 
 /** What a case is called in a table. */
 export function caseName({ case: of, threads }: Pick<Result, "case" | "threads">): string {
+  const title = of.title === undefined ? "" : `${of.title}, `;
   const power = Math.log2(of.size);
   const size = Number.isInteger(power) ? `2^${power}` : String(of.size);
   const arrays = of.arrays === 1 ? size : `${of.arrays} x ${size}`;
   const used = threads ?? of.threads;
-  return `${arrays}, ${used} ${used === 1 ? "thread" : "threads"}`;
+  return `${title}${arrays}, ${used} ${used === 1 ? "thread" : "threads"}`;
 }
 
 /** Nanoseconds, or a ratio, with three digits that count. */
@@ -25,20 +26,28 @@ function ratioCell({ ratio }: Timing): string {
   return `${digits(median)}${(upperQuartile - lowerQuartile) / median > noisy ? "~" : " "}`;
 }
 
-/** A table: a row a case, the nanoseconds an element of each contender, then the ratios. */
-export function tableOf(suite: Suite, results: readonly Result[]): string[][] {
-  const names = [...new Set(suite.cases.flatMap(({ contenders }) => contenders))];
+/** What a native step costs beyond an empty call, which is where the small steps' time goes. */
+const overEmpty = "native - empty call";
+
+/** A table: a row a case, the nanoseconds an element (or array) of each contender, then the ratios. */
+export function tableOf({ cases, per }: Suite, results: readonly Result[]): string[][] {
+  const names = [...new Set(cases.flatMap(({ contenders }) => contenders))];
   const rivals = names.filter((name) => results.some(({ timings }) => timings[name]?.ratio));
-  const header = ["", ...names, ...rivals.map((name) => `${name} / ${againstOf(results, name)}`)];
+  const headers = rivals.map((name) => `${name} / ${againstOf(results, name)}`);
+  const withEmpty = rivals.includes("empty call");
+  const header = ["", ...names, ...(withEmpty ? [overEmpty] : []), ...headers];
   const rows = results.map((result) => {
+    const unit = per === "array" ? result.case.size : 1;
     const cell = (name: string, of: (timing: Timing) => string) => {
       const timing = result.timings[name];
       if (timing) return of(timing);
       return result.case.contenders.includes(name) ? "missing" : "";
     };
+    const difference = result.timings["empty call"]?.ratio?.difference;
     return [
       caseName(result),
-      ...names.map((name) => cell(name, ({ median }) => digits(median))),
+      ...names.map((name) => cell(name, ({ median }) => digits(median * unit))),
+      ...(withEmpty ? [difference === undefined ? "" : digits(difference)] : []),
       ...rivals.map((name) => cell(name, ratioCell)),
     ];
   });
@@ -68,6 +77,14 @@ export function markdownTable(table: readonly (readonly string[])[]): string {
   const [header = [], ...rows] = table;
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.trim()).join(" | ")} |`;
   return [line(header), line(header.map((_, column) => (column === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}
+
+/** The versions of other projects' code, each once. */
+export function versionsOf(results: readonly Result[]): string[] {
+  const lines = results.flatMap(({ timings }) =>
+    Object.entries(timings).flatMap(([name, { version }]) => (version === undefined ? [] : [`${name}: ${version}`])),
+  );
+  return [...new Set(lines)];
 }
 
 /** What was to be measured and is not there, each with its reason, once. */

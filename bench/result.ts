@@ -8,6 +8,8 @@ export interface Timing {
   readonly least: number;
   readonly samples: number;
   readonly note?: string;
+  /** Of another project's code. */
+  readonly version?: string;
   /** Its time over that of the contender it is measured against. */
   readonly ratio?: Ratio & { readonly against: string };
 }

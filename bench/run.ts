@@ -9,7 +9,8 @@ import { Presets, SingleBar } from "cli-progress";
 import { root } from "./addon.ts";
 import type { Case } from "./case.ts";
 import { type Suite, suites } from "./cases.ts";
-import { alignedTable, caseName, markdownTable, missingOf, tableOf } from "./report.ts";
+import { chartsOf } from "./charts.ts";
+import { alignedTable, caseName, markdownTable, missingOf, tableOf, versionsOf } from "./report.ts";
 import type { Result } from "./result.ts";
 
 const folder = join(root, "build", "bench");
@@ -100,14 +101,26 @@ bar.stop();
 const markdown = [`# Benchmark`, `${heading}. ${date}.`];
 for (const { suite, results } of measured) {
   const table = tableOf(suite, results);
-  const missing = missingOf(results);
-  console.log(`\n${suite.title}: nanoseconds an element, then ratios of times (~ marks those that vary)\n`);
+  const remarks = [
+    ...missingOf(results).map((line) => `missing: ${line}`),
+    ...versionsOf(results).map((line) => `version of ${line}`),
+  ];
+  console.log(
+    `\n${suite.title}: nanoseconds an ${suite.per ?? "element"}, then ratios of times (~ marks those that vary)\n`,
+  );
   console.log(alignedTable(table));
-  for (const line of missing) console.log(`missing: ${line}`);
-  markdown.push(`## ${suite.title}`, markdownTable(table), ...missing.map((line) => `- missing: ${line}`));
+  for (const line of remarks) console.log(line);
+  markdown.push(
+    `## ${suite.title}`,
+    `Nanoseconds an ${suite.per ?? "element"}, then ratios of times.`,
+    markdownTable(table),
+    ...remarks.map((line) => `- ${line}`),
+  );
 }
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "results.md"), `${markdown.join("\n\n")}\n`);
 const record = measured.map(({ suite, results }) => ({ name: suite.name, title: suite.title, results }));
 writeFileSync(join(folder, "results.json"), `${JSON.stringify({ machine: machine(), suites: record }, null, 1)}\n`);
-console.log(`\nWritten to build/bench: results.json, results.md`);
+const charts = chartsOf(measured, heading);
+for (const [file, svg] of charts) writeFileSync(join(folder, file), svg);
+console.log(`\nWritten to build/bench: ${["results.json", "results.md", ...charts.keys()].join(", ")}`);

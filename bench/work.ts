@@ -25,7 +25,7 @@ export interface Work {
 
 type OptimizerClass = new (params: readonly Parameter[], options: object) => Optimizer<object>;
 
-function optimizerClass(name: string): OptimizerClass {
+export function optimizerClass(name: string): OptimizerClass {
   const found = (library as Readonly<Record<string, unknown>>)[name];
   if (typeof found !== "function") throw new Missing(`the library has no ${name} yet`);
   return found as OptimizerClass;
@@ -49,15 +49,29 @@ function fill(array: FloatArray, seed: number): void {
   }
 }
 
+/** Arrays each in a buffer of its own. */
+function allocateApart({ arrays, size, type }: Case) {
+  const make = () => (type === "float64" ? new Float64Array(size) : new Float32Array(size));
+  const parameters = Array.from({ length: arrays }, (_, i) => ({ name: `p${i}`, data: make(), grad: make() }));
+  return { parameters, dispose() {} };
+}
+
+/** The least positive number of each type, times up to 32: where alpha is 0.99, a mean square stays as it is there. */
+function fillSubnormal(array: FloatArray): void {
+  const least = array instanceof Float64Array ? 2 ** -1074 : 2 ** -149;
+  for (let i = 0; i < array.length; i++) array[i] = least * (1 + (i % 32));
+}
+
 export function makeWork(of: Case): Work {
   const Class = optimizerClass(of.optimizer);
-  const model = allocateLike(of);
+  const model = of.memory === "apart" ? allocateApart(of) : allocateLike(of);
   const parameters: readonly Parameter[] = model.parameters;
   const optimizer = new Class(parameters, of.options);
   const arrays = parameters.map(({ name, data, grad }, i) => {
     const { step, ...slots } = optimizer.state(name);
     fill(data, 2 * i + 1);
-    fill(grad as FloatArray, 2 * i + 2);
+    if (of.values !== "subnormal") fill(grad as FloatArray, 2 * i + 2);
+    else fillSubnormal(slots["squareAvg"] as FloatArray);
     return { param: data, grad: grad as FloatArray, slots: slots as Record<string, FloatArray> };
   });
   return {

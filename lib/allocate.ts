@@ -13,17 +13,41 @@ export interface ArrayRun {
 }
 
 /**
+ * What rows that steps read side by side begin apart from one another, modulo any power of two, in bytes. Where all begin
+ * alike they fall into the same sets of the caches and banks of the memory: on an EPYC (Zen 4) steps over 2^26 elements
+ * took 2.2 times as long with three arrays, 3.5 times with five. Of 7 distances this was the best at every size.
+ */
+const stagger = 17_472;
+/** Rows shorter than this, in bytes, lie in the caches, where it makes no difference. */
+const staggeredLength = 2 ** 22;
+/** After so many rows, the next begins where the first did. */
+const staggers = 16;
+let rowsBegun = 0;
+
+/**
  * @param lengths In elements.
  * @param shared Asks for a SharedArrayBuffer.
+ * @param rowLength How many arrays follow one another in a row; other rows are read beside it. Default: all.
  * @throws OptimError ERR_MEMORY.
  */
-export function allocateRun(backend: Backend, lengths: readonly number[], type: NumberType, shared = false): ArrayRun {
+export function allocateRun(
+  backend: Backend,
+  lengths: readonly number[],
+  type: NumberType,
+  shared = false,
+  rowLength = lengths.length,
+): ArrayRun {
+  const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[type]) / alignment) * alignment);
+  const rows = sizes.length / rowLength;
+  const staggered = sizes.reduce((sum, size) => sum + size, 0) / rows >= staggeredLength;
   const offsets: number[] = [];
-  let bytes = 0;
-  for (const length of lengths) {
+  let bytes = staggered ? (rowsBegun % staggers) * stagger : 0;
+  sizes.forEach((size, i) => {
+    if (staggered && i > 0 && i % rowLength === 0) bytes += stagger;
     offsets.push(bytes);
-    bytes += Math.ceil((length * bytesPerElement[type]) / alignment) * alignment;
-  }
+    bytes += size;
+  });
+  if (staggered) rowsBegun += rows;
   const place =
     bytes === 0
       ? { buffer: shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0), byteOffset: 0 }

@@ -172,10 +172,9 @@ export function finishCoefficients<O extends object>(
       const [first] = backendGroups[run.group] as readonly Entry[];
       const coefficients = definition.coefficients(group.options, rate, step, (first as Entry).parameter.type);
       run.variant = group.variant;
-      rule.coefficients.forEach((name: string, c: number) => {
-        run.coefficients[c] = coefficients[name] as number;
-      });
-      run.coefficients[gradScale] = (run.coefficients[gradScale] as number) * scale;
+      const finished = rule.coefficients.map((name: string) => coefficients[name] as number);
+      finished[gradScale] = (finished[gradScale] as number) * scale;
+      run.coefficients = finished;
     }
     cohort.finishedVersion = group.version;
     cohort.finishedRate = rate;

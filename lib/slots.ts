@@ -49,7 +49,7 @@ export function allocateSlots<O extends object>(
       const entries = group.entries.filter(({ parameter }) => parameter.type === type);
       if (entries.length === 0) continue;
       const lengths = lacking.flatMap(() => entries.map(({ parameter }) => parameter.length));
-      const run = allocateRun(backend, lengths, type);
+      const run = allocateRun(backend, lengths, type, false, entries.length);
       made.push({ slotRun: { run, type, entries: entries.length }, entries });
     }
   } catch (error) {

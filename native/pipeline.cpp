@@ -1,5 +1,6 @@
 #include "pipeline.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -333,7 +334,7 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
   const auto run = [&](bool measures, bool changes) {
     if (tiles == 0) return;
     Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, pace};
-    pool.run(parts_for(pool, tiles, cost, worth), take_part, &pass);
+    run_parts(pool, tiles, cost, worth, take_part, &pass);
   };
   const auto finish_gradients = [&] {
     if (measures_norm) finish_norms(step);

@@ -1,6 +1,9 @@
 #include "step.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <limits>
 #include <thread>
 
 #include "fp_environment.hpp"
@@ -52,6 +55,35 @@ void step_part(void* context, int part, int parts) {
   step_tiles(work.runs, bound(work.tiles, part, parts), bound(work.tiles, part + 1, parts), work.pace);
 }
 
+using Clock = std::chrono::steady_clock;
+
+// Steps in close succession: those that follow one another by less than this, half of what the pool's threads look for
+// work before they sleep, so that a thread that is woken for one is still awake for the next.
+constexpr Clock::duration close_succession = std::chrono::microseconds(25);
+
+// The steps that went before in close succession, of whichever thread. A race between two loses a step from the sum.
+struct Succession {
+  std::atomic<Clock::rep> end{std::numeric_limits<Clock::rep>::min() / 2};
+  std::atomic<std::size_t> cost{0};
+};
+Succession succession;
+
+// What the steps in close succession cost together, this one included.
+std::size_t cost_in_succession(std::size_t cost) {
+  const Clock::rep since = Clock::now().time_since_epoch().count() - succession.end.load(std::memory_order_relaxed);
+  const bool close = since < Clock::duration(close_succession).count();
+  const std::size_t sum = cost + (close ? succession.cost.load(std::memory_order_relaxed) : 0);
+  succession.cost.store(sum, std::memory_order_relaxed);
+  return sum;
+}
+
+// Whether threads that may sleep are worth waking: for one step, or for a succession of steps that is worth as much as
+// one, because they stay awake for those that follow.
+bool worth_waking(const Pool& pool, std::size_t cost, WorthOneThread worth) {
+  if (cost >= 2 * worth.asleep) return true;
+  return cost_in_succession(cost) >= 2 * worth.asleep || pool.awake();
+}
+
 struct Pages {
   unsigned char* data;
   std::size_t count;
@@ -85,7 +117,18 @@ void step(const Pool& pool, std::span<Run> runs, WorthOneThread worth, Pace pace
   }
   if (tiles == 0) return;
   Work work{runs, tiles, pace};
-  pool.run(parts_for(pool, tiles, cost, worth), step_part, &work);
+  run_parts(pool, tiles, cost, worth, step_part, &work);
+}
+
+void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context) {
+  std::size_t parts = 1;
+  const bool large = cost >= 2 * worth.awake;  // below, nothing is asked, not even the clock
+  if (large) {
+    const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
+    parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, static_cast<std::size_t>(pool.threads())});
+  }
+  pool.run(static_cast<int>(parts), task, context);
+  if (large) succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void touch_pages(const Pool& pool, void* data, std::size_t bytes) {

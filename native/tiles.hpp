@@ -1,7 +1,6 @@
 // What steps walk over: the tiles of all parameters of all runs, counted through in order, and shared out to threads.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -55,16 +54,7 @@ inline std::size_t bound(std::size_t count, int part, int parts) {
   return count / n * p + count % n * p / n;
 }
 
-// How many threads work of this cost is worth. The pool is asked whether it is awake only where that matters.
-inline std::size_t worthwhile_threads(const Pool& pool, std::size_t cost, WorthOneThread worth) {
-  if (cost < 2 * worth.awake) return 1;
-  return cost / (cost >= 2 * worth.asleep || pool.awake() ? worth.awake : worth.asleep);
-}
-
-// How many parts work of this cost is shared out in.
-inline int parts_for(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth) {
-  const std::size_t worthwhile = std::max<std::size_t>(worthwhile_threads(pool, cost, worth), 1);
-  return static_cast<int>(std::min({worthwhile, tiles, static_cast<std::size_t>(pool.threads())}));
-}
+// Calls task(context, part, parts) for parts of a step's tiles, as many as its cost is worth.
+void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context);
 
 }  // namespace rmsprop

@@ -15,10 +15,9 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { hashesFile, listOfHashes, products } from "../prebuild/products.js";
+import { here, installTools } from "./tools.js";
 
-const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const partial = process.argv.includes("--partial");
 const windows = process.platform === "win32";
@@ -44,10 +43,7 @@ function tool(name, program, args) {
   return { status, output };
 }
 
-if (!existsSync(join(here, "node_modules", ".package-lock.json"))) {
-  const { status, output } = run("npm", ["ci", "--no-audit", "--no-fund"], { cwd: here });
-  if (status !== 0) throw new Error(`npm ci in ${here} ended with status ${status}:\n${output}`);
-}
+installTools();
 
 const work = mkdtempSync(join(tmpdir(), "rmsprop-pack-"));
 const packed = run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", work], { cwd: root });

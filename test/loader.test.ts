@@ -15,7 +15,7 @@ import { checkBuilt } from "./support/programs.ts";
 const { binaries } = shipped;
 const here = targetOf(process);
 const file = binaries[here]?.file ?? "";
-const built = join(root, "build", "Release", "rmsprop.node");
+const built = process.env.RMSPROP_NATIVE_PATH || join(root, "build", "Release", "rmsprop.node");
 
 const program = `
   const warnings = [];

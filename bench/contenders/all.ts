@@ -1,9 +1,18 @@
+import { jax } from "../rivals/jax.ts";
+import { compiledTorch, foreachTorch, torch } from "../rivals/pytorch.ts";
+import { tensorflowCpu, tensorflowWasm } from "../rivals/tensorflow.ts";
+import { bareLoop } from "./bare-loop.ts";
 import type { ContenderKind } from "./contender.ts";
+import { emptyCall } from "./empty-call.ts";
 import { copy, limit } from "./limit.ts";
-import { native } from "./native.ts";
+import { native, oneArray, oneThread, ordinaryValues } from "./native.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
 import { wasm } from "./wasm.ts";
 
 /** Every contender. */
-export const contenderKinds: readonly ContenderKind[] = [native, limit, copy, reference, wasm, plainLoop];
+export const contenderKinds: readonly ContenderKind[] = [
+  ...[native, oneThread, oneArray, ordinaryValues, reference, wasm],
+  ...[limit, copy, bareLoop, emptyCall, plainLoop],
+  ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
+];

@@ -1,4 +1,5 @@
 import type { FloatArray } from "rmsprop";
+import type { Case } from "../case.ts";
 import type { Work } from "../work.ts";
 
 /** Something that takes the steps of a case, ready to go. */
@@ -9,6 +10,8 @@ export interface Contender {
   param(): ArrayLike<number> | Promise<ArrayLike<number>>;
   /** What to know of it beside its name. */
   readonly note?: string;
+  /** Of another project's code. */
+  readonly version?: string;
   /** What a step moves, where that is known; ratios of two that know it are of bytes per second. */
   readonly bytesPerElement?: number;
 }
@@ -32,4 +35,22 @@ export function firstParam(work: Work): FloatArray {
 /** The time since `start`, of performance.now(), in nanoseconds. */
 export function since(start: number): number {
   return (performance.now() - start) * 1e6;
+}
+
+/** A contender's `run` of a function that takes one step. */
+export function repeated(step: () => void): (times: number) => number {
+  return (times) => {
+    const start = performance.now();
+    for (let i = 0; i < times; i++) step();
+    return since(start);
+  };
+}
+
+/** Options of a case as numbers, with the library's defaults for those it leaves out. */
+export function numbersOf({ options }: Case) {
+  const all = { lr: 0.01, alpha: 0.99, eps: 1e-8, momentum: 0, weightDecay: 0, centered: 0, ...options };
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, Number(value)])) as Record<
+    keyof typeof all,
+    number
+  >;
 }

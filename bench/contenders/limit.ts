@@ -1,30 +1,39 @@
+import type { FloatArray } from "rmsprop";
 import { loadAddon } from "../addon.ts";
-import { allocateLike, type Streams } from "../work.ts";
-import { type ContenderKind, firstParam, since } from "./contender.ts";
+import { allocateLike, type Streams, type Work } from "../work.ts";
+import { type ContenderKind, firstParam, repeated } from "./contender.ts";
 
-/** In the order of native/limit.cpp. */
+/** Kernels of native/limit.cpp. */
 const spellings = ["together", "prefetched", "in turn"];
-const copyKernel = spellings.length;
+/** With the streams that each makes the memory move: a store past the cache spares the read that a plain one costs. */
+const copies = { copy: 3, "copy, memcpy": 3, "copy, streaming": 2 };
 const trials = 9;
 const trialNanoseconds = 1e6;
 
-function repeated(step: () => void): (times: number) => number {
-  return (times) => {
-    const start = performance.now();
-    for (let i = 0; i < times; i++) step();
-    return since(start);
-  };
-}
-
-/** The fastest of several: each is tried in turn, several times, and its best counts. */
-function fastest<T extends { run(times: number): number }>(candidates: readonly T[]): T {
+/** The fastest of several by the bytes they move: each is tried in turn, several times, and its best counts. */
+function fastest<T extends { run(times: number): number; bytesPerElement: number }>(candidates: readonly T[]): T {
   const best = new Map(candidates.map((candidate) => [candidate, Number.POSITIVE_INFINITY]));
   let times = 1;
   while (candidates.every(({ run }) => run(times) < trialNanoseconds)) times *= 2;
   for (let trial = 0; trial < trials; trial++) {
-    for (const [candidate, least] of best) best.set(candidate, Math.min(least, candidate.run(times)));
+    for (const [candidate, least] of best) {
+      best.set(candidate, Math.min(least, candidate.run(times) / candidate.bytesPerElement));
+    }
   }
   return [...best].reduce((x, y) => (y[1] < x[1] ? y : x))[0];
+}
+
+/** Each kernel of `streams` (how many it moves), on one thread and on all. */
+function candidates({ isa, threads, first }: Work, arrays: FloatArray[][], streams: Readonly<Record<string, number>>) {
+  const addon = loadAddon(isa);
+  return [...new Set([1, threads])].flatMap((used) =>
+    Object.entries(streams).flatMap(([kernel, count]) => {
+      const step = addon.work(kernel, arrays, used, []);
+      if (!step) return [];
+      const note = `${kernel}, ${used === 1 ? "1 thread" : `${used} threads`}`;
+      return [{ run: repeated(step), note, bytesPerElement: count * first.param.BYTES_PER_ELEMENT }];
+    }),
+  );
 }
 
 /** What a step has to do at least: read and write its streams. The fastest of three spellings, on one thread or on all. */
@@ -33,17 +42,10 @@ export const limit: ContenderKind = {
   steps: false,
   against: "native",
   async create(work) {
-    const addon = loadAddon(work.isa);
     const arrays = work.arrays.map(({ param, grad, slots }) => [grad, param, ...Object.values(slots)]);
-    const candidates = [...new Set([1, work.threads])].flatMap((threads) =>
-      spellings.map((spelling, kernel) => ({
-        run: repeated(addon.work(kernel, arrays, threads)),
-        note: `${spelling}, ${threads === 1 ? "1 thread" : `${threads} threads`}`,
-      })),
-    );
-    const streams = Object.values(work.first.slots).length + 1;
-    const bytesPerElement = (1 + 2 * streams) * work.first.param.BYTES_PER_ELEMENT;
-    return { ...fastest(candidates), bytesPerElement, param: () => firstParam(work) };
+    const streams = 1 + 2 * (Object.keys(work.first.slots).length + 1);
+    const kernels = candidates(work, arrays, Object.fromEntries(spellings.map((spelling) => [spelling, streams])));
+    return { ...fastest(kernels), param: () => firstParam(work) };
   },
 };
 
@@ -53,13 +55,8 @@ export const copy: ContenderKind = {
   steps: false,
   against: "limit",
   async create(work) {
-    const addon = loadAddon(work.isa);
     const { parameters } = allocateLike(work.case);
     const arrays = parameters.map(({ data }, i) => [(work.arrays[i] as Streams).grad, data]);
-    return {
-      run: repeated(addon.work(copyKernel, arrays, work.threads)),
-      bytesPerElement: 3 * work.first.param.BYTES_PER_ELEMENT, // with the read that a plain store makes the memory do
-      param: () => firstParam(work),
-    };
+    return { ...fastest(candidates(work, arrays, copies)), param: () => firstParam(work) };
   },
 };

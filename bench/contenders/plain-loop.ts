@@ -1,6 +1,6 @@
 import type { FloatArray } from "rmsprop";
 import { Missing, type Streams } from "../work.ts";
-import { type ContenderKind, firstParam, since } from "./contender.ts";
+import { type ContenderKind, firstParam, numbersOf, since } from "./contender.ts";
 
 /** Options of a case, numbers all. */
 type Options = Readonly<Record<string, number>>;
@@ -59,11 +59,11 @@ export const plainLoop: ContenderKind = {
   steps: true,
   against: "native",
   async create(work) {
-    const { optimizer, options } = work.case;
+    const { optimizer } = work.case;
     const slots = Object.keys(work.first.slots);
     const loop = loops[[optimizer, ...slots].join(" ")];
     if (!loop) throw new Missing(`no plain loop is written for ${optimizer} with ${slots.join(", ")}`);
-    const numbers = { alpha: 0.99, eps: 1e-8, lr: 0.01, ...options } as Options;
+    const numbers = numbersOf(work.case);
     return {
       run(times) {
         const start = performance.now();

@@ -11,12 +11,20 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-type Request = { case: Case } | { run: number } | { param: true };
-type Reply = { ready?: true; note?: string; missing?: string; error?: string; nanoseconds?: number; param?: number[] };
+type Request = { case: Case; threads: number } | { run: number } | { param: true };
+interface Reply {
+  readonly ready?: true;
+  readonly note?: string;
+  readonly version?: string;
+  readonly missing?: string;
+  readonly error?: string;
+  readonly nanoseconds?: number;
+  readonly param?: number[];
+}
 
 /**
  * A process that takes steps: it reads a request a line, as JSON, and answers each with a line.
- * `{case}` makes the arrays of a case, in the place of those it had: `{ready, note?}`, or `{missing: reason}`.
+ * `{case, threads}` makes the arrays of a case, in the place of those it had: `{ready, note?, version?}`, or `{missing: reason}`.
  * `{run: n}` takes n steps: `{nanoseconds}`, as it measured them. `{param: true}`: the first parameter, `{param: [...]}`.
  */
 class Remote {
@@ -52,20 +60,21 @@ function lastLine(text: string): string {
 }
 
 /** A contender in a process of its own, which is started once and ends with this one. */
-export function remoteKind(name: string, commandOf: (of: Case) => Command): ContenderKind {
+export function remoteKind(name: string, commandOf: (threads: number) => Command): ContenderKind {
   let remote: Remote | undefined;
   return {
     name,
     steps: true,
     against: "native",
     async create(work): Promise<Contender> {
-      remote ??= new Remote(commandOf(work.case));
+      remote ??= new Remote(commandOf(work.threads));
       const process = remote;
-      const { note } = await process.ask({ case: work.case });
+      const { note, version } = await process.ask({ case: work.case, threads: work.threads });
       return {
         run: async (times) => (await process.ask({ run: times })).nanoseconds as number,
         param: async () => (await process.ask({ param: true })).param as number[],
         ...(note === undefined ? {} : { note }),
+        ...(version === undefined ? {} : { version }),
       };
     },
   };

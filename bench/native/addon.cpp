@@ -1,13 +1,14 @@
 // What the benchmark measures steps against, as a Node-API add-on compiled once per instruction set with the library's
-// own flags (bench/addon.ts): the limit of a step, a STREAM copy, and an empty call.
+// own flags (bench/addon.ts): the limit of a step, a STREAM copy, bare loops, and an empty call.
 #include <node_api.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "limit.hpp"
+#include "kernels.hpp"
 #include "threads.hpp"
 
 namespace bench {
@@ -22,6 +23,7 @@ struct Work {
   std::size_t tiles = 0;
   int threads = 1;
   Kernel kernel = nullptr;
+  double numbers[max_numbers] = {};
 };
 
 void work_part(void* context, int part, int parts) {
@@ -36,7 +38,7 @@ void work_part(void* context, int part, int parts) {
     const std::size_t to = end < last ? end : last;
     if (from < to) {
       const std::size_t stop = (to - begin) * words;
-      work.kernel(streams, (from - begin) * words, stop < streams.words ? stop : streams.words);
+      work.kernel(streams, (from - begin) * words, stop < streams.words ? stop : streams.words, work.numbers);
     }
     begin = end;
     if (begin >= last) return;
@@ -98,15 +100,40 @@ bool read_streams(napi_env env, napi_value value, Streams& streams) {
   return true;
 }
 
-// work(kernel: number, arrays: TypedArray[][], threads: number): () => void
+bool read_name(napi_env env, napi_value value, std::string& name) {
+  char text[64];
+  std::size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, text, sizeof text, &length) != napi_ok)
+    return fail(env, "Expected a name.");
+  name.assign(text, length);
+  return true;
+}
+
+bool read_numbers(napi_env env, napi_value value, double (&numbers)[max_numbers]) {
+  std::uint32_t count = 0;
+  if (napi_get_array_length(env, value, &count) != napi_ok || count > max_numbers) {
+    return fail(env, "Expected an array of a few numbers.");
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    napi_value element = nullptr;
+    napi_get_element(env, value, i, &element);
+    if (!read_number(env, element, numbers[i])) return false;
+  }
+  return true;
+}
+
+// work(kernel: string, arrays: TypedArray[][], threads: number, numbers: number[]): (() => void) | undefined
 napi_value make_work(napi_env env, napi_callback_info info) {
-  std::size_t argc = 3;
-  napi_value argv[3];
+  std::size_t argc = 4;
+  napi_value argv[4];
   napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
   auto work = std::make_unique<Work>();
-  double kernel = 0;
+  std::string kernel;
   double threads = 0;
-  if (!read_number(env, argv[0], kernel) || !read_number(env, argv[2], threads)) return nullptr;
+  if (!read_name(env, argv[0], kernel) || !read_number(env, argv[2], threads) ||
+      !read_numbers(env, argv[3], work->numbers)) {
+    return nullptr;
+  }
   std::uint32_t count = 0;
   if (napi_get_array_length(env, argv[1], &count) != napi_ok || count == 0) {
     fail(env, "Expected an array of arrays.");
@@ -126,11 +153,9 @@ napi_value make_work(napi_env env, napi_callback_info info) {
     work->arrays.push_back(streams);
   }
   work->threads = static_cast<int>(threads);
-  work->kernel = find_kernel(static_cast<int>(kernel), work->arrays[0].written_count);
-  if (!work->kernel) {
-    fail(env, "Expected the number of a kernel.");
-    return nullptr;
-  }
+  work->kernel = find_limit(kernel.c_str(), work->arrays[0]);
+  if (!work->kernel) work->kernel = find_loop(kernel.c_str(), work->arrays[0]);
+  if (!work->kernel) return nullptr;
   napi_value function = nullptr;
   napi_create_function(env, "work", NAPI_AUTO_LENGTH, run_work, work.get(), &function);
   napi_add_finalizer(env, function, work.get(), delete_work, nullptr, nullptr);

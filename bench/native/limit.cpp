@@ -1,4 +1,12 @@
-#include "limit.hpp"
+// The limit of a step: loops that read and write the streams of a step and do nothing else, in three spellings; bits
+// stay as they are. And STREAM's copy, in three spellings too, which reads `read` and writes written[0].
+#include <cstring>
+
+#include "kernels.hpp"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 namespace bench {
 namespace {
@@ -19,7 +27,7 @@ struct Pointers {
 
 // All streams in one loop, as the compiler vectorizes it.
 template <int count>
-void together(const Streams& streams, std::size_t begin, std::size_t end) {
+void together(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
   const std::uint32_t zero = unknown_zero;
   const std::uint32_t* read = streams.read;
   const Pointers<count> written(streams);
@@ -33,7 +41,7 @@ void together(const Streams& streams, std::size_t begin, std::size_t end) {
 // The same, two cache lines at a time, asking for the lines to come. The block and the distance were the fastest of
 // several tried.
 template <int count>
-void prefetched(const Streams& streams, std::size_t begin, std::size_t end) {
+void prefetched(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
   constexpr std::size_t block = 2 * words_per_line;
   constexpr std::size_t distance = 32 * words_per_line;
   const std::uint32_t zero = unknown_zero;
@@ -55,7 +63,7 @@ void prefetched(const Streams& streams, std::size_t begin, std::size_t end) {
 
 // One stream after the other, a tile at a time.
 template <int count>
-void in_turn(const Streams& streams, std::size_t begin, std::size_t end) {
+void in_turn(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
   const std::uint32_t zero = unknown_zero;
   const Pointers<count> written(streams);
   for (std::size_t first = begin; first < end; first += words_per_tile) {
@@ -72,7 +80,7 @@ void in_turn(const Streams& streams, std::size_t begin, std::size_t end) {
 
 // STREAM's copy with plain stores, which make the memory read what they write (so that it counts 3 streams). The mask
 // keeps the compiler from putting memcpy in its place.
-void copy(const Streams& streams, std::size_t begin, std::size_t end) {
+void copy(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
   const std::uint32_t zero = unknown_zero;
   const std::uint32_t* read = streams.read;
   std::uint32_t* written = streams.written[0];
@@ -80,20 +88,55 @@ void copy(const Streams& streams, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i) written[i] = read[i] ^ zero;
 }
 
-constexpr int kernel_count = 4;
+// What the C library makes of it.
+void copy_library(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
+  std::memcpy(streams.written[0] + begin, streams.read + begin, (end - begin) * sizeof(std::uint32_t));
+}
+
+// With stores past the cache (2 streams).
+#if defined(__SSE2__)
+void copy_streaming(const Streams& streams, std::size_t begin, std::size_t end, const double*) {
+  std::size_t i = begin;
+  for (; i + words_per_line <= end; i += words_per_line) {
+    for (std::size_t word = i; word < i + words_per_line; word += 4) {
+      const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(streams.read + word));
+      _mm_stream_si128(reinterpret_cast<__m128i*>(streams.written[0] + word), four);
+    }
+  }
+  for (; i < end; ++i) streams.written[0][i] = streams.read[i];
+  _mm_sfence();
+}
+#endif
 
 template <int count>
-constexpr Kernel kernels[kernel_count] = {together<count>, prefetched<count>, in_turn<count>, copy};
+Kernel find(const char* name) {
+  const struct {
+    const char* name;
+    Kernel kernel;
+  } kernels[] = {
+    {"together", together<count>},
+    {"prefetched", prefetched<count>},
+    {"in turn", in_turn<count>},
+    {"copy", copy},
+    {"copy, memcpy", copy_library},
+#if defined(__SSE2__)
+    {"copy, streaming", copy_streaming},
+#endif
+  };
+  for (const auto& each : kernels) {
+    if (std::strcmp(each.name, name) == 0) return each.kernel;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
-Kernel find_kernel(int number, int written_count) {
-  if (number < 0 || number >= kernel_count) return nullptr;
-  switch (written_count) {
-    case 1: return kernels<1>[number];
-    case 2: return kernels<2>[number];
-    case 3: return kernels<3>[number];
-    case 4: return kernels<4>[number];
+Kernel find_limit(const char* name, const Streams& streams) {
+  switch (streams.written_count) {
+    case 1: return find<1>(name);
+    case 2: return find<2>(name);
+    case 3: return find<3>(name);
+    case 4: return find<4>(name);
     default: return nullptr;
   }
 }

@@ -29,8 +29,11 @@ export interface Run {
   readonly group: number;
   /** The set of flags (rule.ts, `variantOf`). */
   variant: number;
-  /** In the rule's order, in double precision; the backend rounds them to the group's number type. */
-  readonly coefficients: number[];
+  /**
+   * In the rule's order, in double precision; the backend rounds them to the group's number type. Where they change there
+   * is another array in their place, so that a backend sees whether it has them already.
+   */
+  coefficients: readonly number[];
   /** Indices of parameters in the group, or null for all of them. */
   readonly selection: readonly number[] | null;
   /** What this run's stages do, in a staged step. */

@@ -142,6 +142,8 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       const bound = binding.bind(isaIndex, describeAll(groups), runCapacity, staged, settings.elementsPerThread);
       if (!bound) return undefined;
       const { commands, selection } = bound;
+      // The coefficients that the commands of each run hold. Full from the start: no element is ever looked for elsewhere.
+      const held: (readonly number[])[] = Array.from({ length: runCapacity }, () => []);
       // Calls nothing that a program could have put something else in the place of, as even the length of a typed array is:
       // what the step works on has been checked.
       const command = (runs: readonly Run[]) => {
@@ -156,6 +158,8 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           const { selection: indices, coefficients } = run;
           commands[at + 3] = indices ? indices.length : -1;
           if (indices) for (let i = 0; i < indices.length; i++) selection[selected++] = indices[i] as number;
+          if (held[r] === coefficients) continue;
+          held[r] = coefficients;
           for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
         }
       };

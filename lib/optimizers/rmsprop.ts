@@ -120,7 +120,8 @@ type Coefficient =
   | "gainDown"
   | "gainMin"
   | "gainMax"
-  | "decayRate";
+  | "decayRate"
+  | "leastVariance";
 
 /** The arithmetic of one element. The twin of native/kernels/rules/rmsprop.hpp. */
 export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
@@ -152,6 +153,7 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
     "gainMin",
     "gainMax",
     "decayRate",
+    "leastVariance",
   ],
 
   exists({ weightDecay, centered, momentum, biasCorrection, gains, arithmetic }) {
@@ -237,7 +239,7 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
       } else {
         let difference = sub(square, mul(mean, mean));
         if (flags.arithmetic === "standard") {
-          difference = selectLess(difference, constant(0), constant(0), difference);
+          difference = selectLess(difference, c.leastVariance, c.leastVariance, difference);
         }
         variance = add(difference, c.epsIn);
       }
@@ -357,6 +359,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
       gainMin: gains.min,
       gainMax: gains.max,
       decayRate: lr,
+      leastVariance: 0,
     } satisfies Record<Coefficient, number>;
   },
 

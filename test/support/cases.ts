@@ -29,6 +29,7 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
         gainMin: 0.1,
         gainMax: 10,
         decayRate: 0.01,
+        leastVariance: 0,
       },
       // No coefficient neutral. 1 - alpha is above a half, where PyTorch's lerp has another form.
       {
@@ -48,6 +49,7 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
         gainMin: 0.6,
         gainMax: 1.5,
         decayRate: 0.3,
+        leastVariance: 0.01,
       },
     ],
     initial: { squareAvg: [0, 1], gradAvg: [-0.1, 0.1], momentumBuffer: [-1, 1], gains: [0.5, 2] },

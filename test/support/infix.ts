@@ -42,8 +42,14 @@ const infix: Arithmetic<Node> = {
   },
 };
 
+/** As docstrings and people write a value. */
+export function written(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(written).join(", ")}]`;
+  return typeof value === "number" && value !== 0 && value < 1e-4 ? value.toExponential() : String(value);
+}
+
 /** Coefficients by the options that they are made of. */
-const written: Readonly<Record<string, string>> = {
+const namesOfCoefficients: Readonly<Record<string, string>> = {
   oneMinusAlpha: "(1 - alpha)",
   oneMinusDampening: "(1 - dampening)",
   epsIn: "eps",
@@ -69,7 +75,9 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
   const coefficients = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      value === 1 || value === -1 || Object.is(value, -0) ? infix.constant(value) : atom(written[name] ?? name),
+      value === 1 || value === -1 || Object.is(value, -0) || name === "leastVariance"
+        ? infix.constant(value)
+        : atom(namesOfCoefficients[name] ?? name),
     ]),
   );
   const lines = new Map<string, string>();

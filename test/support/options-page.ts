@@ -3,7 +3,7 @@ import type { AnyDefinition } from "../../lib/definition.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { defaultsOf, type OptionSpec, optimizerOptions } from "../../lib/options.ts";
 import { type Docstring, interfaces } from "./docstrings.ts";
-import { writtenStep } from "./infix.ts";
+import { written, writtenStep } from "./infix.ts";
 
 type AnyOptions = Record<string, unknown>;
 
@@ -42,12 +42,6 @@ function formulas(definition: AnyDefinition, name: string): string[] {
   const before = new Map(without);
   const changed = lines.filter(([array, text]) => before.get(array) !== text);
   return (named.length > 0 ? named : changed).map(([array, text]) => `${array} = ${text}`);
-}
-
-/** As docstrings and people write a value. */
-function written(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(written).join(", ")}]`;
-  return typeof value === "number" && value !== 0 && value < 1e-4 ? value.toExponential() : String(value);
 }
 
 const code = (text: string) => `\`${text}\``;

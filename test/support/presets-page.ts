@@ -6,7 +6,7 @@ import { rpropDefinition } from "../../lib/optimizers/rprop.ts";
 import { sgdDefinition } from "../../lib/optimizers/sgd.ts";
 import { defaultsOf, stageOptions } from "../../lib/options.ts";
 import { rmspropPresets } from "../../lib/presets.ts";
-import { writtenStep } from "./infix.ts";
+import { written, writtenStep } from "./infix.ts";
 
 type AnyOptions = Record<string, unknown>;
 
@@ -52,7 +52,7 @@ function defaults(definition: Definition<AnyOptions>, preset: string | null, giv
       !(name in given) &&
       (preset === null ? value && !(name in stageOptions) : value !== all[name]),
   );
-  return own.map(([name, value]) => code(`${name} ${JSON.stringify(value)}`)).join(", ") || "as without a preset";
+  return own.map(([name, value]) => code(`${name} ${written(value)}`)).join(", ") || "as without a preset";
 }
 
 interface Column {

@@ -16,7 +16,7 @@ struct Rmsprop {
       "; flags: weightDecay=off|l2|subtracted centered=off|on momentum=off|classical|nesterov biasCorrection=off|on "
       "gains=off|on arithmetic=standard|torch|torch2|tensorflow|keras|tfjs|optax"
       "; coefficients: gradScale weightDecay alpha oneMinusAlpha epsIn epsOut lrIn momentum lrOut paramDecay "
-      "biasCorrection gainUp gainDown gainMin gainMax decayRate";
+      "biasCorrection gainUp gainDown gainMin gainMax decayRate leastVariance";
 
   enum Slot : std::size_t { square_avg, grad_avg, momentum_buffer, gains, slot_count };
 
@@ -80,7 +80,7 @@ struct Rmsprop {
   template <typename Number>
   struct Coefficients {
     Number grad_scale, weight_decay, alpha, one_minus_alpha, eps_in, eps_out, lr_in, momentum, lr_out, param_decay,
-        bias_correction, gain_up, gain_down, gain_min, gain_max, decay_rate;
+        bias_correction, gain_up, gain_down, gain_min, gain_max, decay_rate, least_variance;
   };
 
   template <Flags flags, typename Number>
@@ -128,7 +128,8 @@ struct Rmsprop {
       } else {
         Number difference = square - mean * mean;
         if constexpr (flags.arithmetic == Arithmetic::standard) {
-          difference = select_less(difference, Number(0), Number(0), difference);
+          // 0 as a coefficient: GCC makes one maximum of a select between two values, but not of one with a constant.
+          difference = select_less(difference, c.least_variance, c.least_variance, difference);
         }
         variance = difference + c.eps_in;
       }

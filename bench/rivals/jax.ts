@@ -1,0 +1,4 @@
+import { pythonKind } from "./python.ts";
+
+/** The formula in jax.numpy, compiled, its arrays given to the next step. */
+export const jax = pythonKind("JAX", "jax_numpy.py", "jax");
