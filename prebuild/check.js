@@ -98,5 +98,5 @@ if (!existsSync(join(root, hashesFile)) || readFileSync(join(root, hashesFile), 
   problems.push(`${hashesFile} does not list these binaries`);
 }
 for (const problem of problems) console.error(problem);
-console.log(`${made.length} of ${products.length} made, ${problems.length} problems`);
+console.log(`${made.length} of ${chosen.length} checked, ${problems.length} problems`);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -81,7 +81,8 @@ export async function compile(target, folder, output, cache) {
   }));
   for (const source of sources) {
     const seesNode = source === "native/binding.cpp";
-    const extra = seesNode ? [...defines.map((define) => `-D${define}`), ...headers] : [];
+    // On Windows the headers declare Node's functions as imported where this is defined.
+    const extra = seesNode ? ["-DBUILDING_NODE_EXTENSION", ...defines.map((name) => `-D${name}`), ...headers] : [];
     units.push({ object: `${basename(source, ".cpp")}.o`, args: ["c++", ...common, ...flags, ...extra, "-c", source] });
   }
   if (platform === "win32") {

@@ -51,6 +51,12 @@ function done() {
   else free++;
 }
 
+/** The lines that say what is wrong, of those where zig's own library has thousands of warnings. */
+function errorsIn(output) {
+  const lines = output.split("\n").filter((line) => /\berror\b/.test(line));
+  return lines.length > 0 ? lines.join("\n") : output;
+}
+
 /**
  * Runs zig in the repository.
  * @param {string[]} args
@@ -76,7 +82,7 @@ export async function runZig(args, env) {
       child.on("error", reject);
       child.on("close", (status) => {
         if (status === 0) resolve(output);
-        else reject(new Error(`zig ${args.join(" ")} ended with status ${status}:\n${output}`));
+        else reject(new Error(`zig ${args.join(" ")} ended with status ${status}:\n${errorsIn(output)}`));
       });
     });
   } finally {

@@ -1,0 +1,57 @@
+// What prebuild:check sees of a binary, against what the system's own tools see: on the build made on the spot.
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { countDivisions, inspect } from "../prebuild/inspect.js";
+import { root } from "./support/compile.ts";
+import { objectSets } from "./support/objects.ts";
+
+const binary = join(root, "build", "Release", "rmsprop.node");
+const hasTools =
+  process.platform === "linux" && ["readelf", "objdump"].every((tool) => spawnSync(tool, ["-v"]).status === 0);
+const run = (tool: string, ...args: string[]) =>
+  execFileSync(tool, [...args, binary], { encoding: "utf8", maxBuffer: 2 ** 28 });
+const unique = (values: readonly string[]) => [...new Set(values)].sort();
+
+/** Divisions of whole vectors, as objdump writes them. */
+const divisions: Readonly<Record<string, RegExp>> = {
+  sse2: /\sdivp[sd]\s/,
+  avx2: /\svdivp[sd]\s.*%ymm/,
+  avx512: /\svdivp[sd]\s.*%zmm/,
+  neon: /\sfdiv\s+v\d+\.(4s|2d)/,
+};
+
+describe.skipIf(!hasTools)("a binary is read as the system's tools read it", () => {
+  const found = hasTools ? inspect(readFileSync(binary)) : undefined;
+
+  test("its libraries, of which those of C++ are foreign", () => {
+    const needed = [...run("readelf", "--dynamic", "--wide").matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+    expect(found?.libraries).toEqual(needed);
+    expect(needed.some((name) => name?.startsWith("libstdc++"))).toBe(true);
+  });
+
+  test("its exports, imports and versions of symbols", () => {
+    const lines = run("readelf", "--dyn-syms", "--wide").split("\n").slice(4);
+    const symbols = lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length > 7);
+    const named = (undefinedOnes: boolean) =>
+      symbols
+        .filter((fields) => (fields[6] === "UND") === undefinedOnes)
+        .map((fields) => (fields[7] as string).replace(/@.*/, ""));
+    expect(found?.exports.sort()).toEqual(named(false).sort());
+    expect(found?.imports.sort()).toEqual(named(true).sort());
+    const versions = run("readelf", "--version-info", "--wide").matchAll(/Name: (\S+)\s+Flags/g);
+    expect(unique(found?.versions ?? [])).toEqual(unique([...versions].map(([, name]) => name as string)));
+  });
+
+  test("its instructions", () => {
+    const code = run("objdump", "--disassemble", "--no-show-raw-insn").split("\n");
+    for (const isa of objectSets.filter((isa) => divisions[isa])) {
+      const lines = code.filter((line) => (divisions[isa] as RegExp).test(line));
+      expect(lines.length, isa).toBeGreaterThan(100);
+      // Seen without knowing where instructions begin, so that an operand may be taken for one, or hide one.
+      const count = countDivisions(found?.code ?? Buffer.alloc(0), isa);
+      expect(Math.abs(count - lines.length) / lines.length, `${isa}: ${count} of ${lines.length}`).toBeLessThan(0.02);
+    }
+  });
+});
