@@ -83,7 +83,7 @@ const cache: Suite = {
         title: `${isa}, ${formula.title}`,
         isa,
         size,
-        contenders: ["native", "bare loop"],
+        contenders: ["native", "bare loop", ...(formula.options === everything ? ["formula's loop"] : [])],
       })),
     ),
   ),

@@ -23,7 +23,7 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
         momentum: 0.9,
         lrOut: 0.01,
         paramDecay: 1,
-        biasCorrection: 1 - 0.99 ** 200, // that of an early step would make the variance of late ones vanish
+        biasCorrection: 0.8660203251420383, // 1 - 0.99 ** 200, which engines round differently; that of an early step would make the variance of late ones vanish
         gainUp: 0.05,
         gainDown: 0.95,
         gainMin: 0.1,

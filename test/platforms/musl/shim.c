@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@ __attribute__((visibility("hidden"))) void* __dso_handle = &__dso_handle;
 
 // Whether locks may be left out: never.
 char __libc_single_threaded = 0;
+
+// libgcc asks on arm64 which atomic instructions there are.
+unsigned long __getauxval(unsigned long type) { return getauxval(type); }
 
 uint32_t arc4random(void) {
   uint32_t value = 0;

@@ -4,7 +4,7 @@ import { buffers } from "./buffers.ts";
 import { bundlers } from "./bundlers.ts";
 import { damage } from "./damage.ts";
 import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
-import { linuxMusl, linuxMuslPackages } from "./linux-musl.ts";
+import { linuxMusl, linuxMuslArm64, linuxMuslArm64Packages, linuxMuslPackages } from "./linux-musl.ts";
 import { linuxX64 } from "./linux-x64.ts";
 import { managersPart } from "./managers.ts";
 import { runtimesPart } from "./runtimes.ts";
@@ -34,5 +34,6 @@ export const parts: Readonly<Record<string, Part>> = {
   buffers: { run: buffers },
   "linux-musl": { run: linuxMusl, packages: linuxMuslPackages },
   "linux-arm": { run: linuxArm, packages: linuxArmPackages },
+  "linux-musl-arm64": { run: linuxMuslArm64, packages: linuxMuslArm64Packages, long: true },
   windows: { run: windows, packages: windowsPackages, long: true },
 };

@@ -32,7 +32,7 @@ const machines: readonly Machine[] = [
     libraries: "/usr/arm-linux-gnueabihf",
     libraryPackages: "libc6-armhf-cross, libstdc++6-armhf-cross, libatomic1-armhf-cross",
     node: "node-arm",
-    isa: "neon",
+    isa: "vfp",
   },
 ];
 
