@@ -152,14 +152,15 @@ function asIntegers({ buffer, byteOffset, length }: Float32Array): Uint32Array {
 
 function describeBackend(): string {
   if (backend.name === "reference") return "TypeScript reference";
+  if (backend.name === "wasm") return "WebAssembly";
   return `native backend (${backend.isa}, ${backend.threads} ${backend.threads === 1 ? "thread" : "threads"})`;
 }
 
 function whyNotNative(): string {
   const { fallbackReason } = backend;
   return fallbackReason === undefined
-    ? "RMSPROP_BACKEND asks for the TypeScript reference, so the native backend was not loaded."
-    : `the native backend did not load, so the steps ran on the TypeScript reference. The reason: ${fallbackReason.trim()}`;
+    ? `RMSPROP_BACKEND asks for the ${backend.name} backend, so the native backend was not loaded.`
+    : `the native backend did not load, so the steps ran on the ${describeBackend()}. The reason: ${fallbackReason.trim()}`;
 }
 
 function fail(sentence: string): void {

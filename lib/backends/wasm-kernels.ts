@@ -103,6 +103,9 @@ export function decodeBase64(base64: string): Uint8Array {
  * @throws Error with the reason why they cannot run; CompileError where the runtime does not take them.
  */
 export function loadKernels(bytes: Uint8Array, rules: readonly AnyRule[]): WasmKernels {
+  if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
+    throw new Error("the memory of WebAssembly is little-endian, and this processor is not");
+  }
   const { memory, table, backend } = exportsOf(bytes);
   const reader = new Reader(memory.buffer);
   const isa = reader.text(backend.value + backendFields.isa);
