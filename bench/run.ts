@@ -1,15 +1,16 @@
 // Measures suites of cases, prints what came of them, and writes it into build/bench/.
-// npm run bench [-- SUITE ...]
+// npm run bench [-- SUITE ...]; npm run bench -- --pack FOLDER
 import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release, type } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Presets, SingleBar } from "cli-progress";
 import { root } from "./addon.ts";
 import type { Case } from "./case.ts";
 import { type Suite, suites } from "./cases.ts";
 import { chartsOf } from "./charts.ts";
+import { pack } from "./pack.ts";
 import { alignedTable, caseName, markdownTable, missingOf, tableOf, versionsOf } from "./report.ts";
 import type { Result } from "./result.ts";
 
@@ -65,6 +66,13 @@ function chosen(names: readonly string[]): readonly Suite[] {
     }
     return suite;
   });
+}
+
+const [first, target] = process.argv.slice(2);
+if (first === "--pack") {
+  if (!target) throw new Error("Expected a folder to pack into: npm run bench -- --pack FOLDER.");
+  pack(resolve(target));
+  process.exit();
 }
 
 const running = chosen(process.argv.slice(2));

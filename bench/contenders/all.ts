@@ -1,11 +1,12 @@
 import { jax } from "../rivals/jax.ts";
 import { compiledTorch, foreachTorch, torch } from "../rivals/pytorch.ts";
 import { tensorflowCpu, tensorflowWasm } from "../rivals/tensorflow.ts";
-import { bareLoop } from "./bare-loop.ts";
+import { bareLoop, formulaLoop } from "./bare-loop.ts";
 import type { ContenderKind } from "./contender.ts";
 import { emptyCall } from "./empty-call.ts";
 import { copy, limit } from "./limit.ts";
 import { native, oneArray, oneThread, ordinaryValues } from "./native.ts";
+import { plainStep, separatePasses } from "./pipeline.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
 import { wasm } from "./wasm.ts";
@@ -13,6 +14,7 @@ import { wasm } from "./wasm.ts";
 /** Every contender. */
 export const contenderKinds: readonly ContenderKind[] = [
   ...[native, oneThread, oneArray, ordinaryValues, reference, wasm],
-  ...[limit, copy, bareLoop, emptyCall, plainLoop],
+  ...[limit, copy, bareLoop, formulaLoop, emptyCall, plainLoop],
   ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
+  ...[plainStep, separatePasses],
 ];

@@ -10,14 +10,17 @@ namespace {
 
 template <typename Number>
 struct Coefficients {
-  Number lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
+  Number lr, alpha, one_minus_alpha, eps, weight_decay, momentum, one, minus_zero, zero;
   explicit Coefficients(const double* numbers)
       : lr(static_cast<Number>(numbers[0])),
         alpha(static_cast<Number>(numbers[1])),
         one_minus_alpha(static_cast<Number>(1 - numbers[1])),
         eps(static_cast<Number>(numbers[2])),
         weight_decay(static_cast<Number>(numbers[3])),
-        momentum(static_cast<Number>(numbers[4])) {}
+        momentum(static_cast<Number>(numbers[4])),
+        one(static_cast<Number>(numbers[5])),
+        minus_zero(static_cast<Number>(numbers[6])),
+        zero(static_cast<Number>(numbers[7])) {}
 };
 
 template <typename Number>
@@ -74,6 +77,32 @@ struct RmspropFull {
       grad_avg[i] = m;
       momentum_buffer[i] = b;
       param[i] -= k.lr * b;
+    }
+  }
+};
+
+struct RmspropFormula {
+  static constexpr int written = 4;
+  template <typename Number>
+  static void step(const Arrays<Number>& at, const Coefficients<Number>& k, std::size_t begin, std::size_t end) {
+    const Number* __restrict grad = at.grad;
+    Number* __restrict param = at.param;
+    Number* __restrict square_avg = at.a;
+    Number* __restrict grad_avg = at.b;
+    Number* __restrict momentum_buffer = at.c;
+    const Number grad_scale = k.one, eps_in = k.minus_zero, lr_in = k.one, param_decay = k.one, least = k.zero;
+    for (std::size_t i = begin; i < end; ++i) {
+      const Number g = grad_scale * grad[i] + k.weight_decay * param[i];
+      const Number v = k.alpha * square_avg[i] + k.one_minus_alpha * (g * g);
+      const Number m = k.alpha * grad_avg[i] + k.one_minus_alpha * g;
+      const Number difference = v - m * m;
+      const Number variance = (difference < least ? least : difference) + eps_in;
+      const Number d = (lr_in * g) / (std::sqrt(variance) + k.eps);
+      const Number b = k.momentum * momentum_buffer[i] + d;
+      square_avg[i] = v;
+      grad_avg[i] = m;
+      momentum_buffer[i] = b;
+      param[i] = param_decay * param[i] - k.lr * b;
     }
   }
 };
@@ -137,6 +166,9 @@ Kernel find_loop(const char* name, const Streams& streams) {
   if (std::strcmp(name, "rmsprop") == 0) return kernel_of<Rmsprop>(streams);
   if (std::strcmp(name, "rmsprop centered momentum") == 0) return kernel_of<RmspropFull<false>>(streams);
   if (std::strcmp(name, "rmsprop centered momentum weightDecay") == 0) return kernel_of<RmspropFull<true>>(streams);
+  if (std::strcmp(name, "formula rmsprop centered momentum weightDecay") == 0) {
+    return kernel_of<RmspropFormula>(streams);
+  }
   if (std::strcmp(name, "sgd") == 0) return kernel_of<Sgd>(streams);
   if (std::strcmp(name, "sgd momentum") == 0) return kernel_of<SgdMomentum>(streams);
   if (std::strcmp(name, "adagrad") == 0) return kernel_of<Adagrad>(streams);

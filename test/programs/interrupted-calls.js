@@ -70,6 +70,11 @@ const fresh = (options) => {
   return { model, optimizer, arrays: { w: model.parameters[0], b: {} } };
 };
 
+const stages = {
+  ...{ clipGlobalNorm: 1, clipValue: 1, skipNonFinite: true, ema: { decay: 0.5 }, zeroGrads: true },
+  ...{ diagnostics: true, gradientAccumulationSteps: 2 },
+};
+
 /** Each makes what it needs and returns the action over it. */
 const actions = {
   construct: () => {
@@ -112,6 +117,27 @@ const actions = {
   "stepAsync with arrays": () => {
     const { model, optimizer, arrays } = fresh();
     return { model, run: () => optimizer.stepAsync(arrays) };
+  },
+  "step with stages": () => {
+    const { model, optimizer } = fresh(stages);
+    optimizer.step();
+    return { model, run: () => optimizer.step() };
+  },
+  "step with stages that are set": () => {
+    const { model, optimizer } = fresh();
+    optimizer.step();
+    Object.assign(optimizer.paramGroups[0], { ema: { decay: 0.5 }, zeroGrads: true });
+    return { model, run: () => optimizer.step() };
+  },
+  "stepAsync with stages": () => {
+    const { model, optimizer } = fresh(stages);
+    return { model, run: () => optimizer.stepAsync() };
+  },
+  swapEma: () => {
+    const { model, optimizer } = fresh(stages);
+    optimizer.step();
+    optimizer.step();
+    return { model, run: () => optimizer.swapEma() };
   },
   zeroGrad: () => {
     const { model, optimizer } = fresh();
