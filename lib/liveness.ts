@@ -14,10 +14,16 @@ import {
 
 const Bytes = Uint8Array;
 
+/** The elements that every runtime lets a typed array have; Node 20 refuses 2^32. */
+const maxBytes = 2 ** 32 - 1;
+
 interface Watched {
   readonly buffer: ArrayBufferLike;
-  /** All of the buffer. Its elements are its own, so that to read one runs no code that a program could replace. */
-  readonly bytes: Uint8Array;
+  /**
+   * All of the buffer. Its elements are its own, so that to read one runs no code that a program could replace. Undefined
+   * where it is longer than some runtimes let a typed array be.
+   */
+  readonly bytes: Uint8Array | undefined;
   readonly shared: boolean;
   readonly memory: Memory | undefined;
   /** The length below which one of the arrays is no longer whole, in bytes. */
@@ -48,8 +54,9 @@ export class Liveness {
       if (needed > watched.needed) watched.needed = needed;
       return;
     }
-    const bytes = new Bytes(buffer);
-    const entry = { buffer, bytes, shared: isShared(buffer), memory: memoryOf(buffer), needed, kind, name };
+    const shared = isShared(buffer);
+    const bytes = byteLengthOf(buffer, shared) < maxBytes ? new Bytes(buffer) : undefined;
+    const entry = { buffer, bytes, shared, memory: memoryOf(buffer), needed, kind, name };
     this.#watched.push(entry);
     this.#byBuffer.set(buffer, entry);
   }
@@ -62,7 +69,9 @@ export class Liveness {
     for (let i = 0; i < this.#watched.length; i++) {
       const watched = this.#watched[i] as Watched;
       // An element that is no longer there is undefined: a third of what asking the buffer for its length costs.
-      if (watched.bytes[watched.needed - 1] === undefined || watched.memory?.disposed) throw taken(watched);
+      const { bytes, needed } = watched;
+      const there = bytes ? bytes[needed - 1] !== undefined : byteLengthOf(watched.buffer, watched.shared) >= needed;
+      if (!there || watched.memory?.disposed) throw taken(watched);
     }
   }
 

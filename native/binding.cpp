@@ -50,7 +50,7 @@ void memory_ends(napi_env, void* data, void* number) {
 std::atomic<napi_finalize> ends = buffer_ends;
 
 // allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
-// forbids buffers over memory that is not its own.
+// forbids buffers over memory that is not its own, as Electron does, or ones so long, as Node 20 does above 4 GiB.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
@@ -70,7 +70,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
     disown_block(data, number);
     bool pending = false;
     if (napi_is_exception_pending(env, &pending) == napi_ok && pending) env.GetAndClearPendingException();
-    return status == napi_no_external_buffers_allowed ? env.Undefined() : env.Null();
+    return env.Undefined();
   }
   if (is_untouched(bytes)) touch_pages(process_pool(), data, bytes);
   return {env, buffer};
