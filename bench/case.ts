@@ -6,7 +6,7 @@ export interface Case {
   readonly title?: string;
   /** The name of a class of the library. */
   readonly optimizer: string;
-  readonly options: Readonly<Record<string, number | boolean>>;
+  readonly options: Readonly<Record<string, number | boolean | object>>;
   readonly type: NumberType;
   /** Elements of each array. */
   readonly size: number;

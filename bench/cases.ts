@@ -170,4 +170,29 @@ const wasm: Suite = {
   })),
 };
 
-export const suites: readonly Suite[] = [overview, small, cache, large, rivals, wasm, subnormal, scaling];
+const staged = {
+  ...plain,
+  ...{
+    gradScale: 0.5,
+    skipNonFinite: true,
+    clipGlobalNorm: 1,
+    weightDecay: 1e-4,
+    ema: { decay: 0.999 },
+    zeroGrads: true,
+  },
+};
+
+/** Gradients are zero after the first step, whose time that does not change. */
+const pipeline: Suite = {
+  name: "pipeline",
+  title: "One call that unscales, checks, clips by global norm, decays, steps, averages and zeroes",
+  cases: [1, "all" as const].map((threads) => ({
+    ...base,
+    options: staged,
+    threads,
+    size: 2 ** 24,
+    contenders: ["native", "plain step", "separate passes"],
+  })),
+};
+
+export const suites: readonly Suite[] = [overview, small, cache, large, rivals, wasm, subnormal, scaling, pipeline];

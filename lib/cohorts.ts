@@ -5,6 +5,7 @@ import type { Clock, Entry, Group } from "./group.ts";
 import { Liveness } from "./liveness.ts";
 import { isRate, type LearningRate, rateDomain } from "./options.ts";
 import type { AnyRule } from "./rule.ts";
+import type { StepStages } from "./stages.ts";
 import type { FloatArray, NumberType } from "./typed-array.ts";
 
 /** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
@@ -151,12 +152,13 @@ function rateAt(lr: LearningRate, step: number): number {
 
 /**
  * Computes the flags and coefficients of the coming step where what they depend on has changed.
- * @param scaleOf What the rule has to multiply a group's gradients by.
+ * @param stages Says what the rule has to multiply a group's gradients by. No function of its own does, because one made
+ * for each step would be all that a step allocates.
  */
 export function finishCoefficients<O extends object>(
   definition: Definition<O>,
   { cohorts, backendGroups }: Plan<O>,
-  scaleOf: (group: Group<O>) => number,
+  stages: StepStages,
 ): void {
   const { rule } = definition;
   for (let i = 0; i < cohorts.length; i++) {
@@ -164,7 +166,7 @@ export function finishCoefficients<O extends object>(
     const { group, rate, clock } = cohort;
     if (!cohort.applies) continue;
     const step = clock.step + 1;
-    const scale = scaleOf(group);
+    const scale = stages.ruleScaleOf(group.stageOptions);
     const same =
       cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedScale === scale;
     if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;

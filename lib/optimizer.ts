@@ -162,7 +162,10 @@ export abstract class Optimizer<O extends CommonOptions> {
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
-    for (const { parameter } of this.#entries.values()) if (parameter.grad) fillWith(parameter.grad, 0);
+    for (const { parameter } of this.#entries.values()) {
+      // An array without elements is not checked, and cannot be filled where its buffer is detached.
+      if (parameter.grad && parameter.length > 0) fillWith(parameter.grad, 0);
+    }
   }
 
   /**
@@ -447,7 +450,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   /** The coefficients of the coming step, and what its stages do. */
   #finish(plan: Plan<O>): void {
     const stages = this.#stages;
-    finishCoefficients(this.#definition, plan, (group) => stages.ruleScaleOf(group.stageOptions));
+    finishCoefficients(this.#definition, plan, stages);
     plan.stages = plan.staged ? stages.prepare(plan) : undefined;
   }
 

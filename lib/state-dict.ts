@@ -22,6 +22,7 @@ import {
   type FloatArray,
   hasMemory,
   lengthOf,
+  type NumberType,
   numberTypeOf,
   typedArrayName,
 } from "./typed-array.ts";
@@ -80,18 +81,30 @@ export function writeParamGroups<O extends object>(
   });
 }
 
-/** Copies of what groups' parameters have for state. */
+/**
+ * Copies of what groups' parameters have for state. A slot of the rule that options have come to need since the last step,
+ * and that the next one makes, is there with its initial values: without it, the state would not load.
+ */
 export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
   return Object.fromEntries(
-    groups.flatMap(({ entries }) =>
-      entries.map((entry) => {
+    groups.flatMap(({ definition, options, variant, entries }) => {
+      const used = usedSlots(definition.rule, variant);
+      return entries.map((entry) => {
         const { parameter, clock } = entry;
         const slots = begunSlots(entry);
         const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
-        return [parameter.name, { ...countsOf(clock, slots), ...Object.fromEntries(copies) }] as const;
-      }),
-    ),
+        const coming = used
+          .filter((slot) => !(slot in slots))
+          .map((slot) => [slot, filled(parameter.type, parameter.length, definition.initial(slot, options))] as const);
+        const arrays = Object.fromEntries([...copies, ...coming]);
+        return [parameter.name, { ...countsOf(clock, slots), ...arrays }] as const;
+      });
+    }),
   );
+}
+
+function filled(type: NumberType, length: number, value: number): FloatArray {
+  return (type === "float32" ? new Float32Array(length) : new Float64Array(length)).fill(value);
 }
 
 function refuse(sentence: string): never {

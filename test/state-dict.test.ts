@@ -179,3 +179,22 @@ test("more memory than there is: ERR_MEMORY", () => {
     refuses(() => library.allocate({ w: [elements] }), "ERR_MEMORY", /memory/);
   }
 });
+
+test("a state holds what options have come to need since the last step, and so it loads", () => {
+  const make = () => [parameter("a", 5), parameter("b", 7, "float64")];
+  const [parameters, copies] = [make(), make()];
+  const optimizer = new library.RMSprop(parameters);
+  train(optimizer, parameters, 2);
+  Object.assign(optimizer.paramGroups[0] as object, { momentum: 0.5, centered: true });
+  const state = optimizer.stateDict();
+  expect(Object.keys(state.state["a"] as object).sort()).toEqual(["gradAvg", "momentumBuffer", "squareAvg", "step"]);
+  const other = new library.RMSprop(copies);
+  other.loadStateDict(state);
+  parameters.forEach(({ data }, i) => {
+    copies[i]?.data.set(data as never);
+  });
+  train(optimizer, parameters, 2, 3);
+  train(other, copies, 2, 3);
+  expect(copies.map(({ data }) => plain(data))).toEqual(parameters.map(({ data }) => plain(data)));
+  expect(plain(other.stateDict())).toEqual(plain(optimizer.stateDict()));
+});

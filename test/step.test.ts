@@ -269,6 +269,17 @@ describe("zeroGrad", () => {
     }
     expect(parameters.map(({ data }) => bytesOf(data))).toEqual(before);
   });
+
+  test("leaves alone an array without elements, whose buffer may be detached", () => {
+    const buffer = new ArrayBuffer(8);
+    const empty = { name: "empty", data: new Float32Array(0), grad: new Float32Array(buffer, 4, 0) };
+    const other = parameter("other");
+    const optimizer = new RMSprop([empty, other]);
+    detach(buffer);
+    optimizer.zeroGrad();
+    optimizer.step();
+    expect(other.grad.every((value) => value === 0)).toBe(true);
+  });
 });
 
 // ---- Arrays for one call --------------------------------------------------------------------------------------------

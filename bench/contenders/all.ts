@@ -6,6 +6,7 @@ import type { ContenderKind } from "./contender.ts";
 import { emptyCall } from "./empty-call.ts";
 import { copy, limit } from "./limit.ts";
 import { native, oneArray, oneThread, ordinaryValues } from "./native.ts";
+import { plainStep, separatePasses } from "./pipeline.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
 import { wasm } from "./wasm.ts";
@@ -15,4 +16,5 @@ export const contenderKinds: readonly ContenderKind[] = [
   ...[native, oneThread, oneArray, ordinaryValues, reference, wasm],
   ...[limit, copy, bareLoop, formulaLoop, emptyCall, plainLoop],
   ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
+  ...[plainStep, separatePasses],
 ];

@@ -1,9 +1,10 @@
 import { loadAddon } from "../addon.ts";
+import type { Case } from "../case.ts";
 import { Missing } from "../work.ts";
 import { type ContenderKind, firstParam, numbersOf, repeated } from "./contender.ts";
 
 /** The loop of native/loops.cpp that a case asks for. */
-function loopName(optimizer: string, options: Readonly<Record<string, number | boolean>>): string {
+function loopName(optimizer: string, options: Case["options"]): string {
   const features = ["centered", "momentum", "weightDecay"].filter((name) => options[name]);
   return [optimizer.toLowerCase(), ...features].join(" ");
 }

@@ -19,8 +19,8 @@ export interface Contender {
 /** A contender of any case. */
 export interface ContenderKind {
   readonly name: string;
-  /** Whether its steps compute what the optimizer does, or leave the arrays of the case as they are. */
-  readonly steps: boolean;
+  /** Whether its steps compute what the optimizer does, or leave the arrays of the case as they are, or do otherwise. */
+  readonly steps: boolean | "otherwise";
   /** The contender that it is measured in pairs with. */
   readonly against: string;
   /** @throws Missing with the reason where it is not there, or cannot do the case. */

@@ -1,9 +1,12 @@
 // Takes memory away at every point at which a program can run code of its own: inside each call of a built-in function that
 // the library makes, one after the other. An action is run again and again; in run k the memory goes at the k-th call.
 // Prints how many points each action has. What an action answers is not looked at here; that the process lives is.
+// node interrupted-calls.js STRIDE: every point, or one of so many.
 import { allocate, RMSprop } from "../../dist/index.js";
 
 const length = 2 ** 19; // 2 MiB, mapped on its own, so that a late access ends the process
+
+const stride = Number(process.argv[2]);
 
 let countdown = 0; // the call that interrupts; 0: none
 let interrupt;
@@ -70,6 +73,11 @@ const fresh = (options) => {
   return { model, optimizer, arrays: { w: model.parameters[0], b: {} } };
 };
 
+const stages = {
+  ...{ clipGlobalNorm: 1, clipValue: 1, skipNonFinite: true, ema: { decay: 0.5 }, zeroGrads: true },
+  ...{ diagnostics: true, gradientAccumulationSteps: 2 },
+};
+
 /** Each makes what it needs and returns the action over it. */
 const actions = {
   construct: () => {
@@ -113,6 +121,27 @@ const actions = {
     const { model, optimizer, arrays } = fresh();
     return { model, run: () => optimizer.stepAsync(arrays) };
   },
+  "step with stages": () => {
+    const { model, optimizer } = fresh(stages);
+    optimizer.step();
+    return { model, run: () => optimizer.step() };
+  },
+  "step with stages that are set": () => {
+    const { model, optimizer } = fresh();
+    optimizer.step();
+    Object.assign(optimizer.paramGroups[0], { ema: { decay: 0.5 }, zeroGrads: true });
+    return { model, run: () => optimizer.step() };
+  },
+  "stepAsync with stages": () => {
+    const { model, optimizer } = fresh(stages);
+    return { model, run: () => optimizer.stepAsync() };
+  },
+  swapEma: () => {
+    const { model, optimizer } = fresh(stages);
+    optimizer.step();
+    optimizer.step();
+    return { model, run: () => optimizer.swapEma() };
+  },
   zeroGrad: () => {
     const { model, optimizer } = fresh();
     return { model, run: () => optimizer.zeroGrad() };
@@ -154,7 +183,7 @@ const report = {};
 for (const [way, take] of Object.entries(interruptions)) {
   for (const [name, make] of Object.entries(actions)) {
     let points = 0;
-    for (let k = 1; ; k++) {
+    for (let k = 1; ; k += stride) {
       const made = make();
       let interrupted = false;
       interrupt = () => {

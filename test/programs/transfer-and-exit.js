@@ -11,8 +11,8 @@ const length = kilobytes * 256;
 
 if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url), { workerData: [kilobytes, ending] });
-  const [buffers] = await once(worker, "message");
-  const exited = once(worker, "exit");
+  const exited = once(worker, "exit"); // which may come in the same turn as the message
+  const [[buffers, offsets]] = await once(worker, "message");
   if (ending === "terminate") worker.terminate();
   await exited;
   // Whatever was finalized late is, and what was freed is likely to be given out again.
@@ -25,7 +25,7 @@ if (isMainThread) {
     params.w.fill(-1);
     grads.w.fill(-1);
   }
-  const [data, grad] = buffers.map((buffer) => new Float32Array(buffer));
+  const [data, grad] = buffers.map((buffer, i) => new Float32Array(buffer, offsets[i], length));
   const whole = data.length === length && data.every((value) => value === 2) && grad.every((value) => value === 3);
   new RMSprop([{ name: "w", data, grad }], { lr: 1, alpha: 0, eps: 0 }).step();
   const stepped = data.every((value) => value === 1);
@@ -36,8 +36,10 @@ if (isMainThread) {
   const model = allocate({ w: [length] });
   model.params.w.fill(2);
   model.grads.w.fill(3);
-  const buffers = [model.params.w.buffer.transfer(), model.grads.w.buffer.transfer()];
-  parentPort.postMessage(buffers, buffers);
+  const arrays = [model.params.w, model.grads.w];
+  const offsets = arrays.map(({ byteOffset }) => byteOffset);
+  const buffers = arrays.map(({ buffer }) => buffer.transfer());
+  parentPort.postMessage([buffers, offsets], buffers);
   if (ending === "exit") process.exit();
   if (ending === "terminate") setInterval(() => {}, 1000);
 }

@@ -1,0 +1,26 @@
+// Only worker threads load the library; each ends, and with it what a process keeps of an add-on that no thread uses any
+// more, while the pool's threads are there.
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
+
+if (isMainThread) {
+  const results = [];
+  for (let i = 0; i < 3; i++) {
+    const worker = new Worker(new URL(import.meta.url));
+    const exited = once(worker, "exit");
+    const [result] = await once(worker, "message");
+    results.push(result);
+    await exited;
+    await delay(20); // the threads go to sleep, in code that must still be there
+  }
+  console.log(JSON.stringify(results));
+} else {
+  const { allocate, backend, RMSprop } = await import("../../dist/index.js");
+  backend.setThreads(3);
+  const model = allocate({ w: [2 ** 21] });
+  model.grads.w.fill(1);
+  const optimizer = new RMSprop(model.parameters, { lr: 1, alpha: 0, eps: 0 });
+  for (let step = 0; step < 5; step++) optimizer.step();
+  parentPort.postMessage(model.params.w.every((value) => value === -5));
+}
