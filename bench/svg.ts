@@ -23,7 +23,7 @@ const width = 820;
 const height = 480;
 const frame = { left: 76, top: 66, bottom: 62 };
 /** Of the widest letters. */
-const letterWidth = 7.6;
+const letterWidth = 8.2;
 const labelHeight = 17;
 
 /** Of ours, of bounds, and of rivals in turn: on a light ground, and on a dark one. */
