@@ -3,7 +3,7 @@
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { checkBits } from "../bits.ts";
-import { type binaries, binary, emptyFolder, installed } from "../packed.ts";
+import { type binaries, binary, installed, projectFolder } from "../packed.ts";
 import { check } from "../report.ts";
 import { type Command, root, succeed, succeedInTwo } from "../shell.ts";
 import { smokeIn } from "../smoke.ts";
@@ -51,7 +51,7 @@ async function checkMachine({ target, bun, env, isas, program }: Machine): Promi
 export async function linuxMusl(): Promise<void> {
   const compiler = debian("musl-gcc", "musl-tools");
   const libc = debian("/lib/x86_64-linux-musl/libc.so", "musl");
-  const folder = emptyFolder("musl");
+  const folder = projectFolder("musl");
   makeLibrary([compiler], ["g++"], libc, folder);
   symlinkSync(libc, join(folder, "libc.musl-x86_64.so.1"));
   await checkMachine({
@@ -65,7 +65,7 @@ export async function linuxMusl(): Promise<void> {
 
 /** Debian's musl for arm64, in a folder: this machine's packages and their lists stay as they are. */
 function muslForArm64(): string {
-  const folder = emptyFolder("musl-arm64");
+  const folder = projectFolder("musl-arm64");
   const apt = debian("apt-get", "apt");
   for (const path of ["lists/partial", "cache/archives/partial"]) succeed(["mkdir"], ["-p", join(folder, path)]);
   const places = [`Dir::State::Lists=${join(folder, "lists")}`, `Dir::Cache=${join(folder, "cache")}`];
