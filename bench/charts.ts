@@ -72,7 +72,8 @@ function seriesOf({ x, set, contenders }: Drawing, results: readonly Result[]): 
   for (const result of results) {
     for (const [name, { median }] of Object.entries(result.timings)) {
       if (contenders && !contenders.includes(name)) continue;
-      const title = `${set?.(result) ?? ""}${name === "native" ? "rmsprop (this library)" : name}`;
+      const ours = set ? "rmsprop" : "rmsprop (this library)";
+      const title = `${set?.(result) ?? ""}${name === "native" ? ours : name}`;
       const line = series.get(title) ?? { role: roles[name] ?? "rival", points: [] };
       series.set(title, line);
       line.points.push({ x: x === "size" ? result.case.size : threadsOf(result), y: median });

@@ -2,7 +2,7 @@
 // npm run bench [-- SUITE ...]; npm run bench -- --pack FOLDER
 import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release, type } from "node:os";
+import { cpus, release, totalmem, type } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Presets, SingleBar } from "cli-progress";
@@ -51,7 +51,8 @@ function machine() {
   return {
     cpu: all[0]?.model.trim() ?? "unknown",
     cpus: all.length,
-    system: `${type()} ${release()}`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    system: `${type()} ${release().split("-")[0]}`,
     node: process.version,
     date: new Date().toISOString(),
   };
@@ -86,7 +87,7 @@ const bar = new SingleBar(
   Presets.shades_classic,
 );
 const { date, ...described } = machine();
-const heading = `${described.cpu}, ${described.cpus} CPUs, ${described.system}, Node ${described.node}`;
+const heading = `${described.cpu}, ${described.cpus} CPUs, ${described.memory}, ${described.system}, Node ${described.node}`;
 console.log(heading);
 bar.start(
   running.reduce((sum, { cases }) => sum + cases.length, 0),
@@ -95,6 +96,37 @@ bar.start(
 );
 
 const measured: { suite: Suite; results: Result[] }[] = [];
+
+/** Writes what came of the suites so far, so that a run that is ended early leaves something. */
+function write(): string[] {
+  const markdown = [`# Benchmark`, `${heading}. ${date}.`];
+  for (const { suite, results } of measured) {
+    markdown.push(
+      `## ${suite.title}`,
+      `Nanoseconds an ${suite.per ?? "element"}, then ratios of times.`,
+      markdownTable(tableOf(suite, results)),
+      ...remarksOn(results).map((line) => `- ${line}`),
+    );
+  }
+  const record = measured.map(({ suite, results }) => ({ name: suite.name, title: suite.title, results }));
+  const files = new Map([
+    ["results.json", `${JSON.stringify({ machine: { ...described, date }, suites: record }, null, 1)}\n`],
+    ["results.md", `${markdown.join("\n\n")}\n`],
+    ...chartsOf(measured, heading),
+  ]);
+  mkdirSync(folder, { recursive: true });
+  for (const [file, text] of files) writeFileSync(join(folder, file), text);
+  return [...files.keys()];
+}
+
+function remarksOn(results: readonly Result[]): string[] {
+  return [
+    ...missingOf(results).map((line) => `missing: ${line}`),
+    ...versionsOf(results).map((line) => `version of ${line}`),
+  ];
+}
+
+let written: string[] = [];
 for (const suite of running) {
   const results: Result[] = [];
   for (const of of suite.cases) {
@@ -103,32 +135,14 @@ for (const suite of running) {
     bar.increment();
   }
   measured.push({ suite, results });
+  written = write();
 }
 bar.stop();
 
-const markdown = [`# Benchmark`, `${heading}. ${date}.`];
 for (const { suite, results } of measured) {
-  const table = tableOf(suite, results);
-  const remarks = [
-    ...missingOf(results).map((line) => `missing: ${line}`),
-    ...versionsOf(results).map((line) => `version of ${line}`),
-  ];
-  console.log(
-    `\n${suite.title}: nanoseconds an ${suite.per ?? "element"}, then ratios of times (~ marks those that vary)\n`,
-  );
-  console.log(alignedTable(table));
-  for (const line of remarks) console.log(line);
-  markdown.push(
-    `## ${suite.title}`,
-    `Nanoseconds an ${suite.per ?? "element"}, then ratios of times.`,
-    markdownTable(table),
-    ...remarks.map((line) => `- ${line}`),
-  );
+  const unit = `nanoseconds an ${suite.per ?? "element"}`;
+  console.log(`\n${suite.title}: ${unit}, then ratios of times (~ marks those that vary)\n`);
+  console.log(alignedTable(tableOf(suite, results)));
+  for (const line of remarksOn(results)) console.log(line);
 }
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, "results.md"), `${markdown.join("\n\n")}\n`);
-const record = measured.map(({ suite, results }) => ({ name: suite.name, title: suite.title, results }));
-writeFileSync(join(folder, "results.json"), `${JSON.stringify({ machine: machine(), suites: record }, null, 1)}\n`);
-const charts = chartsOf(measured, heading);
-for (const [file, svg] of charts) writeFileSync(join(folder, file), svg);
-console.log(`\nWritten to build/bench: ${["results.json", "results.md", ...charts.keys()].join(", ")}`);
+console.log(`\nWritten to build/bench: ${written.join(", ")}`);

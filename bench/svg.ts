@@ -21,7 +21,9 @@ export interface Chart {
 
 const width = 820;
 const height = 480;
-const frame = { left: 76, right: 210, top: 66, bottom: 62 };
+const frame = { left: 76, top: 66, bottom: 62 };
+/** Of the widest letters. */
+const letterWidth = 8.2;
 const labelHeight = 17;
 
 /** Of ours, of bounds, and of rivals in turn: on a light ground, and on a dark one. */
@@ -96,7 +98,7 @@ export function lineChart({ title, subtitle, xLabel, yLabel, xTick, series }: Ch
   const ys = points.map(({ y }) => y);
   const [low, high] = [Math.min(...ys) / 1.25, Math.max(...ys) * 1.25];
   const [first, last] = [xs[0] as number, xs.at(-1) as number];
-  const right = width - frame.right;
+  const right = width - 40 - letterWidth * Math.max(...series.map(({ name }) => name.length));
   const bottom = height - frame.bottom;
   const x = (value: number) =>
     frame.left + (Math.log(value / first) / Math.log(last / first || 2)) * (right - frame.left);

@@ -58,24 +58,24 @@ export async function addPrograms(folder: string): Promise<void> {
   }
 }
 
-/** An empty folder of a name. */
-export function emptyFolder(name: string): string {
+/** A folder of a name with a project in it; without one, "rmsprop" there would be this repository, above it. */
+export function projectFolder(name: string): string {
   const folder = join(work, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
   return folder;
 }
 
 /** A folder of a name with the packed package in its node_modules, and the programs. */
 export async function installed(name: string): Promise<string> {
-  const folder = emptyFolder(name);
+  const folder = projectFolder(name);
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, "rmsprop"), { recursive: true });
   succeed(["tar"], ["-xzf", packed(), "-C", join(modules, "rmsprop"), "--strip-components=1"]);
   for (const dependency of dependencies()) {
     cpSync(join(root, "node_modules", dependency), join(modules, dependency), { recursive: true });
   }
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
   await addPrograms(folder);
   return folder;
 }

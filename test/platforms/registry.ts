@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { dependencies, emptyFolder, packed } from "./packed.ts";
+import { dependencies, packed, projectFolder } from "./packed.ts";
 import { root, succeed } from "./shell.ts";
 import { tool } from "./tools.ts";
 
@@ -37,7 +37,7 @@ export interface Registry {
 
 /** Starts verdaccio and publishes what an installation of the package needs. */
 export async function startRegistry(): Promise<Registry> {
-  const folder = emptyFolder("registry");
+  const folder = projectFolder("registry");
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const config = {

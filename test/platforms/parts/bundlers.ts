@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { binaries, binary, emptyFolder, installed, wasmFile } from "../packed.ts";
+import { binaries, binary, installed, projectFolder, wasmFile } from "../packed.ts";
 import { check } from "../report.ts";
 import { run, succeed } from "../shell.ts";
 import { checkSmoke, smokeIn } from "../smoke.ts";
@@ -48,13 +48,13 @@ export async function bundlers(): Promise<void> {
     await build({ ...common, outdir: out, ...options });
   };
   await check("esbuild, an ES module, add-on copied", async () => {
-    const out = emptyFolder("esbuild-copied");
+    const out = projectFolder("esbuild-copied");
     const options = { format: "esm", outExtension: { ".js": ".mjs" }, loader: { ".node": "copy" }, banner };
     await esbuild("whole", out, options);
     return smokeIn(out, node);
   });
   await check("esbuild, CommonJS, add-on copied", async () => {
-    const out = emptyFolder("esbuild-commonjs");
+    const out = projectFolder("esbuild-commonjs");
     await esbuild("steps", out, { format: "cjs", outExtension: { ".js": ".cjs" }, loader: { ".node": "copy" } });
     return checkSmoke(run(node, [join(out, "steps.cjs")], { cwd: out }));
   });
@@ -70,7 +70,7 @@ export async function bundlers(): Promise<void> {
       (file) => !fileList.has(`node_modules/rmsprop/${file}`),
     );
     if (missing.length > 0) throw new Error(`Expected every binary to be found, but not ${missing.join(", ")}.`);
-    const out = emptyFolder("nft");
+    const out = projectFolder("nft");
     for (const file of fileList) {
       mkdirSync(dirname(join(out, file)), { recursive: true });
       copyFileSync(join(folder, file), join(out, file));
@@ -79,7 +79,7 @@ export async function bundlers(): Promise<void> {
   });
   for (const program of ["steps", "whole"]) {
     await check(`bun build --compile, ${program}`, async () => {
-      const out = emptyFolder(`bun-compile-${program}`);
+      const out = projectFolder(`bun-compile-${program}`);
       const bun = tool("@oven", "bun-linux-x64", "bin", "bun");
       const options = ["build", "--compile", join(folder, `${program}.mjs`), "--outfile", join(out, "program")];
       succeed([bun], options, { cwd: out });
