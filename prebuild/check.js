@@ -65,7 +65,7 @@ function check({ platform, architecture }, bytes) {
   console.log(`  instruction sets: ${isas.map((isa, i) => `${isa} (${divisions[i]} divisions)`).join(", ")}`);
   const foreign = needed.filter((library) => !libraries[platform].test(library));
   const unknown = imports.filter((symbol) => !isKnown(platform, symbol));
-  const absent = isas.filter((isa, i) => divisions[i] === 0 || !bytes.includes(`\0${isa}\0`));
+  const absent = isas.filter((isa, i) => divisions[i] === 0 || !bytes.includes(`${isa}\0`));
   return [
     glibc && newer(glibc, newestGlibc) > 0 && `it asks for glibc ${glibc}, newer than ${newestGlibc}`,
     foreign.length > 0 && `it needs ${foreign.join(", ")}`,
