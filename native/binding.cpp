@@ -482,7 +482,7 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
 
 // ---- The machine ----------------------------------------------------------------------------------------------------
 
-// describe(): { isas, signatures, stages, stride, runHeader }
+// describe(): { isas, signatures, stages, calls, stride, runHeader }
 Napi::Value describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -494,6 +494,11 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("isas", isas);
   result.Set("signatures", signatures);
   result.Set("stages", stages_signature);
+  // As native.ts writes it (`callsSignature`).
+  result.Set("calls",
+             "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step; "
+             "stepAsync kept buffers staged; arrays data out grad slots average accumulated; "
+             "run group variant selected count coefficients");
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));
   return result;

@@ -91,6 +91,11 @@ const damages: readonly [string, (binary: string) => void, RegExp][] = [
     (binary) => overwrite(binary, "squareAvg", "squareSum"),
     /of another version: expected "[^"]*squareAvg.*but it has "[^"]*squareSum/,
   ],
+  [
+    "one whose functions take other arguments",
+    (binary) => overwrite(binary, "bind isa groups", "bind groups isa"),
+    /of another version: expected "bind isa groups.*but it has "bind groups isa/,
+  ],
 ];
 
 describe("the package's binary", () => {

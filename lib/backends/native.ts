@@ -6,7 +6,14 @@ import { loadBinary } from "./load.ts";
 /** native/binding.cpp's exports. They check only what memory safety needs. */
 export interface NativeBinding {
   /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
-  describe(): { isas: string[]; signatures: string[]; stages: string; stride: number; runHeader: number };
+  describe(): {
+    isas: string[];
+    signatures: string[];
+    stages: string;
+    calls: string;
+    stride: number;
+    runHeader: number;
+  };
   threads(): number;
   setThreads(count: number): void;
   allocate(byteLength: number): ArrayBuffer | null | undefined;
@@ -41,6 +48,12 @@ interface NativeBound {
   stepStaged?(): void;
   readonly stages?: Float64Array;
 }
+
+/** What the binary's functions take, in order, and what lies in the arrays that they read. */
+export const callsSignature =
+  "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step" +
+  "; stepAsync kept buffers staged; arrays data out grad slots average accumulated" +
+  "; run group variant selected count coefficients";
 
 /** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
 export const stagesSignature =
@@ -91,8 +104,9 @@ function readReport(numbers: Float64Array, report: Report): void {
 export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const binding = loadBinary();
   if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
-  const { signatures, stages } = binding.describe();
-  checkSignatures([...rules.map(signatureOf), stagesSignature], [...signatures, stages], "binary");
+  const { signatures, stages, calls } = binding.describe();
+  const expected = [...rules.map(signatureOf), stagesSignature, callsSignature];
+  checkSignatures(expected, [...signatures, stages, calls], "binary");
   return binding;
 }
 
