@@ -34,6 +34,12 @@ function isKnown(platform, symbol) {
   return new RegExp(`[\\s'"_]${symbol.replaceAll("$", "\\$")}['",\\s]`).test(readFileSync(list, "utf8"));
 }
 
+/**
+ * What zig's linker for macOS lets out besides, because it takes no list: the header's address, and operator new and delete
+ * in all their forms, which are weak, so that one of the process's own may take their place, as for any library.
+ */
+const letOut = /^_(mh_dylib_header|_dso_handle|Zn[aw]m|Zd[al]Pv)/;
+
 /** The same of the sources, in another folder. */
 function makeAgain(names) {
   const folder = mkdtempSync(join(tmpdir(), "rmsprop-prebuild-again-"));
@@ -53,7 +59,8 @@ const newer = (a, b) => a.localeCompare(b, "en", { numeric: true });
 
 /** @returns {string[]} what is wrong with a binary, besides what it prints of it */
 function check({ platform, architecture }, bytes) {
-  const { libraries: needed, exports, imports, versions, system, code } = inspect(bytes);
+  const { libraries: needed, exports: all, imports, versions, system, code } = inspect(bytes);
+  const exports = all.filter((symbol) => platform !== "darwin" || !letOut.test(symbol));
   const glibc = versions
     .filter((name) => name.startsWith("GLIBC_"))
     .map((name) => name.slice("GLIBC_".length))

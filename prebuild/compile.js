@@ -1,5 +1,5 @@
 // One target: native/build.json's sources with its flags, compiled and linked by zig.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { packageFile, root, runZig } from "./toolchain.js";
@@ -13,13 +13,6 @@ const compiled = ["-g0", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", `
 
 // -Os is for zig's own C++ library, which is compiled when a target is first linked; no loop over elements is in it.
 const linked = ["-shared", "-Os", "-Wl,-s", "-Wl,--gc-sections"];
-
-/** What native/exports.map lets out, as the linkers of macOS want it. */
-function exportedSymbols() {
-  const map = readFileSync(join(root, "native", "exports.map"), "utf8");
-  const names = map.slice(0, map.indexOf("local:")).match(/\w+(?=;)/g);
-  return `${names.map((name) => `_${name}`).join("\n")}\n`;
-}
 
 /**
  * Windows links against a program of one name, but whoever embeds Node calls it otherwise. So Node-API's functions, which
@@ -95,11 +88,7 @@ export async function compile(target, folder, output, cache) {
 
   const exported = {
     linux: () => ["-Wl,--version-script=native/exports.map"],
-    darwin: () => [
-      "-Wl,-undefined,dynamic_lookup",
-      `-Wl,-exported_symbols_list,${generate("exports.txt", exportedSymbols())}`,
-      `-Wl,-install_name,@rpath/${basename(target.file)}`,
-    ],
+    darwin: () => ["-Wl,-undefined,dynamic_lookup", `-Wl,-install_name,@rpath/${basename(target.file)}`],
     win32: () => [],
   }[platform]();
   const files = units.map(({ object }) => join(objects, object));
