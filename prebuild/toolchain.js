@@ -11,18 +11,21 @@ const here = dirname(fileURLToPath(import.meta.url));
 /** The repository. */
 export const root = dirname(here);
 
-/** Installs what package-lock.json names, unless it is there. */
+/**
+ * Installs what package-lock.json names, unless it is there. Not by `npm ci`, which refuses a lock file without the
+ * toolchain's packages for other systems, and a registry need not have all of those.
+ */
 export function install() {
   const installed = join(here, "node_modules", ".package-lock.json");
   if (existsSync(installed)) return;
   console.log("Installing the toolchain (395 MB) into prebuild/node_modules.");
-  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+  const { status, error } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund"], {
     cwd: here,
     stdio: "inherit",
     shell: process.platform === "win32",
   });
   if (error) throw error;
-  if (status !== 0) throw new Error(`npm ci in ${here} ended with status ${status}.`);
+  if (status !== 0) throw new Error(`npm install in ${here} ended with status ${status}.`);
 }
 
 /** @returns the path of a package's file, for those of prebuild/package.json and of the repository's. */
