@@ -111,7 +111,7 @@ describe.skipIf(!hasAddon)(
     test("never gets a step over memory that is gone", { timeout: 600_000 }, async () => {
       const points = await report<Record<string, number>>("interrupted-calls", { args: [stride], timeout: 590_000 });
       const actions = Object.entries(points);
-      expect(actions.length).toBe(20);
+      expect(actions.length).toBeGreaterThanOrEqual(20);
       for (const [action, count] of actions) expect(count, action).toBeGreaterThan(5);
     });
   },
