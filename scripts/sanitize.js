@@ -36,7 +36,7 @@ function build(name, sanitizers) {
   const cmake = join("node_modules", ".bin", "cmake-js");
   const options = [`--CDRMSPROP_SANITIZE=${sanitizers}`, "--CDRMSPROP_TESTS=ON"];
   if (!run(`build under ${sanitizers}`, cmake, ["build", "--out", folder, ...options])) process.exit(1);
-  run(`native tests under ${sanitizers}`, "ctest", ["--test-dir", folder, "--output-on-failure"]);
+  run(`native tests under ${sanitizers}`, "ctest", ["--test-dir", folder, "--output-on-failure", "--no-tests=error"]);
   return { RMSPROP_NATIVE_PATH: join(root, folder, "Release", "rmsprop.node") };
 }
 

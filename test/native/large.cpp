@@ -70,7 +70,7 @@ const rmsprop::Pool first_and_last = {
 void step(const rmsprop::Parameter& parameter) {
   const rmsprop::Group group{
       rmsprop::find_rule(*rmsprop::supported_backends()[0], "rmsprop"), rmsprop::NumberType::float32, {parameter}};
-  const double values[] = {1, 0, 0.99, 0.01, -0.0, 1e-8, 0.01, 0, 1, 1};
+  const double values[rmsprop::max_coefficients] = {1, 0, 0.99, 0.01, -0.0, 1e-8, 0.01, 0, 1, 1};
   rmsprop::Run run{
       .group = &group, .variant = 0, .selection = {}, .whole_group = true, .values = values, .coefficients = {}};
   rmsprop::step(first_and_last, {&run, 1}, {}, rmsprop::Pace::steady);
