@@ -2,13 +2,12 @@
 // flags x number type x length x offset x number of threads, over 20 steps, with finite gradients and with others
 // (test/support/cases.ts).
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference, maxSlots } from "../lib/backends/reference.ts";
-import { createWasm } from "../lib/backends/wasm.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
 import type { FloatArray } from "../lib/typed-array.ts";
 import { countNaN, firstDifference, layout } from "./support/arena.ts";
+import { backends, binding } from "./support/backends.ts";
 import {
   type GradientKind,
   gradients,
@@ -22,12 +21,6 @@ import {
 import { expectedOf, gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
 import { wasm } from "./support/wasm.ts";
 
-/** The native add-on, unless RMSPROP_BACKEND asks for another backend. */
-const binding = (process.env.RMSPROP_BACKEND || "native") === "native" ? loadBinding(rules) : undefined;
-const natives = (binding?.describe().isas ?? []).map((isa) =>
-  createNative(binding as never, { isa, elementsPerThread: 1 }),
-);
-const backends = [...natives, ...("kernels" in wasm ? [createWasm(wasm.kernels)] : [])];
 const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
 

@@ -2,23 +2,17 @@
 // number type x length x offset x number of threads, with finite gradients and with others (test/support/stage-cases.ts).
 import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../lib/backends/backend.ts";
-import { createNative, loadBinding } from "../lib/backends/native.ts";
 import { createReference } from "../lib/backends/reference.ts";
-import { createWasm } from "../lib/backends/wasm.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
 import type { FloatArray } from "../lib/typed-array.ts";
 import { arena, arrayType, firstDifference, type Layout, layout, views } from "./support/arena.ts";
+import { backends, binding } from "./support/backends.ts";
 import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
 import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
 import { gradientsOf, type Inputs, inputsOf } from "./support/stepping.ts";
 import { wasm } from "./support/wasm.ts";
 
-const binding = (process.env.RMSPROP_BACKEND || "native") === "native" ? loadBinding(rules) : undefined;
-const natives = (binding?.describe().isas ?? []).map((isa) =>
-  createNative(binding as never, { isa, elementsPerThread: 1 }),
-);
-const backends = [...natives, ...("kernels" in wasm ? [createWasm(wasm.kernels)] : [])];
 const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
 
