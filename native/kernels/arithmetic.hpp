@@ -65,5 +65,14 @@ inline double multiply_add(double a, double b, double c) {
   return a * b + c;
 }
 
+// The values with which coefficients of a rule change nothing: x * 1, x + (-0).
+template <typename Coefficients, typename Number, std::size_t count>
+struct NeutralValues {
+  struct {
+    Number Coefficients::*coefficient;
+    Number value;
+  } values[count];
+};
+
 }  // namespace
 }  // namespace rmsprop::RMSPROP_ISA

@@ -18,23 +18,64 @@
 #define RMSPROP_INDEPENDENT_ITERATIONS __pragma(loop(ivdep))
 #endif
 
+// Keeps a loop's registers its own. WebAssembly has none.
+#if defined(__wasm__)
+#define RMSPROP_NOINLINE
+#elif defined(_MSC_VER) && !defined(__clang__)
+#define RMSPROP_NOINLINE __declspec(noinline)
+#else
+#define RMSPROP_NOINLINE __attribute__((noinline))
+#endif
+
 namespace rmsprop::RMSPROP_ISA {
 namespace {
 
-// The rule stage. Each instantiation is a symbol of its own, named by its number type, rule and variant.
+// The unsigned integer as wide as a number.
+template <typename Number>
+struct WordOf;
+template <>
+struct WordOf<float> {
+  using type = std::uint32_t;
+};
+template <>
+struct WordOf<double> {
+  using type = std::uint64_t;
+};
+
+// Whether two numbers are the same bits: -0 is not 0.
+template <typename Number>
+inline bool same_bits(Number a, Number b) {
+  using Word = typename WordOf<Number>::type;
+  return __builtin_bit_cast(Word, a) == __builtin_bit_cast(Word, b);
+}
+
+// Whether a rule says which coefficients have neutral values with the usual options.
 template <typename Number, typename Rule, std::size_t variant>
-void step(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
+concept HasNeutral = requires { Rule::template neutral<Rule::flags(variant), Number>(); };
+
+// The rule stage. Each instantiation is a symbol of its own, named by its number type, rule and variant. A neutral one
+// has the neutral values as constants, whose operations the compiler leaves out: where the coefficients have these
+// values the bits are the same.
+template <typename Number, typename Rule, std::size_t variant, bool neutral>
+RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
   constexpr auto flags = Rule::flags(variant);
   // A copy, so that no store into a stream makes the compiler read the coefficients again.
-  const auto c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
-  const auto* param_in = static_cast<const Number*>(streams.param_in);
-  auto* param_out = static_cast<Number*>(streams.param_out);
-  const auto* grad = static_cast<const Number*>(streams.grad);
+  auto c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
+  if constexpr (neutral) {
+    constexpr auto constants = Rule::template neutral<flags, Number>();
+    for (const auto& [coefficient, value] : constants.values) c.*coefficient = value;
+  }
+  const std::size_t count = end - begin;
+  const auto* param_in = static_cast<const Number*>(streams.param_in) + begin;
+  auto* param_out = static_cast<Number*>(streams.param_out) + begin;
+  const auto* grad = static_cast<const Number*>(streams.grad) + begin;
   Number* slots[Rule::slot_count];
-  for (std::size_t s = 0; s < Rule::slot_count; ++s) slots[s] = static_cast<Number*>(streams.slots[s]);
+  for (std::size_t s = 0; s < Rule::slot_count; ++s) {
+    slots[s] = Rule::uses(flags, s) ? static_cast<Number*>(streams.slots[s]) + begin : nullptr;
+  }
 
   RMSPROP_INDEPENDENT_ITERATIONS
-  for (std::size_t i = begin; i < end; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     Number param = param_in[i];
     Number slot[Rule::slot_count];
     for (std::size_t s = 0; s < Rule::slot_count; ++s) {
@@ -48,13 +89,26 @@ void step(const Streams& streams, std::size_t begin, std::size_t end, const void
   }
 }
 
+// The neutral instantiation where the coefficients have the neutral values, else the other.
+template <typename Number, typename Rule, std::size_t variant>
+void step_either(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
+  constexpr auto constants = Rule::template neutral<Rule::flags(variant), Number>();
+  const auto& c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
+  bool neutral = true;
+  for (const auto& [coefficient, value] : constants.values) neutral = neutral && same_bits(c.*coefficient, value);
+  return neutral ? step<Number, Rule, variant, true>(streams, begin, end, coefficients)
+                 : step<Number, Rule, variant, false>(streams, begin, end, coefficients);
+}
+
 // Null for a set of flags that the rule does not have.
 template <typename Number, typename Rule, std::size_t variant>
 constexpr StepKernel kernel_of() {
-  if constexpr (Rule::exists(Rule::flags(variant))) {
-    return &step<Number, Rule, variant>;
-  } else {
+  if constexpr (!Rule::exists(Rule::flags(variant))) {
     return nullptr;
+  } else if constexpr (HasNeutral<Number, Rule, variant>) {
+    return &step_either<Number, Rule, variant>;
+  } else {
+    return &step<Number, Rule, variant, false>;
   }
 }
 
@@ -135,18 +189,6 @@ inline double magnitude(double x) {
   return __builtin_fabs(x);
 }
 
-// As wide as a number, so that counting fills the same vectors.
-template <typename Number>
-struct CountOf;
-template <>
-struct CountOf<float> {
-  using type = std::uint32_t;
-};
-template <>
-struct CountOf<double> {
-  using type = std::uint64_t;
-};
-
 template <typename Number>
 double sum_of_squares(const void* data, std::size_t count) {
   const auto* x = static_cast<const Number*>(data);
@@ -161,7 +203,7 @@ double sum_of_squares(const void* data, std::size_t count) {
 template <typename Number>
 std::size_t count_non_finite(const void* data, std::size_t count) {
   const auto* x = static_cast<const Number*>(data);
-  typename CountOf<Number>::type found = 0;
+  typename WordOf<Number>::type found = 0;  // as wide as a number, so that counting fills the same vectors
   for (std::size_t i = 0; i < count; ++i) found += x[i] - x[i] == Number(0) ? 0 : 1;
   return found;
 }
@@ -171,7 +213,7 @@ std::size_t count_above(const void* data, std::size_t count, double scale, doubl
   const auto* x = static_cast<const Number*>(data);
   const auto factor = static_cast<Number>(scale);
   const auto most = static_cast<Number>(limit);
-  typename CountOf<Number>::type found = 0;
+  typename WordOf<Number>::type found = 0;
   for (std::size_t i = 0; i < count; ++i) found += most < magnitude(factor * x[i]) ? 1 : 0;
   return found;
 }

@@ -18,12 +18,12 @@ export interface Layout {
   readonly size: number;
 }
 
-export function layout(type: NumberType, turn: number, lengths = allLengths): Layout {
+export function layout(type: NumberType, turn: number, lengths = allLengths, offsets = offsetsOf): Layout {
   const line = 64 / bytesPerElement[type];
   let size = line;
   const result: Place[] = [];
   for (const length of lengths) {
-    for (const offset of offsetsOf(length, turn)) {
+    for (const offset of offsets(length, turn)) {
       result.push({ length, offset, start: size + offset });
       size = Math.ceil((size + offset + length + 1) / line) * line;
     }

@@ -4,6 +4,8 @@
 export interface RuleCase {
   /** Each set is used for half of the arrays. */
   coefficients: readonly [Readonly<Record<string, number>>, Readonly<Record<string, number>>];
+  /** What makes all that can be neutral so, in the first set. */
+  neutral?: Readonly<Record<string, number>>;
   /** Bounds of the slots' values before the first step. */
   initial: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -52,6 +54,7 @@ export const ruleCases: Readonly<Record<string, RuleCase>> = {
         leastVariance: 0.01,
       },
     ],
+    neutral: { lrOut: 1 },
     initial: { squareAvg: [0, 1], gradAvg: [-0.1, 0.1], momentumBuffer: [-1, 1], gains: [0.5, 2] },
   },
   sgd: {

@@ -43,14 +43,37 @@ export function interfaceOf(object: string): { offers: string[]; needs: string[]
   return { offers: names("--extern-only", "--defined-only"), needs: names("--undefined-only") };
 }
 
-/** The rule stage's kernels in an object: "rule type variant", as test/support/trace.ts names them, to its instructions. */
-export function kernelsOf(object: string): Map<string, string[]> {
-  const kernels = new Map<string, string[]>();
-  let current: string[] | undefined;
+export interface Instruction {
+  /** From the start of its section. */
+  readonly address: number;
+  readonly text: string;
+}
+
+/** Where the innermost loops that hold such an instruction begin. */
+export function loopsWith(code: readonly Instruction[], instruction: RegExp): number[] {
+  const backwards = code.flatMap(({ address, text }) => {
+    const target = Number.parseInt(/^j\w+\s+([0-9a-f]+)\b/.exec(text)?.[1] ?? "", 16);
+    return target <= address ? [{ from: target, to: address }] : [];
+  });
+  return backwards
+    .filter(({ from, to }) => !backwards.some((other) => other.to < to && other.to > from))
+    .filter(({ from, to }) =>
+      code.some(({ address, text }) => address >= from && address <= to && instruction.test(text)),
+    )
+    .map(({ from }) => from);
+}
+
+/**
+ * The rule stage's kernels in an object: "rule type variant", as test/support/trace.ts names them, to its instructions, those
+ * of the instantiation with neutral coefficients among them.
+ */
+export function kernelsOf(object: string): Map<string, Instruction[]> {
+  const kernels = new Map<string, Instruction[]>();
+  let current: Instruction[] | undefined;
   for (const line of run("objdump", "--disassemble", "--demangle", "--no-show-raw-insn", object).split("\n")) {
     const symbol = /^[0-9a-f]+ <(.*)>:$/.exec(line)?.[1];
     if (symbol !== undefined) {
-      const kernel = /step<(float|double), .*?(\w+), (\d+)ul>/.exec(symbol);
+      const kernel = /step<(float|double), .*?(\w+), (\d+)ul, (?:true|false)>/.exec(symbol);
       current = undefined;
       if (kernel) {
         const [, type, rule, variant] = kernel as unknown as [string, string, string, string];
@@ -59,7 +82,8 @@ export function kernelsOf(object: string): Map<string, string[]> {
         kernels.set(key, current);
       }
     } else if (current && /^\s+[0-9a-f]+:\t/.test(line)) {
-      current.push(line.split("\t")[1] as string);
+      const [address, text] = line.split("\t") as [string, string];
+      current.push({ address: Number.parseInt(address, 16), text });
     }
   }
   return kernels;

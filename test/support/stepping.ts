@@ -27,6 +27,7 @@ const between =
 
 /** What an arena is stepped from. */
 export interface Inputs {
+  coefficients: readonly Readonly<Record<string, number>>[];
   data: (length: number) => FloatArray;
   slots: Record<string, (length: number) => FloatArray>;
   gradients: ((length: number) => FloatArray)[];
@@ -38,7 +39,7 @@ export interface Streams {
   slots: FloatArray[];
 }
 
-/** Steps every array of an arena, those at even offsets with one set of coefficients and the others with the other. */
+/** Steps every array of an arena, with the sets of coefficients by turns of the offset. */
 export function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: number, inputs: Inputs): Streams {
   const used = usedSlots(rule, variant);
   const streams = {
@@ -55,12 +56,12 @@ export function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: nu
     grad: grads[i] as FloatArray,
     slots: rule.slots.map((slot: string) => slotViews[used.indexOf(slot)]?.[i] ?? null),
   }));
-  const { coefficients } = ruleCases[rule.name] as RuleCase;
-  const runs: Run[] = coefficients.map((values, half) => ({
+  const { coefficients } = inputs;
+  const runs: Run[] = coefficients.map((values, set) => ({
     group: 0,
     variant,
     coefficients: rule.coefficients.map((name: string) => values[name] as number),
-    selection: at.places.flatMap(({ offset }, i) => (offset % 2 === half ? [i] : [])),
+    selection: at.places.flatMap(({ offset }, i) => (offset % coefficients.length === set ? [i] : [])),
   }));
   const bound = backend.bind([{ rule, type: at.type, parameters }], runs.length);
   if (!bound) throw new Error("Expected memory to bind the arrays.");
@@ -81,7 +82,7 @@ export function expectedOf(reference: Backend, rule: AnyRule, at: Layout, varian
   const firsts = new Map<string, Place>();
   const copies: [from: Place, to: Place][] = [];
   for (const place of at.places) {
-    const key = `${place.length} ${place.offset % 2}`;
+    const key = `${place.length} ${place.offset % inputs.coefficients.length}`;
     const first = firsts.get(key);
     if (first) copies.push([first, place]);
     else firsts.set(key, place);
@@ -99,8 +100,9 @@ export const gradientsOf = (type: NumberType, kind: GradientKind, steps: number)
 
 /** A rule's own values, with the gradients of each step. */
 export function inputsOf(rule: AnyRule, type: NumberType, gradientSteps: Inputs["gradients"]): Inputs {
-  const { initial } = ruleCases[rule.name] as RuleCase;
+  const { coefficients, initial } = ruleCases[rule.name] as RuleCase;
   return {
+    coefficients,
     data: drawn(type, 1, between([-2, 2])),
     slots: Object.fromEntries(
       rule.slots.map((slot: string, i: number) => [slot, drawn(type, 2 + i, between(initial[slot] ?? [0, 0]))]),

@@ -44,6 +44,17 @@ struct Adagrad {
     Number grad_scale, weight_decay, eps_in, eps_out, lr_in, lr_out, param_decay, decay_rate;
   };
 
+  // With neither a gradient scale nor eps in the root nor a decay of the parameter itself, and the rate applied first.
+  template <Flags flags, typename Number>
+    requires(flags.arithmetic == Arithmetic::standard && flags.weight_decay != WeightDecay::subtracted)
+  static constexpr auto neutral() {
+    using C = Coefficients<Number>;
+    return NeutralValues<C, Number, 4>{{{&C::grad_scale, Number(1)},
+                                        {&C::eps_in, Number(-0.0)},
+                                        {&C::lr_out, Number(1)},
+                                        {&C::param_decay, Number(1)}}};
+  }
+
   template <Flags flags, typename Number>
   static inline void apply(Number& param, Number grad, Number (&slot)[slot_count], const Coefficients<Number>& c) {
     constexpr bool torch = flags.arithmetic == Arithmetic::torch;

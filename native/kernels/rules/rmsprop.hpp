@@ -83,6 +83,19 @@ struct Rmsprop {
         bias_correction, gain_up, gain_down, gain_min, gain_max, decay_rate, least_variance;
   };
 
+  // With neither a gradient scale nor eps in the root nor a decay of the parameter itself, and the rate applied once.
+  template <Flags flags, typename Number>
+    requires(flags.arithmetic == Arithmetic::standard && flags.weight_decay != WeightDecay::subtracted &&
+             !flags.bias_correction && !flags.gains)
+  static constexpr auto neutral() {
+    using C = Coefficients<Number>;
+    const auto unused_rate = flags.momentum == Momentum::off ? &C::lr_out : &C::lr_in;
+    return NeutralValues<C, Number, 4>{{{&C::grad_scale, Number(1)},
+                                        {&C::eps_in, Number(-0.0)},
+                                        {&C::param_decay, Number(1)},
+                                        {unused_rate, Number(1)}}};
+  }
+
   template <Flags flags, typename Number>
   static inline void apply(Number& param, Number grad, Number (&slot)[slot_count], const Coefficients<Number>& c) {
     constexpr bool torch = flags.arithmetic == Arithmetic::torch || flags.arithmetic == Arithmetic::torch2;
