@@ -74,10 +74,11 @@ void* obtain(std::size_t bytes) noexcept {
 #if defined(RMSPROP_MMAP)
   if (is_mapped(bytes)) return map(bytes);
 #endif
-  if (bytes > std::numeric_limits<std::size_t>::max() - memory_alignment) return nullptr;
-  void* start = std::calloc(bytes + memory_alignment, 1);
+  const std::size_t alignment = bytes < page_aligned_from ? memory_alignment : memory_page;
+  if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
+  void* start = std::calloc(bytes + alignment, 1);
   if (!start) return nullptr;
-  const std::size_t before = memory_alignment - reinterpret_cast<std::uintptr_t>(start) % memory_alignment;
+  const std::size_t before = alignment - reinterpret_cast<std::uintptr_t>(start) % alignment;
   auto* data = static_cast<unsigned char*>(start) + before;
   std::memcpy(data - sizeof start, &start, sizeof start);
   return data;

@@ -8,6 +8,10 @@ namespace rmsprop {
 
 inline constexpr std::size_t memory_alignment = 64;
 
+// Blocks of this size and above begin with a page, so that whoever divides them knows where within a page things lie.
+inline constexpr std::size_t page_aligned_from = std::size_t{16} << 10;
+inline constexpr std::size_t memory_page = 4096;
+
 struct MemoryCounters {
   std::int64_t blocks;
   std::int64_t bytes;

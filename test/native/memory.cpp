@@ -11,14 +11,25 @@ int main() {
   using namespace rmsprop;
   const MemoryCounters before = memory_counters();
   const std::size_t huge_page = std::size_t{2} << 20;
-  const std::vector<std::size_t> sizes = {
-      1, 63, 64, 65, 4096, 100'003, huge_page - 1, huge_page, huge_page + 1, 3 * huge_page + 17};
+  const std::vector<std::size_t> sizes = {1,
+                                          63,
+                                          64,
+                                          65,
+                                          4096,
+                                          page_aligned_from - 1,
+                                          page_aligned_from,
+                                          100'003,
+                                          huge_page - 1,
+                                          huge_page,
+                                          huge_page + 1,
+                                          3 * huge_page + 17};
   std::vector<unsigned char*> blocks;
   std::int64_t bytes = 0;
   for (const std::size_t size : sizes) {
     auto* block = static_cast<unsigned char*>(allocate_block(size));
     CHECK(block != nullptr);
-    CHECK(reinterpret_cast<std::uintptr_t>(block) % memory_alignment == 0);
+    const std::size_t alignment = size < page_aligned_from ? memory_alignment : memory_page;
+    CHECK(reinterpret_cast<std::uintptr_t>(block) % alignment == 0);
     bool zero = true;
     for (std::size_t i = 0; i < size; ++i) zero = zero && block[i] == 0;
     CHECK(zero);
