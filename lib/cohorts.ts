@@ -53,6 +53,8 @@ export interface Plan<O extends object> {
   staged: boolean;
   /** What the coming step does beside the rule, if anything. */
   stages: Stages | undefined;
+  /** Whether the backend's last step was this plan's, and `isConstant`. */
+  repeats: boolean;
 }
 
 /** Sorts those entries of groups that `included` chooses into cohorts. */
@@ -79,7 +81,7 @@ export function planOf<O extends object>(
   }
   const runs = cohorts.flatMap(({ runs }) => runs);
   const staged = cohorts.some(({ group }) => group.staged);
-  return { cohorts, runs, backendGroups, liveness: new Liveness(), staged, stages: undefined };
+  return { cohorts, runs, backendGroups, liveness: new Liveness(), staged, stages: undefined, repeats: false };
 }
 
 /** Entries and runs by the steps that they took, and the calls that wait for the next. */
@@ -184,6 +186,27 @@ export function finishCoefficients<O extends object>(
     cohort.finishedScale = scale;
     cohort.followsStep = definition.dependsOnStep?.(group.options) ?? false;
   }
+}
+
+/** Whether a plan's steps differ in their number alone as long as no option is set. */
+export function isConstant<O extends { lr?: LearningRate }>({ staged, cohorts }: Plan<O>): boolean {
+  if (staged) return false;
+  for (let i = 0; i < cohorts.length; i++) {
+    const { group, followsStep, finishedRate } = cohorts[i] as Cohort<O>;
+    // A function of the rate may have set another rate for the next step.
+    if (followsStep || group.options.lr !== finishedRate) return false;
+  }
+  return true;
+}
+
+/** Whether the coming step is the last one again: then nothing is to be asked, made or computed for it. */
+export function isRepeated<O extends object>({ repeats, cohorts }: Plan<O>): boolean {
+  if (!repeats) return false;
+  for (let i = 0; i < cohorts.length; i++) {
+    const { group, finishedVersion } = cohorts[i] as Cohort<O>;
+    if (group.version !== finishedVersion) return false;
+  }
+  return true;
 }
 
 /** A plan's arrays as a backend takes them; each is watched by `liveness`. */

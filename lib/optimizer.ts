@@ -6,7 +6,9 @@ import {
   type Cohort,
   describePlan,
   finishCoefficients,
+  isConstant,
   isParted,
+  isRepeated,
   type Plan,
   planOf,
   type Streams,
@@ -125,7 +127,8 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#enter();
     try {
       const plan = this.#ready(arrays, checkLive);
-      (plan.bound as BoundGroups).step(plan.runs, plan.stages);
+      (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
+      plan.repeats ||= isConstant(plan);
       this.#advance(plan);
     } finally {
       this.#stepping = false;
@@ -144,6 +147,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     let held: readonly Memory[] = [];
     try {
       const plan = this.#ready(arrays, checkHeld);
+      plan.repeats = false; // a step off the event loop is told anew
       const working = plan.liveness.held();
       const bound = plan.bound as BoundGroups;
       const step = bound.stepAsync(plan.runs, plan, plan.liveness.heldBuffers(), plan.stages);
@@ -417,6 +421,11 @@ export abstract class Optimizer<O extends CommonOptions> {
     if (arrays !== undefined) return this.#readyWith(arrays, check);
     this.#plan ??= this.#standingPlan();
     const plan = this.#plan;
+    if (isRepeated(plan)) {
+      check(plan.liveness);
+      return plan;
+    }
+    plan.repeats = false;
     if (plan.staged) this.#stages.choose(plan);
     askRates(plan);
     if (this.#makeSlots(plan, check)) this.#plan = this.#bind(plan, ownStreams);

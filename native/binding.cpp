@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -127,7 +128,8 @@ struct BoundGroups {
   const Backend* backend = nullptr;
   std::vector<Group> groups;
   std::vector<unsigned> bound_slots;
-  std::vector<Run> runs;  // as many as a step may have
+  std::vector<Run> runs;                 // as many as a step may have
+  std::optional<PreparedRuns> prepared;  // the last step's, where it was neither staged nor off the event loop
   const double* commands = nullptr;
   const std::uint32_t* selection = nullptr;
   std::size_t selection_capacity = 0;
@@ -175,6 +177,7 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* a
   const double count = bound.commands[0];
   const char* wrong = count >= 0 && count <= static_cast<double>(bound.runs.size()) ? nullptr : "Too many runs.";
   if (bound.at_work) wrong = "These groups are at work.";
+  bound.prepared.reset();
   runs = {bound.runs.data(), wrong ? 0 : static_cast<std::size_t>(count)};
   const double* command = bound.commands + 1;
   for (std::size_t i = 0; i < runs.size() && !wrong; ++i, command += stride) wrong = read_run(bound, command, runs[i]);
@@ -183,11 +186,25 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* a
   return nullptr;
 }
 
-// step(): void. Plain Node-API, because this call is the cost of a small step.
+// step(): void. Plain Node-API, as the next, because these calls are the cost of a small step.
 napi_value step_bound(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
-  if (const BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs)) {
-    step(process_pool(), runs, bound->worth, Pace::steady);
+  if (BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs)) {
+    bound->prepared = prepare(runs);
+    step(process_pool(), *bound->prepared, bound->worth, Pace::steady);
+  }
+  return nullptr;
+}
+
+// stepAgain(): void. What the last step() did, without a look at the commands.
+napi_value step_bound_again(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  const BoundGroups& bound = *static_cast<BoundGroups*>(data);
+  if (bound.prepared) {
+    step(process_pool(), *bound.prepared, bound.worth, Pace::steady);
+  } else {
+    napi_throw_error(env, nullptr, "There is no step to take again.");
   }
   return nullptr;
 }
@@ -232,7 +249,7 @@ void execute_async(napi_env, void* data) {
   if (async.staged) {
     step_staged(process_pool(), async.bound.staged(async.runs), async.worth, Pace::yielding);
   } else {
-    step(process_pool(), async.runs, async.worth, Pace::yielding);
+    step(process_pool(), prepare(async.runs), async.worth, Pace::yielding);
   }
 }
 
@@ -374,6 +391,7 @@ bool read_groups(Napi::Env env, const Napi::Array& described, BoundGroups& bound
   }
   if (parameter_count(groups) > capacity) return false;
   if (bound.stage_memory && !bound.stage_memory->holds(groups)) return false;
+  bound.prepared.reset();
   bound.groups = std::move(groups);
   bound.bound_slots = std::move(bound_slots);
   return true;
@@ -421,7 +439,7 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
 }
 
 // bind(isa, groups, runCapacity, staged, elementsPerThread):
-// { step, stepAsync, rebind, commands, selection }, and if staged { stepStaged, stages }
+// { step, stepAgain, stepAsync, rebind, commands, selection }, and if staged { stepStaged, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -467,6 +485,7 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     }
     BoundGroups* groups = bound.release();
     define_function(env, result, "step", step_bound, groups, owner);
+    define_function(env, result, "stepAgain", step_bound_again, groups, owner);
     define_function(env, result, "stepAsync", step_bound_async, groups, owner);
     define_function(env, result, "rebind", rebind_bound, groups, owner);
     if (staged) {
@@ -497,7 +516,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   // As native.ts writes it (`callsSignature`).
   result.Set("calls",
              "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step; "
-             "stepAsync kept buffers staged; arrays data out grad slots average accumulated; "
+             "stepAgain; stepAsync kept buffers staged; arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients");
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));

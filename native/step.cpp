@@ -102,33 +102,35 @@ void touch_part(void* context, int part, int parts) {
 
 }  // namespace
 
-void step(const Pool& pool, std::span<Run> runs, WorthOneThread worth, Pace pace) {
+PreparedRuns prepare(std::span<Run> runs) {
   const FpEnvironment environment;
-  std::size_t tiles = 0;
-  std::size_t cost = 0;
+  PreparedRuns prepared{runs};
   for (Run& run : runs) {
     finish_coefficients(run);
     const std::size_t count = parameter_count(run);
     for (std::size_t i = 0; i < count; ++i) {
       const Parameter& parameter = parameter_at(run, i);
-      tiles += tiles_of(parameter);
-      cost += parameter.count + array_overhead;
+      prepared.tiles += tiles_of(parameter);
+      prepared.cost += parameter.count + array_overhead;
     }
   }
-  if (tiles == 0) return;
-  Work work{runs, tiles, pace};
-  run_parts(pool, tiles, cost, worth, step_part, &work);
+  return prepared;
+}
+
+void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace) {
+  if (prepared.tiles == 0) return;
+  Work work{prepared.runs, prepared.tiles, pace};
+  run_parts(pool, prepared.tiles, prepared.cost, worth, step_part, &work);
 }
 
 void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context) {
-  std::size_t parts = 1;
-  const bool large = cost >= 2 * worth.awake;  // below, nothing is asked, not even the clock
-  if (large) {
-    const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
-    parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, static_cast<std::size_t>(pool.threads())});
-  }
+  const auto threads = static_cast<std::size_t>(pool.threads());
+  // What is too small for two threads asks nothing, not even the clock.
+  if (threads == 1 || cost < 2 * worth.awake) return task(context, 0, 1);
+  const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
+  const std::size_t parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, threads});
   pool.run(static_cast<int>(parts), task, context);
-  if (large) succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void touch_pages(const Pool& pool, void* data, std::size_t bytes) {

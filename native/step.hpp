@@ -31,8 +31,19 @@ struct WorthOneThread {
 // not late for its timers.
 enum class Pace : std::uint8_t { steady, yielding };
 
+// Runs that can be stepped any number of times.
+struct PreparedRuns {
+  std::span<const Run> runs;
+  std::size_t tiles = 0;
+  std::size_t cost = 0;  // in elements
+};
+
+// Rounds the runs' coefficients and counts what they amount to. Holds as long as the runs and their groups are left as
+// they are.
+PreparedRuns prepare(std::span<Run> runs);
+
 // Steps every run. Each element is computed alike whatever the number of threads.
-void step(const Pool& pool, std::span<Run> runs, WorthOneThread worth, Pace pace);
+void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace);
 
 // Writes to each page of a block of zeros, on the threads that steps over it will use, so that a machine with several
 // memories puts each page near its thread.

@@ -106,8 +106,9 @@ export interface BoundGroups {
   /**
    * Steps every run, in place. The runs name each parameter at most once.
    * @param stages What is done beside the rule (pipeline.ts), by groups that are bound for it; without it the rule is all.
+   * @param again Whether these are the runs of the last call of `step`, without stages, in which nothing has changed.
    */
-  step(runs: readonly Run[], stages?: Stages): void;
+  step(runs: readonly Run[], stages?: Stages, again?: boolean): void;
   /**
    * The same off the event loop, where the backend can; none may be begun before the last one has settled.
    * @param kept What must stay alive meanwhile: every array.

@@ -41,6 +41,8 @@ interface NativeBound {
   rebind(groups: readonly NativeGroup[], runCapacity: number): boolean;
   /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
   step(): void;
+  /** Steps what the last `step` did, without a look at the commands. */
+  stepAgain(): void;
   stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[], staged: boolean): Promise<void> | undefined;
   readonly commands: Float64Array;
   readonly selection: Uint32Array;
@@ -52,7 +54,7 @@ interface NativeBound {
 /** What the binary's functions take, in order, and what lies in the arrays that they read. */
 export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step" +
-  "; stepAsync kept buffers staged; arrays data out grad slots average accumulated" +
+  "; stepAgain; stepAsync kept buffers staged; arrays data out grad slots average accumulated" +
   "; run group variant selected count coefficients";
 
 /** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
@@ -181,7 +183,11 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
         rebind(others, capacity) {
           return bound.rebind(describeAll(others), capacity);
         },
-        step(runs, stages) {
+        step(runs, stages, again) {
+          if (again) {
+            bound.stepAgain();
+            return;
+          }
           command(runs);
           if (!stages) {
             bound.step();

@@ -73,7 +73,7 @@ void step(const rmsprop::Parameter& parameter) {
   const double values[rmsprop::max_coefficients] = {1, 0, 0.99, 0.01, -0.0, 1e-8, 0.01, 0, 1, 1};
   rmsprop::Run run{
       .group = &group, .variant = 0, .selection = {}, .whole_group = true, .values = values, .coefficients = {}};
-  rmsprop::step(first_and_last, {&run, 1}, {}, rmsprop::Pace::steady);
+  rmsprop::step(first_and_last, rmsprop::prepare({&run, 1}), {}, rmsprop::Pace::steady);
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ Arrays stepped(const rmsprop::Backend& backend, const rmsprop::Pool& pool, rmspr
   // In the rule's order: plain RMSprop at its defaults, and an epsilon that lets small gradients count.
   const double values[rmsprop::max_coefficients] = {1, 0, 0.99, 0.01, -0.0, 1e-25, 0.01, 0, 1, 1};
   Run run{.group = &group, .variant = 0, .selection = some, .whole_group = whole, .values = values, .coefficients = {}};
-  for (int i = 0; i < 3; ++i) rmsprop::step(pool, {&run, 1}, worth, pace);
+  for (int i = 0; i < 3; ++i) rmsprop::step(pool, rmsprop::prepare({&run, 1}), worth, pace);
   return arrays;
 }
 
