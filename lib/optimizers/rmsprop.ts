@@ -18,6 +18,9 @@ import {
 import { type RMSpropPreset, type RMSpropPresetName, rmspropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
+import type { NumberType } from "../typed-array.ts";
+
+const { fround } = Math;
 
 export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
   /**
@@ -215,7 +218,7 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
     x.squareAvg = v;
     const square = flags.biasCorrection === "on" ? div(v, c.biasCorrection) : v;
 
-    let variance: T;
+    let variance = square;
     if (flags.centered === "on") {
       let m = x.gradAvg;
       if (flags.arithmetic === "torch2") {
@@ -233,19 +236,19 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
       const mean = flags.biasCorrection === "on" ? div(m, c.biasCorrection) : m;
 
       if (torch) {
-        variance = add(multiplyAdd(neg(mean), mean, square), c.epsIn);
+        variance = multiplyAdd(neg(mean), mean, square);
       } else if (flags.arithmetic === "tfjs") {
         variance = sub(square, add(mul(mean, mean), c.epsIn));
       } else {
-        let difference = sub(square, mul(mean, mean));
-        if (flags.arithmetic === "standard") {
-          difference = selectLess(difference, c.leastVariance, c.leastVariance, difference);
-        }
-        variance = add(difference, c.epsIn);
+        variance = sub(square, mul(mean, mean));
       }
-    } else {
-      variance = add(square, c.epsIn);
     }
+    // What centering leaves below zero by rounding counts as zero, and with the usual eps a subnormal number as the least
+    // normal one.
+    if (flags.arithmetic === "standard") {
+      variance = selectLess(variance, c.leastVariance, c.leastVariance, variance);
+    }
+    if (flags.arithmetic !== "tfjs") variance = add(variance, c.epsIn);
 
     const root = add(sqrt(variance), c.epsOut);
     let d = flags.arithmetic === "optax" ? mul(c.lrIn, mul(div(constant(1), root), g)) : div(mul(c.lrIn, g), root);
@@ -276,6 +279,17 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
 const noPreset: RMSpropPreset = { arithmetic: "standard", complementIn: "double", decay: "factor", options: {} };
 const presetOf = ({ preset }: Pick<RMSpropOptions, "preset">): RMSpropPreset =>
   preset ? rmspropPresets[preset] : noPreset;
+
+/**
+ * What a variance is kept from going below: zero, or where it changes no bit the least normal number. Of smaller ones, which
+ * a mean square decays to, a processor takes the root in twice the time and more; beside an `eps` of some size the roots of
+ * all of them vanish.
+ */
+function leastVariance(eps: number, type: NumberType): number {
+  const round = type === "float32" ? fround : (x: number) => x;
+  const root = 1 / power(2, type === "float32" ? 63 : 511);
+  return round(root + round(eps)) === round(eps) ? root * root : 0;
+}
 
 /** RMSprop's options, and what they make of the rule. */
 export const rmspropDefinition: Definition<RMSpropOptions> = {
@@ -359,7 +373,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
       gainMin: gains.min,
       gainMax: gains.max,
       decayRate: lr,
-      leastVariance: 0,
+      leastVariance: leastVariance(epsInSqrt ? 0 : eps, type),
     } satisfies Record<Coefficient, number>;
   },
 

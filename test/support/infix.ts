@@ -20,7 +20,7 @@ const minus = binary("-", 1);
 const times = binary("*", 2);
 const over = binary("/", 2);
 
-/** Leaves out what changes no bit, `x * 1` and `x + (-0)`, and writes `-1 * x` as `-x`. */
+/** Leaves out what changes no bit, `x * 1`, `x + (-0)` and a limit at 0 of what is no difference, and writes `-1 * x` as `-x`. */
 const infix: Arithmetic<Node> = {
   constant: (value) => ({ ...atom(String(value)), value }),
   neg: (a) => (a.value === undefined ? { text: `-${inside(a, 3)}`, rank: 2 } : infix.constant(-a.value)),
@@ -33,7 +33,7 @@ const infix: Arithmetic<Node> = {
   div: over,
   sqrt: (a) => atom(`sqrt(${a.text})`),
   selectLess(a, b, x, y) {
-    if (a === y && b.value === 0 && x.value === 0) return atom(`max(${a.text}, 0)`);
+    if (a === y && b.value === 0 && x.value === 0) return a.rank === 1 ? atom(`max(${a.text}, 0)`) : a;
     return { text: `${inside(a, 2)} < ${inside(b, 2)} ? ${inside(x, 2)} : ${inside(y, 2)}`, rank: 0 };
   },
   multiplyAdd(a, b, c) {
@@ -75,9 +75,11 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
   const coefficients = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      value === 1 || value === -1 || Object.is(value, -0) || name === "leastVariance"
-        ? infix.constant(value)
-        : atom(namesOfCoefficients[name] ?? name),
+      name === "leastVariance"
+        ? infix.constant(0) // what is more changes no bit
+        : value === 1 || value === -1 || Object.is(value, -0)
+          ? infix.constant(value)
+          : atom(namesOfCoefficients[name] ?? name),
     ]),
   );
   const lines = new Map<string, string>();

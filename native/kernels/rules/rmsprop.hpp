@@ -117,7 +117,7 @@ struct Rmsprop {
     Number square = v;
     if constexpr (flags.bias_correction) square = v / c.bias_correction;
 
-    Number variance = square + c.eps_in;
+    Number variance = square;
     if constexpr (flags.centered) {
       Number& m = slot[grad_avg];
       if constexpr (flags.arithmetic == Arithmetic::torch2) {
@@ -135,18 +135,19 @@ struct Rmsprop {
       if constexpr (flags.bias_correction) mean = m / c.bias_correction;
 
       if constexpr (torch) {
-        variance = multiply_add(-mean, mean, square) + c.eps_in;
+        variance = multiply_add(-mean, mean, square);
       } else if constexpr (flags.arithmetic == Arithmetic::tfjs) {
         variance = square - (mean * mean + c.eps_in);
       } else {
-        Number difference = square - mean * mean;
-        if constexpr (flags.arithmetic == Arithmetic::standard) {
-          // 0 as a coefficient: GCC makes one maximum of a select between two values, but not of one with a constant.
-          difference = select_less(difference, c.least_variance, c.least_variance, difference);
-        }
-        variance = difference + c.eps_in;
+        variance = square - mean * mean;
       }
     }
+    // What centering leaves below zero by rounding counts as zero, and with the usual eps a subnormal number as the
+    // least normal one (lib/optimizers/rmsprop.ts, `leastVariance`).
+    if constexpr (flags.arithmetic == Arithmetic::standard) {
+      variance = select_less(variance, c.least_variance, c.least_variance, variance);
+    }
+    if constexpr (flags.arithmetic != Arithmetic::tfjs) variance = variance + c.eps_in;
 
     const Number root = square_root(variance) + c.eps_out;
     Number d = flags.arithmetic == Arithmetic::optax ? c.lr_in * (Number(1) / root * g) : (c.lr_in * g) / root;
