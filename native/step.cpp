@@ -124,9 +124,10 @@ void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, 
 }
 
 void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context) {
-  const auto threads = static_cast<std::size_t>(pool.threads());
   // What is too small for two threads asks nothing, not even the clock.
-  if (threads == 1 || cost < 2 * worth.awake) return task(context, 0, 1);
+  if (cost < 2 * worth.awake) return task(context, 0, 1);
+  const auto threads = static_cast<std::size_t>(pool.threads());
+  if (threads == 1) return task(context, 0, 1);
   const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
   const std::size_t parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, threads});
   pool.run(static_cast<int>(parts), task, context);
