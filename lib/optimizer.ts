@@ -1,23 +1,10 @@
-import { averagedIn, beginAverages, begunSlots, swapAverages } from "./averages.ts";
+import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
-import {
-  askRates,
-  type Cohort,
-  describePlan,
-  finishCoefficients,
-  isConstant,
-  isParted,
-  isRepeated,
-  type Plan,
-  planOf,
-  type Streams,
-  shareClocks,
-} from "./cohorts.ts";
+import { type Cohort, isConstant, type Plan } from "./cohorts.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
-  byName,
   type Entry,
   Group,
   type ParamGroup,
@@ -28,11 +15,12 @@ import {
   takeGroup,
   takeGroups,
 } from "./group.ts";
-import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { asyncMemory, checkHeld, checkLive, checkMemory, Liveness, type MemoryCheck } from "./liveness.ts";
+import type { StepArrays } from "./inputs.ts";
+import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
-import { defaultsOf, type LearningRate } from "./options.ts";
+import { defaultsOf } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
+import { type CommonOptions, Planner } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
@@ -47,11 +35,6 @@ import {
   writeStates,
 } from "./state-dict.ts";
 import { type FloatArray, fillWith } from "./typed-array.ts";
-
-/** What every optimizer has. */
-interface CommonOptions {
-  lr?: LearningRate;
-}
 
 /** Parameters, or groups of them that override options; not both in one list. */
 export type Parameters<O> = Iterable<Parameter> | Iterable<ParamGroupInput<O>>;
@@ -73,14 +56,8 @@ export abstract class Optimizer<O extends CommonOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;
-  #groups: readonly Group<O>[] = [];
-  #entries: ReadonlyMap<string, Entry> = new Map();
-  /** What a step without arrays of its own works on; undefined once that no longer holds. */
-  #plan: Plan<O> | undefined;
-  /** What steps with arrays of their own are bound in, one after the other. */
-  #spare: BoundGroups | undefined;
-  #spareStaged = false;
   readonly #stages: StepStages;
+  readonly #planner: Planner<O>;
   /** The parameters whose averages are in their place. */
   #swapped: readonly Entry[] | undefined;
   #stepping = false;
@@ -94,13 +71,14 @@ export abstract class Optimizer<O extends CommonOptions> {
     const raw = takeGroups(params);
     const [whole, options] = splitOptions(definition, given);
     this.#stages = new StepStages(whole);
+    this.#planner = new Planner(definition, this.#backend, this.#stages);
     this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
   }
 
   /** The groups' options: `optimizer.paramGroups[0].lr = 1e-4` takes effect at the next step. */
   get paramGroups(): readonly ParamGroup<O>[] {
-    return this.#groups.map(({ view }) => view);
+    return this.#planner.groups.map(({ view }) => view);
   }
 
   /** What the last step did; undefined before the first. */
@@ -126,7 +104,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   step(arrays?: StepArrays): void {
     this.#enter();
     try {
-      const plan = this.#ready(arrays, checkLive);
+      const plan = this.#planner.prepare(arrays, checkLive);
       (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
       plan.repeats ||= isConstant(plan);
       this.#advance(plan);
@@ -146,7 +124,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     this.#enter();
     let held: readonly Memory[] = [];
     try {
-      const plan = this.#ready(arrays, checkHeld);
+      const plan = this.#planner.prepare(arrays, checkHeld);
       plan.repeats = false; // a step off the event loop is told anew
       const working = plan.liveness.held();
       const bound = plan.bound as BoundGroups;
@@ -166,7 +144,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
-    for (const { parameter } of this.#entries.values()) {
+    for (const { parameter } of this.#planner.entries.values()) {
       // An array without elements is not checked, and cannot be filled where its buffer is detached.
       if (parameter.grad && parameter.length > 0) fillWith(parameter.grad, 0);
     }
@@ -180,11 +158,11 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   swapEma(): void {
     this.#idle();
-    if (!this.#groups.some(({ stageOptions }) => stageOptions.ema !== null)) {
+    if (!this.#planner.groups.some(({ stageOptions }) => stageOptions.ema !== null)) {
       throw new OptimError("ERR_OPTION", "Expected a group with 'ema' to exchange weights with, but there is none.");
     }
     this.#checkMemory();
-    const entries = this.#swapped ?? averagedIn(this.#groups);
+    const entries = this.#swapped ?? averagedIn(this.#planner.groups);
     swapAverages(entries);
     this.#swapped = this.#swapped ? undefined : entries;
   }
@@ -227,14 +205,14 @@ export abstract class Optimizer<O extends CommonOptions> {
   remove(...names: string[]): void {
     this.#settled();
     const leaving = new Set(names.map((name) => this.#entry(name)));
-    for (const group of this.#groups) {
+    const { groups } = this.#planner;
+    for (const group of groups) {
       const left = group.entries.filter((entry) => leaving.has(entry));
       if (left.length === 0) continue;
       group.remove(leaving);
       releaseSlotsOf(this.#backend, group, left);
     }
-    this.#entries = byName(this.#groups);
-    this.#plan = undefined;
+    this.#planner.take(groups);
   }
 
   /**
@@ -254,10 +232,10 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   stateDict(): StateDict {
     this.#idle();
-    const paramGroups = this.#guard(() => writeParamGroups(this.#definition, this.#groups));
+    const paramGroups = this.#guard(() => writeParamGroups(this.#definition, this.#planner.groups));
     this.#checkMemory();
     const { lossScale } = this.#stages;
-    const state = writeStates(this.#groups);
+    const state = writeStates(this.#planner.groups);
     return { rule: this.#definition.rule.name, paramGroups, state, ...(lossScale && { lossScale: { ...lossScale } }) };
   }
 
@@ -269,7 +247,7 @@ export abstract class Optimizer<O extends CommonOptions> {
    */
   loadStateDict(state: StateDict): void {
     this.#idle();
-    const loaded = readStateDict(this.#definition, () => this.#groups, this.#stages, state);
+    const loaded = readStateDict(this.#definition, () => this.#planner.groups, this.#stages, state);
     this.#idle(); // the state's own code may have begun a step or disposed this optimizer
     const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
     const undo = this.#guard(() => loadSchedules(loads));
@@ -287,11 +265,8 @@ export abstract class Optimizer<O extends CommonOptions> {
     if (this.#disposed) return;
     this.#idle();
     this.#disposed = true;
-    for (const group of this.#groups) releaseSlots(this.#backend, group);
-    this.#groups = [];
-    this.#entries = new Map();
-    this.#plan = undefined;
-    this.#spare = undefined;
+    for (const group of this.#planner.groups) releaseSlots(this.#backend, group);
+    this.#planner.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -340,7 +315,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   }
 
   #entry(name: unknown): Entry {
-    const entry = this.#entries.get(name as string);
+    const entry = this.#planner.entries.get(name as string);
     if (entry) return entry;
     throw new OptimError("ERR_NAME", `Expected the name of a parameter, but none is named ${show(name)}.`);
   }
@@ -348,7 +323,7 @@ export abstract class Optimizer<O extends CommonOptions> {
   #setFrozen(names: readonly string[], frozen: boolean): void {
     this.#idle();
     for (const entry of names.map((name) => this.#entry(name))) entry.frozen = frozen;
-    this.#plan = undefined;
+    this.#planner.forget();
   }
 
   /** Checks descriptions and takes them in, all or none. */
@@ -356,7 +331,7 @@ export abstract class Optimizer<O extends CommonOptions> {
     const definition = this.#definition;
     this.#checkMemory();
     const checked = raw.map(({ params }) => params.map(checkParameter));
-    const present = [...this.#entries.values()];
+    const present = [...this.#planner.entries.values()];
     const all = [...present.map(({ parameter }) => parameter), ...checked.flat()];
     checkNames(all);
     checkOverlap(all, statesOf(present), this.#backend);
@@ -369,128 +344,7 @@ export abstract class Optimizer<O extends CommonOptions> {
           this.#stages.options,
         ),
     );
-    const before = this.#groups;
-    try {
-      for (const group of added) this.#allocateSlots(group, group.neededSlots);
-      this.#groups = [...before, ...added];
-      this.#plan = this.#standingPlan();
-      this.#entries = byName(this.#groups);
-    } catch (error) {
-      for (const group of added) releaseSlots(this.#backend, group);
-      this.#groups = before;
-      this.#plan = undefined;
-      throw error;
-    }
-  }
-
-  #allocateSlots(group: Group<O>, slots: readonly string[]): boolean {
-    return allocateSlots(this.#definition, this.#backend, group, slots);
-  }
-
-  /** A plan of the step that is given no arrays. */
-  #standingPlan(): Plan<O> {
-    const plan = this.#planOf((entry) => entry.parameter.grad !== null && !entry.frozen);
-    shareClocks(plan);
-    return this.#bind(plan, ownStreams);
-  }
-
-  #planOf(included: (entry: Entry) => boolean): Plan<O> {
-    return planOf(this.#groups, this.#definition.rule.coefficients.length, included);
-  }
-
-  /** Hands a plan's arrays to the backend. */
-  #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams, spare?: BoundGroups): Plan<O> {
-    const liveness = new Liveness();
-    const described = describePlan(this.#definition.rule, plan, streamsOf, liveness);
-    checkZeroed(plan, streamsOf, this.#backend);
-    const { length } = plan.runs;
-    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, plan.staged);
-    if (!bound) {
-      throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
-    }
-    plan.bound = bound;
-    plan.liveness = liveness;
-    return plan;
-  }
-
-  /**
-   * Everything of a step before the step itself: user code first; after the check of the memory at the end there is none,
-   * not even a built-in function that a program may have replaced. Nothing is changed before a check.
-   */
-  #ready(arrays: StepArrays | undefined, check: MemoryCheck): Plan<O> {
-    if (arrays !== undefined) return this.#readyWith(arrays, check);
-    this.#plan ??= this.#standingPlan();
-    const plan = this.#plan;
-    if (isRepeated(plan)) {
-      check(plan.liveness);
-      return plan;
-    }
-    plan.repeats = false;
-    if (plan.staged) this.#stages.choose(plan);
-    askRates(plan);
-    if (this.#makeSlots(plan, check)) this.#plan = this.#bind(plan, ownStreams);
-    this.#finish(plan);
-    check(plan.liveness);
-    return plan;
-  }
-
-  #readyWith(arrays: StepArrays, check: MemoryCheck): Plan<O> {
-    const entered = enteredBy(takeInputs(arrays), this.#entries);
-    const plan = this.#planOf((entry) => entered.has(entry));
-    if (plan.staged) this.#stages.choose(plan);
-    askRates(plan);
-    const streamsOf = checkInputs(entered, this.#backend);
-    this.#bindSpare(plan, streamsOf);
-    if (this.#makeSlots(plan, check)) this.#bindSpare(plan, streamsOf);
-    this.#finish(plan);
-    // Cohorts that this step brings to the same step become one when the standing plan is made anew.
-    if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
-    check(plan.liveness);
-    return plan;
-  }
-
-  /** Binds anew what the last step with arrays of its own was bound in: what a runtime keeps of a binding it frees late. */
-  #bindSpare(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): void {
-    const spare = this.#spareStaged === plan.staged ? this.#spare : undefined;
-    this.#spare = this.#bind(plan, streamsOf, spare).bound;
-    this.#spareStaged = plan.staged;
-  }
-
-  /** The coefficients of the coming step, and what its stages do. */
-  #finish(plan: Plan<O>): void {
-    const stages = this.#stages;
-    finishCoefficients(this.#definition, plan, stages);
-    plan.stages = plan.staged ? stages.prepare(plan) : undefined;
-  }
-
-  /**
-   * Makes slots that options have come to need, once the memory is checked. Returns whether the plan is to be bound anew:
-   * there were any, or options have come to need stages, or no longer do.
-   */
-  #makeSlots(plan: Plan<O>, check: MemoryCheck): boolean {
-    const { cohorts, liveness } = plan;
-    let made = false;
-    let changed = false;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { group } = cohorts[i] as Cohort<O>;
-      if (group.version === group.preparedVersion) continue;
-      check(liveness);
-      changed = true;
-      if (this.#allocateSlots(group, group.neededSlots)) {
-        made = true;
-        this.#plan = undefined;
-      }
-      beginAverages(group);
-      group.preparedVersion = group.version;
-    }
-    if (changed && plan !== this.#plan) this.#plan = undefined;
-    const staged = changed ? cohorts.some(({ group }) => group.staged) : plan.staged;
-    if (staged !== plan.staged) {
-      plan.staged = staged;
-      if (staged) this.#stages.choose(plan);
-      made = true;
-    }
-    return made;
+    this.#planner.adopt(added);
   }
 
   /** Counts a step that is done. */
@@ -510,17 +364,15 @@ export abstract class Optimizer<O extends CommonOptions> {
 
   /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
   #checkMemory(): void {
-    checkMemory(this.#entries.values());
+    checkMemory(this.#planner.entries.values());
   }
 
   #load(loaded: Loaded<O>): void {
+    const { groups } = this.#planner;
     loaded.groups.forEach(({ slots }, i) => {
-      this.#allocateSlots(this.#groups[i] as Group<O>, slots);
+      allocateSlots(this.#definition, this.#backend, groups[i] as Group<O>, slots);
     });
-    loadInto(this.#definition, this.#groups, this.#stages, loaded);
-    this.#plan = undefined;
+    loadInto(this.#definition, groups, this.#stages, loaded);
+    this.#planner.forget();
   }
 }
-
-/** The arrays that a parameter was given with. */
-const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
