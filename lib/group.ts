@@ -22,26 +22,27 @@ export interface RawGroup {
   readonly params: readonly RawParameter[];
 }
 
-function* iterate(given: unknown, what: string): Generator<unknown> {
+function listOf(given: unknown, what: string): unknown[] {
   if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
     throw new OptimError("ERR_DTYPE", `Expected ${what} to be an iterable of parameters, but it is ${show(given)}.`);
   }
-  yield* given as Iterable<unknown>;
+  return [...(given as Iterable<unknown>)];
 }
 
 /** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
 export function takeGroup(given: object, position: string): RawGroup {
   const options = { ...(given as Record<string, unknown>) };
-  const params = [...iterate(options.params, `the 'params' of ${position}`)];
-  return { options, params: params.map((parameter, i) => takeParameter(parameter, `parameter ${i} of ${position}`)) };
+  const params = listOf(options.params, `the 'params' of ${position}`);
+  const list = ` of ${position}`;
+  return { options, params: params.map((parameter, i) => takeParameter(parameter, i, list)) };
 }
 
 /** Reads what a constructor was given for parameters: a list of parameters is one group. */
 export function takeGroups(given: unknown): RawGroup[] {
-  const items = [...iterate(given, "the parameters")];
+  const items = listOf(given, "the parameters");
   const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
   if (items.length > 0 && items.every(isGroup)) return items.map((item, i) => takeGroup(item, `group ${i}`));
-  return [{ options: {}, params: items.map((item, i) => takeParameter(item, `parameter ${i}`)) }];
+  return [{ options: {}, params: items.map((item, i) => takeParameter(item, i)) }];
 }
 
 /** Steps taken, shared by the parameters that took the same ones. */

@@ -248,8 +248,8 @@ export abstract class Optimizer<O extends CommonOptions> {
   loadStateDict(state: StateDict): void {
     this.#idle();
     const loaded = readStateDict(this.#definition, () => this.#planner.groups, this.#stages, state);
-    this.#idle(); // the state's own code may have begun a step or disposed this optimizer
     const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
+    // It refuses where the state's own code has begun a step or disposed this optimizer.
     const undo = this.#guard(() => loadSchedules(loads));
     try {
       this.#checkMemory();

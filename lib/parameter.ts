@@ -33,23 +33,26 @@ export interface CheckedParameter extends Parameter {
 
 /** @returns The array's number type. No user code runs here. */
 function checkArray(array: unknown, kind: string, name: string): NumberType {
-  const what = `the ${kind} of '${name}'`;
   const type = numberTypeOf(array);
   if (!type) {
     const found = typedArrayName(array) ?? show(array);
-    throw new OptimError("ERR_DTYPE", `Expected ${what} to be a Float32Array or a Float64Array, but it is ${found}.`);
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the ${kind} of '${name}' to be a Float32Array or a Float64Array, but it is ${found}.`,
+    );
   }
   const floats = array as FloatArray;
   if (!hasMemory(floats) || memoryOf(bufferOf(floats))?.disposed) {
     throw new OptimError(
       "ERR_DETACHED",
-      `Expected ${what} to have its memory, but it was disposed, detached, transferred or shrunk.`,
+      `Expected the ${kind} of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
     );
   }
   if (isLengthTracking(floats)) {
     throw new OptimError(
       "ERR_LENGTH",
-      `Expected ${what} to have a fixed length, but it follows the length of its resizable buffer; give the view a length.`,
+      `Expected the ${kind} of '${name}' to have a fixed length, ` +
+        "but it follows the length of its resizable buffer; give the view a length.",
     );
   }
   return type;
@@ -79,37 +82,45 @@ export function checkArrayOf(array: unknown, kind: string, name: string, type: N
 /** A user's parameter as it was given: each property read once, by code that the user may have written, and not checked. */
 export interface RawParameter {
   readonly given: unknown;
-  readonly position: string;
+  readonly index: number;
+  /** What it is one of, in words that follow its index. */
+  readonly list: string;
   readonly name: unknown;
   readonly data: unknown;
   readonly grad: unknown;
   readonly shape: unknown;
 }
 
-export function takeParameter(given: unknown, position: string): RawParameter {
+export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
   const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
   const { name, data, grad, shape } = source;
-  return { given, position, name, data, grad, shape: Array.isArray(shape) ? Array.from(shape) : shape };
+  return { given, index, list, name, data, grad, shape: Array.isArray(shape) ? Array.from(shape) : shape };
 }
 
 /**
  * Checks a parameter. No user code runs here, so what is found stays so.
  * @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
-export function checkParameter({ given, position, name, data, grad, shape }: RawParameter): CheckedParameter {
+export function checkParameter({ given, index, list, name, data, grad, shape }: RawParameter): CheckedParameter {
   if (typeof given !== "object" || given === null) {
-    throw new OptimError("ERR_DTYPE", `Expected ${position} to be { name, data, grad }, but it is ${show(given)}.`);
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected parameter ${index}${list} to be { name, data, grad }, but it is ${show(given)}.`,
+    );
   }
   if (typeof name !== "string") {
-    throw new OptimError("ERR_NAME", `Expected ${position} to have a string as its name, but it is ${show(name)}.`);
+    throw new OptimError(
+      "ERR_NAME",
+      `Expected parameter ${index}${list} to have a string as its name, but it is ${show(name)}.`,
+    );
   }
   const type = checkArray(data, "data", name);
   const length = lengthOf(data as FloatArray);
   if (grad !== null) checkArrayOf(grad, "gradient", name, type, length);
-  const floats = { data: data as FloatArray, grad: grad as FloatArray | null };
+  const [own, gradient] = [data as FloatArray, grad as FloatArray | null];
   return shape === undefined
-    ? { name, ...floats, type, length }
-    : { name, ...floats, type, length, shape: checkShape(shape, name, length) };
+    ? { name, data: own, grad: gradient, type, length }
+    : { name, data: own, grad: gradient, type, length, shape: checkShape(shape, name, length) };
 }
 
 /** The number of elements of a shape; NaN where a dimension is not a whole number of 0 or more. */
@@ -154,11 +165,13 @@ export function checkNames(parameters: readonly CheckedParameter[]): void {
 /** What an array occupies of memory, in bytes. */
 export interface Interval {
   readonly start: number;
-  readonly end: number;
+  readonly length: number;
   readonly written: boolean;
   readonly kind: string;
   readonly name: string;
 }
+
+const endOf = ({ start, length }: Interval) => start + length;
 
 export function intervalOf(
   backend: Backend,
@@ -170,7 +183,7 @@ export function intervalOf(
   name: string,
 ): Interval {
   const start = backend.address(array);
-  return { start, end: start + length * bytesPerElement[type], written, kind, name };
+  return { start, length: length * bytesPerElement[type], written, kind, name };
 }
 
 /**
@@ -185,15 +198,15 @@ export function checkIntervals(intervals: Interval[]): void {
   let written: Interval | undefined;
   for (const interval of intervals) {
     const before = interval.written ? any : written;
-    if (before && interval.start < before.end) {
+    if (before && interval.start < endOf(before)) {
       const what = ({ kind, name }: Interval) => `the ${kind} of '${name}'`;
       throw new OptimError(
         "ERR_ALIASED",
         `Expected arrays that do not overlap in memory, but ${what(before)} and ${what(interval)} do.`,
       );
     }
-    if (!any || interval.end > any.end) any = interval;
-    if (interval.written && (!written || interval.end > written.end)) written = interval;
+    if (!any || endOf(interval) > endOf(any)) any = interval;
+    if (interval.written && (!written || endOf(interval) > endOf(written))) written = interval;
   }
 }
 
@@ -207,11 +220,13 @@ export function checkOverlap(
   state: Iterable<readonly [CheckedParameter, string, FloatArray]>,
   backend: Backend,
 ): void {
+  // All of a kind one after the other, as they mostly lie in memory: runs that are in order already are sorted at once.
   const intervals: Interval[] = [];
-  for (const { name, data, grad, type, length } of parameters) {
-    if (length === 0) continue;
-    intervals.push(intervalOf(backend, data, length, type, true, "data", name));
-    if (grad) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+  for (const { name, data, type, length } of parameters) {
+    if (length > 0) intervals.push(intervalOf(backend, data, length, type, true, "data", name));
+  }
+  for (const { name, grad, type, length } of parameters) {
+    if (grad && length > 0) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
   }
   for (const [{ name, type, length }, slot, array] of state) {
     if (length > 0) intervals.push(intervalOf(backend, array, length, type, true, slot, name));

@@ -335,14 +335,39 @@ void delete_bound(napi_env, void* bound, void*) {
   delete static_cast<BoundGroups*>(bound);
 }
 
-// The data of an array of the group's number type and the parameter's length, or null for null.
-void* data_of(Napi::Env env, Napi::Value value, NumberType type, std::size_t count) {
-  if (value.IsNull()) return nullptr;
-  const View view = view_of(env, value);
-  const napi_typedarray_type wanted = type == NumberType::float32 ? napi_float32_array : napi_float64_array;
-  if (view.type != wanted || view.length != count) refuse(env, "An array is not of its group's type and length.");
-  return view.data;
-}
+// A group's arrays one after the other: a typed array of its number type, or null. Plain Node-API, because a group has
+// many.
+class ArrayList {
+ public:
+  ArrayList(napi_env env, napi_value list, NumberType type)
+      : env_(env), list_(list), type_(type == NumberType::float32 ? napi_float32_array : napi_float64_array) {}
+
+  View next() {
+    napi_value value = nullptr;
+    if (napi_get_element(env_, list_, index_++, &value) != napi_ok) refuse(env_, "Expected an array or null.");
+    View view{};
+    if (napi_get_typedarray_info(env_, value, &view.type, &view.length, &view.data, nullptr, nullptr) == napi_ok) {
+      if (view.type != type_) refuse(env_, "An array is not of its group's type.");
+      return view;
+    }
+    napi_valuetype type = napi_undefined;
+    if (napi_typeof(env_, value, &type) != napi_ok || type != napi_null) refuse(env_, "Expected an array or null.");
+    return {};
+  }
+
+  // The data of the next array, which has `count` elements, or null for null.
+  void* next_of(std::size_t count) {
+    const View view = next();
+    if (view.type == type_ && view.length != count) refuse(env_, "An array is not of its parameter's length.");
+    return view.data;
+  }
+
+ private:
+  napi_env env_;
+  napi_value list_;
+  napi_typedarray_type type_;
+  std::uint32_t index_ = 0;
+};
 
 Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& described, bool staged) {
   const std::string rule_name = described.Get("rule").ToString();
@@ -350,25 +375,34 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
   if (!rule) refuse(env, "No such rule.");
   const std::string type_name = described.Get("type").ToString();
   Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}, {}};
-  // Per parameter: data, out, grad, then each slot; for staged steps also the average and the sum.
+  std::vector<std::size_t> slots;
+  const auto indices = described.Get("slots").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < indices.Length(); ++i) {
+    slots.push_back(indices.Get(i).ToNumber().Uint32Value());
+    if (slots.back() >= rule->slot_count) refuse(env, "No such slot.");
+  }
+  // Per parameter: data, out, grad, then each of these slots; for staged steps also the average and the sum.
   const auto arrays = described.Get("arrays").As<Napi::Array>();
-  const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(rule->slot_count) + (staged ? 2 : 0);
+  const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(slots.size()) + (staged ? 2 : 0);
   const std::uint32_t parameters = arrays.Length() / per_parameter;
   group.parameters.reserve(parameters);
+  ArrayList list(env, arrays, group.type);
   for (std::uint32_t p = 0; p < parameters; ++p) {
     const Napi::HandleScope scope(env);
-    const std::uint32_t base = p * per_parameter;
-    Parameter parameter{{}, view_of(env, arrays.Get(base)).length};
-    const auto array = [&](std::uint32_t i) { return data_of(env, arrays.Get(base + i), group.type, parameter.count); };
-    parameter.streams.param_in = array(0);
-    parameter.streams.param_out = array(1);
-    parameter.streams.grad = array(2);
-    for (std::uint32_t slot = 0; slot < rule->slot_count; ++slot) parameter.streams.slots[slot] = array(3 + slot);
+    const View data = list.next();
+    Parameter parameter{{}, data.length};
+    parameter.streams.param_in = data.data;
+    parameter.streams.param_out = list.next_of(data.length);
+    parameter.streams.grad = list.next_of(data.length);
+    for (const std::size_t slot : slots) parameter.streams.slots[slot] = list.next_of(data.length);
     if (parameter.count > 0 && !(parameter.streams.param_out && parameter.streams.grad)) {
       refuse(env, "A parameter lacks an array.");
     }
     group.parameters.push_back(parameter);
-    if (staged) group.extras.push_back({array(per_parameter - 2), array(per_parameter - 1)});
+    if (staged) {
+      void* const average = list.next_of(data.length);
+      group.extras.push_back({average, list.next_of(data.length)});
+    }
   }
   return group;
 }
@@ -516,7 +550,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   // As native.ts writes it (`callsSignature`).
   result.Set("calls",
              "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step; "
-             "stepAgain; stepAsync kept buffers staged; arrays data out grad slots average accumulated; "
+             "stepAgain; stepAsync kept buffers staged; group rule type slots; "
+             "arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients");
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));

@@ -63,7 +63,7 @@ describe.skipIf(backends.length === 0)("every backend equals the reference", () 
           for (const variant of variantsOf(rule)) {
             const ownTurn = turn++;
             const flags = Object.entries(flagsOf(rule, variant)).map(([flag, choice]) => `${flag}=${choice}`);
-            test(`${rule.name} ${flags.join(" ")}`, { timeout: 60_000 }, () => {
+            test(`${rule.name} ${flags.join(" ")}`, () => {
               const at = layout(type, ownTurn);
               const inputs = inputsOf(rule, type, gradientSteps);
               const expected = expectedOf(createReference(), rule, at, variant, inputs);

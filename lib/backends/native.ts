@@ -32,8 +32,10 @@ export interface NativeBinding {
 interface NativeGroup {
   readonly rule: string;
   readonly type: NumberType;
-  /** For each parameter data, out, grad, then each slot; for staged steps also average and accumulated. */
-  readonly arrays: (FloatArray | null)[];
+  /** The slots, by their index in the rule, that any parameter has an array for. */
+  readonly slots: readonly number[];
+  /** For each parameter data, out, grad, then each of those slots; for staged steps also average and accumulated. */
+  readonly arrays: readonly (FloatArray | null)[];
 }
 
 interface NativeBound {
@@ -54,7 +56,8 @@ interface NativeBound {
 /** What the binary's functions take, in order, and what lies in the arrays that they read. */
 export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step" +
-  "; stepAgain; stepAsync kept buffers staged; arrays data out grad slots average accumulated" +
+  "; stepAgain; stepAsync kept buffers staged; group rule type slots" +
+  "; arrays data out grad slots average accumulated" +
   "; run group variant selected count coefficients";
 
 /** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
@@ -121,13 +124,15 @@ export interface NativeSettings {
 
 /** A group as the binding takes it. */
 function describe({ rule, type, parameters }: BackendGroup, staged: boolean): NativeGroup {
+  const indices = rule.slots.map((_, slot) => slot);
+  const used = indices.filter((slot) => parameters.some(({ slots }) => slots[slot] !== null));
   const arrays: (FloatArray | null)[] = [];
   for (const { data, out, grad, slots, average, accumulated } of parameters) {
     arrays.push(data, out, grad);
-    for (const slot of slots) arrays.push(slot);
+    for (let i = 0; i < used.length; i++) arrays.push(slots[used[i] as number] ?? null);
     if (staged) arrays.push(average ?? null, accumulated ?? null);
   }
-  return { rule: rule.name, type, arrays };
+  return { rule: rule.name, type, slots: used, arrays };
 }
 
 /** The native add-on as a backend. All instances share one thread pool. */

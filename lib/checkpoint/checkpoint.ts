@@ -85,7 +85,7 @@ function readParameters(given: unknown): CheckedParameter[] {
       `Expected 'parameters' to be an iterable of parameters, but it is ${show(given)}.`,
     );
   }
-  const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, `parameter ${i}`));
+  const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, i));
   const parameters = raw.map(checkParameter);
   checkNames(parameters);
   return parameters;

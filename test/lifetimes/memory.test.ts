@@ -44,6 +44,12 @@ describe.skipIf(!hasAddon)("a step off the event loop holds what it works on", (
     expect(counters).toEqual({ blocks: 0, bytes: 0 });
   });
 
+  test("when nothing but the step itself refers to its arrays, until it settles", async () => {
+    const found = await report("kept-in-flight", { env: { UV_THREADPOOL_SIZE: "1" } });
+    const [during, after] = [true, false].map((there) => ({ data: there, grad: there }));
+    expect(found).toEqual({ waited: true, during, after });
+  });
+
   for (const version of transferring) {
     test(`when its memory moves to another owner, who is collected, on Node ${version}`, {
       timeout: 300_000,

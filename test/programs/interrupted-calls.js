@@ -1,21 +1,25 @@
 // Takes memory away at every point at which a program can run code of its own: inside each call of a built-in function that
 // the library makes, one after the other. An action is run again and again; in run k the memory goes at the k-th call.
 // Prints how many points each action has. What an action answers is not looked at here; that the process lives is.
-// node interrupted-calls.js STRIDE: every point, or one of so many.
+// node interrupted-calls.js STRIDE: every point, or one of so many and all of the last, among which the step itself begins.
 import { allocate, RMSprop } from "../../dist/index.js";
 
 const length = 2 ** 19; // 2 MiB, mapped on its own, so that a late access ends the process
 
 const stride = Number(process.argv[2]);
+const last = 20;
 
 let countdown = 0; // the call that interrupts; 0: none
+let calls = 0; // of an action, so far
 let interrupt;
 
 /** Puts a function that counts, and at the chosen call interrupts, in the place of every built-in that can be replaced. */
 function replaceBuiltIns() {
   const { apply, ownKeys, getOwnPropertyDescriptor, defineProperty, getPrototypeOf } = Reflect;
   const point = () => {
-    if (countdown > 0 && --countdown === 0) interrupt();
+    if (countdown === 0) return;
+    calls++;
+    if (--countdown === 0) interrupt();
   };
   const iterators = [[], new Map(), new Set(), new Float32Array(1)].map((each) =>
     getPrototypeOf(each[Symbol.iterator]()),
@@ -178,44 +182,44 @@ const interruptions = {
 /** What the library says, and what it hands on of the engine: a view that could not be made, a buffer that has gone. */
 const expected = (error) => error?.name === "OptimError" || error instanceof TypeError || error instanceof RangeError;
 
+async function attempt(action) {
+  try {
+    await action();
+  } catch (error) {
+    if (!expected(error)) throw error;
+  }
+}
+
+/** Runs an action that is interrupted at its k-th call. Returns how many calls it came to make. */
+async function run(make, take, k) {
+  const made = make();
+  interrupt = () => {
+    try {
+      take(made);
+    } catch (error) {
+      if (!expected(error)) throw error;
+    }
+  };
+  calls = 0;
+  await attempt(() => {
+    countdown = k;
+    try {
+      return made.run();
+    } finally {
+      countdown = 0;
+    }
+  });
+  await attempt(() => made.model.dispose());
+  return calls;
+}
+
 replaceBuiltIns();
 const report = {};
 for (const [way, take] of Object.entries(interruptions)) {
   for (const [name, make] of Object.entries(actions)) {
-    let points = 0;
-    for (let k = 1; ; k += stride) {
-      const made = make();
-      let interrupted = false;
-      interrupt = () => {
-        interrupted = true;
-        try {
-          take(made);
-        } catch (error) {
-          if (!expected(error)) throw error;
-        }
-      };
-      countdown = k;
-      let pending;
-      try {
-        pending = made.run();
-      } catch (error) {
-        if (!expected(error)) throw error;
-      }
-      countdown = 0;
-      try {
-        await pending;
-      } catch (error) {
-        if (!expected(error)) throw error;
-      }
-      try {
-        made.model.dispose();
-      } catch (error) {
-        if (!expected(error)) throw error;
-      }
-      if (!interrupted) break;
-      points = k;
-    }
-    report[`${name}, ${way}`] = points;
+    const total = await run(make, take, Number.POSITIVE_INFINITY);
+    for (let k = 1; k <= total; k += k + stride <= total - last ? stride : 1) await run(make, take, k);
+    report[`${name}, ${way}`] = total;
   }
 }
 console.log(JSON.stringify(report));

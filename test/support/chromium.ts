@@ -6,9 +6,12 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { temporaryFolder } from "./folder.ts";
 
+/** Without the sanitizer that this process may run under: it hangs the browser, and nothing native of ours runs there. */
+const env = { ...process.env, LD_PRELOAD: undefined };
+
 /** The browser's program, or undefined where there is none. */
 export const chromium = [process.env.CHROMIUM, "chromium", "chromium-browser", "google-chrome"].find(
-  (program) => program && spawnSync(program, ["--version"]).status === 0,
+  (program) => program && spawnSync(program, ["--version"], { env }).status === 0,
 );
 
 export interface Page {
@@ -76,7 +79,7 @@ export async function open<T>(page: Page, folders: Readonly<Record<string, strin
   const profile = temporaryFolder();
   const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
   const args = [...flags, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`];
-  const browser = spawn(chromium as string, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const browser = spawn(chromium as string, args, { env, stdio: ["ignore", "ignore", "pipe"] });
   let stderr = "";
   browser.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();

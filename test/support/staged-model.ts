@@ -2,7 +2,7 @@
 // plans, backends or tiles in memory.
 import { float32, float64 } from "../../lib/arithmetic.ts";
 import type { OptimizerOptions, RMSpropOptions } from "../../lib/index.ts";
-import type { LossScale } from "../../lib/stage-options.ts";
+import type { Diagnostic, LossScale } from "../../lib/stage-options.ts";
 import { type FloatArray, numberTypeOf } from "../../lib/typed-array.ts";
 import { Expected } from "./steps.ts";
 
@@ -32,107 +32,186 @@ const least = (limit: number | null | undefined, norm: number) => {
 };
 
 /** One parameter of the model. */
-interface Part {
+export class StagedPart {
   readonly group: number;
   readonly expected: Expected;
-  readonly options: RMSpropOptions;
+  /** The gradients that wait for a step, and of how many calls they are. */
   sum: FloatArray;
-  ema: FloatArray;
+  waiting = 0;
+  /** The average of the weights; undefined while none was asked for. */
+  ema: FloatArray | undefined;
+  /** Whether the average is yet to begin, with the weights before the next step. */
+  emaBegins = false;
+
+  constructor(data: FloatArray, options: RMSpropOptions, group: number) {
+    this.group = group;
+    this.expected = new Expected(data, options);
+    this.sum = data.slice().fill(0);
+    if (options.ema) this.makeAverage();
+  }
+
+  get options(): Expected["options"] {
+    return this.expected.options;
+  }
+
+  /** Makes the average that the options have come to ask for. */
+  makeAverage(): void {
+    this.ema ??= this.expected.data.slice().fill(0);
+    this.emaBegins = this.expected.step > 0;
+  }
 }
 
+/** A parameter in a step, with its gradient, and what is read and written instead of its own data. */
+export interface Taken {
+  readonly part: StagedPart;
+  readonly grad: FloatArray;
+  readonly data?: FloatArray | undefined;
+  readonly out?: FloatArray | undefined;
+}
+
+/** A gradient as the rule is to see it: `seen`, multiplied by `left` and by the factor that clips it by its norm. */
+interface Prepared extends Taken {
+  readonly applies: boolean;
+  readonly total: FloatArray;
+  readonly seen: FloatArray;
+  readonly left: number;
+  readonly norm: number;
+  readonly factor: number;
+  readonly nonFinite: number;
+  readonly clipped: number;
+}
+
+/**
+ * The order in which sums are taken over parameters: by group, of each those that took the same steps together, of these
+ * those of float32 first.
+ */
+function inOrder(taken: readonly Taken[]): Taken[] {
+  const groups = [...new Set(taken.map(({ part }) => part.group))].sort((a, b) => a - b);
+  const keyOf = ({ part: { expected, waiting } }: Taken) => `${expected.step} ${waiting}`;
+  return groups.flatMap((group) => {
+    const own = taken.filter(({ part }) => part.group === group);
+    const byType = ["float32", "float64"].flatMap((type) => own.filter(({ grad }) => numberTypeOf(grad) === type));
+    const keys = [...new Set(byType.map(keyOf))];
+    return keys.flatMap((key) => byType.filter((each) => keyOf(each) === key));
+  });
+}
+
+/** The options of an optimizer as a whole, and what follows from all of its steps. */
 export class StagedModel {
-  readonly parts: Part[] = [];
   readonly #whole: OptimizerOptions;
+  readonly #calls: number;
+  readonly #diagnostics: readonly Diagnostic[];
   readonly #lossScale: Readonly<LossScale> | undefined;
   lossScale = 1;
-  #good = 0;
-  #calls = 0;
-  last: Record<string, number | boolean> = {};
+  /** How many calls in a row had finite gradients since the scale last changed. */
+  goodSteps = 0;
+  /** What `lastStep` is to say beside the step; undefined where nothing is done beside the rule. */
+  last: Record<string, number | boolean> | undefined;
 
   constructor(whole: OptimizerOptions) {
     this.#whole = whole;
+    this.#calls = whole.gradientAccumulationSteps ?? 1;
+    const all: readonly Diagnostic[] = ["gradNorm", "updateNorm", "largestUpdate", "clipped", "nonFinite"];
+    this.#diagnostics = whole.diagnostics === true ? all : whole.diagnostics || [];
     if (!whole.lossScale) return;
     this.#lossScale = { initial: 65536, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000, ...whole.lossScale };
     this.lossScale = this.#lossScale.initial;
   }
 
-  /** The order in which sums are taken over parameters: by group, of each those of float32 first. */
-  get #order(): number[] {
-    const isDouble = ({ expected }: Part) => (numberTypeOf(expected.data) === "float64" ? 1 : 0);
-    const byOrder = (a: Part, b: Part) => a.group - b.group || isDouble(a) - isDouble(b);
-    return this.parts.toSorted(byOrder).map((part) => this.parts.indexOf(part));
+  get #guarded(): boolean {
+    return this.#whole.skipNonFinite === true || this.#lossScale !== undefined;
   }
 
-  add(data: FloatArray, options: RMSpropOptions, group: number): void {
-    const zeros = () => data.slice().fill(0);
-    this.parts.push({ group, expected: new Expected(data, options), options, sum: zeros(), ema: zeros() });
-  }
-
-  /** Takes a step with these gradients; those that it sets to zero, it changes. */
-  step(gradients: readonly FloatArray[]): void {
-    const { clipGlobalNorm, gradientAccumulationSteps: calls = 1, skipNonFinite } = this.#whole;
-    const applies = this.#calls + 1 === calls;
-    let nonFinite = 0;
-    let clipped = 0;
-    const prepared = this.parts.map(({ options, sum }, i) => {
-      const grad = gradients[i] as FloatArray;
-      const a = arithmeticOf(grad);
-      const scale = (options.gradScale ?? 1) / (this.lossScale * calls);
-      const total = calls > 1 ? grad.map((g, e) => a.add(sum[e] as number, a.mul(a.constant(scale), g))) : grad.slice();
-      nonFinite += total.filter((value) => !Number.isFinite(value)).length;
-      let left = calls > 1 ? 1 : scale;
-      let seen = total as FloatArray;
-      if (applies && typeof options.clipValue === "number") {
-        const limit = a.constant(options.clipValue);
-        const scaled = seen.map((value) => a.mul(a.constant(left), value)) as FloatArray;
-        clipped += scaled.filter((value) => Math.abs(value) > limit).length;
-        seen = scaled.map((value) => (value > limit ? limit : value < -limit ? -limit : value)) as FloatArray;
-        left = 1;
-      }
-      const norm = Math.sqrt(squaresOf(seen)) * left;
-      return { total, seen, left, norm, factor: least(options.clipNorm, norm) };
+  /** Takes a step. Gradients that it sets to zero, it changes. */
+  step(given: readonly Taken[]): void {
+    const taken = inOrder(given).map((each) => this.#prepare(each));
+    const stagedAlone = taken.some(({ part: { options } }) => {
+      const { clipValue, clipNorm, ema, zeroGrads } = options;
+      return clipValue !== null || clipNorm !== null || ema !== null || zeroGrads;
     });
-    const sumOf = (values: readonly number[]) => this.#order.reduce((sum, i) => sum + (values[i] as number), 0);
-    const gradNorm = Math.sqrt(sumOf(prepared.map(({ norm }) => norm * norm)));
-    const clippedNorm = Math.sqrt(sumOf(prepared.map(({ norm, factor }) => norm * factor * (norm * factor))));
-    const skipped = (skipNonFinite === true || this.#lossScale !== undefined) && nonFinite > 0;
-    this.last = { skipped, ...(calls > 1 ? { accumulated: this.#calls } : {}), nonFinite };
-    if (applies) Object.assign(this.last, { gradNorm, clipped });
-    this.#moveScale(skipped);
+    const asks = this.#guarded || this.#calls > 1 || this.#diagnostics.length > 0;
+    const staged = stagedAlone || (taken.length > 0 && (asks || typeof this.#whole.clipGlobalNorm === "number"));
+
+    const applied = taken.filter(({ applies }) => applies);
+    const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+    const gradNorm = Math.sqrt(sumOf(applied.map(({ norm }) => norm * norm)));
+    const clippedNorm = Math.sqrt(sumOf(applied.map(({ norm, factor }) => norm * factor * (norm * factor))));
+    const nonFinite = sumOf(taken.map((each) => each.nonFinite));
+    const skipped = this.#guarded && nonFinite > 0;
+    const waiting = taken.map(({ applies, part }) => (skipped ? part.waiting : applies ? 0 : part.waiting + 1));
+    const found: Record<string, number | boolean> = { skipped };
+    if (this.#calls > 1) found.accumulated = Math.max(0, ...waiting);
+    if (this.#guarded || this.#asks("nonFinite")) found.nonFinite = nonFinite;
+    if (applied.length > 0) {
+      if (typeof this.#whole.clipGlobalNorm === "number" || this.#asks("gradNorm")) found.gradNorm = gradNorm;
+      if (this.#asks("clipped")) found.clipped = sumOf(applied.map(({ clipped }) => clipped));
+    }
+    this.last = staged ? found : undefined;
+    if (taken.length > 0) this.#moveScale(skipped);
     if (skipped) return;
-    this.#calls = applies ? 0 : this.#calls + 1;
-    if (calls > 1) this.last.accumulated = this.#calls;
 
-    const globalFactor = least(clipGlobalNorm, clippedNorm);
-    let largest = 0;
-    const updates = this.parts.map(({ expected, options, sum, ema }, i) => {
-      const { total, seen, left, factor } = prepared[i] as (typeof prepared)[number];
-      const a = arithmeticOf(total);
-      let squares = 0;
-      if (applies) {
-        const before = expected.data.slice();
-        expected.take(seen, expected.data, expected.data, left * (factor * globalFactor));
-        const change = expected.data.map((value, e) => a.sub(value, before[e] as number)) as FloatArray;
-        squares = squaresOf(change);
-        for (const value of change)
-          largest = Number.isNaN(value) || Math.abs(value) > largest ? Math.abs(value) : largest;
-        if (options.ema) {
-          const decay = expected.step === 1 ? 0 : options.ema.decay;
-          const [kept, added] = [a.constant(decay), a.constant(1 - decay)];
-          for (const [e, value] of expected.data.entries()) {
-            ema[e] = a.add(a.mul(kept, ema[e] as number), a.mul(added, value));
-          }
-        }
-        sum.fill(0);
-      } else {
-        sum.set(total);
+    const globalFactor = least(this.#whole.clipGlobalNorm, clippedNorm);
+    const changes = taken.map((each) => this.#change(each, globalFactor));
+    const updateNorm = Math.sqrt(sumOf(changes.map(({ squares }) => squares)));
+    const largest = Math.max(0, ...changes.map((change) => change.largest));
+    if (applied.length === 0) return;
+    if (this.#asks("updateNorm")) found.updateNorm = updateNorm;
+    if (this.#asks("largestUpdate")) found.largestUpdate = Number.isNaN(updateNorm) ? updateNorm : largest;
+  }
+
+  #asks(diagnostic: Diagnostic): boolean {
+    return this.#diagnostics.includes(diagnostic);
+  }
+
+  #prepare(taken: Taken): Prepared {
+    const { grad, part } = taken;
+    const { gradScale, clipValue, clipNorm } = part.options;
+    const applies = part.waiting + 1 >= this.#calls;
+    const accumulates = this.#calls > 1;
+    const a = arithmeticOf(grad);
+    const scale = gradScale / (this.lossScale * this.#calls);
+    const total = accumulates
+      ? (grad.map((g, e) => a.add(part.sum[e] as number, a.mul(a.constant(scale), g))) as FloatArray)
+      : grad.slice();
+    const nonFinite = total.filter((value) => !Number.isFinite(value)).length;
+    let left = accumulates ? 1 : scale;
+    let seen = total;
+    let clipped = 0;
+    if (applies && typeof clipValue === "number") {
+      const limit = a.constant(clipValue);
+      const scaled = seen.map((value) => a.mul(a.constant(left), value)) as FloatArray;
+      clipped = scaled.filter((value) => Math.abs(value) > limit).length;
+      seen = scaled.map((value) => (value > limit ? limit : value < -limit ? -limit : value)) as FloatArray;
+      left = 1;
+    }
+    const norm = Math.sqrt(squaresOf(seen)) * left;
+    return { ...taken, applies, total, seen, left, norm, factor: least(clipNorm, norm), nonFinite, clipped };
+  }
+
+  #change(prepared: Prepared, globalFactor: number): { squares: number; largest: number } {
+    const { part, grad, total, seen, left, factor, applies } = prepared;
+    const { expected, options } = part;
+    const change = { squares: 0, largest: 0 };
+    if (applies) {
+      const a = arithmeticOf(grad);
+      const data = prepared.data ?? expected.data;
+      const out = prepared.out ?? data;
+      const before = data.slice();
+      expected.take(seen, data, out, left * (factor * globalFactor));
+      const changes = out.map((value, e) => a.sub(value, before[e] as number)) as FloatArray;
+      change.squares = squaresOf(changes);
+      for (const value of changes) if (Math.abs(value) > change.largest) change.largest = Math.abs(value);
+      if (options.ema) {
+        const decay = expected.step === 1 ? 0 : options.ema.decay;
+        const [kept, added] = [a.constant(decay), a.constant(1 - decay)];
+        const ema = part.ema as FloatArray;
+        for (const [e, value] of out.entries()) ema[e] = a.add(a.mul(kept, ema[e] as number), a.mul(added, value));
       }
-      if (options.zeroGrads) (gradients[i] as FloatArray).fill(0);
-      return squares;
-    });
-    const updateNorm = Math.sqrt(sumOf(updates));
-    if (applies)
-      Object.assign(this.last, { updateNorm, largestUpdate: Number.isNaN(updateNorm) ? updateNorm : largest });
+    }
+    if (this.#calls > 1) part.sum.set(applies ? part.sum.slice().fill(0) : total);
+    part.waiting = applies ? 0 : part.waiting + 1;
+    if (options.zeroGrads) grad.fill(0);
+    return change;
   }
 
   #moveScale(skipped: boolean): void {
@@ -140,10 +219,11 @@ export class StagedModel {
     const { growthFactor, backoffFactor, growthInterval } = this.#lossScale;
     if (skipped) {
       this.lossScale *= backoffFactor;
-      this.#good = 0;
-    } else if (++this.#good === growthInterval) {
+      this.goodSteps = 0;
+    } else if (++this.goodSteps >= growthInterval) {
       this.lossScale *= growthFactor;
-      this.#good = 0;
+      this.goodSteps = 0;
     }
+    this.lossScale = Math.min(Math.max(this.lossScale, 2 ** -126), 2 ** 127);
   }
 }

@@ -1,0 +1,192 @@
+// A walk's steps: of everything, of some parameters with arrays for one call, off the event loop; and what else changes the
+// arrays.
+import type { OptimError } from "../../../lib/index.ts";
+import type { FloatArray } from "../../../lib/typed-array.ts";
+import type { Taken } from "../staged-model.ts";
+import {
+  type Entry,
+  idleCode,
+  isGone,
+  isOwn,
+  memoryCode,
+  same,
+  settledCode,
+  type Trainee,
+  type WalkState,
+} from "./state.ts";
+
+const included = ({ entries }: Trainee): Entry[] => [...entries.values()].filter(({ frozen }) => !frozen);
+
+const asTaken = ({ model, parameter }: Entry): Taken => ({ part: model, grad: parameter.expectedGrad });
+
+function stepCode(trainee: Trainee, entries: readonly Entry[], asynchronous: boolean): string | undefined {
+  const settled = settledCode(trainee);
+  if (settled) return settled;
+  const full = entries.map(({ parameter }) => parameter).filter(({ expectedGrad }) => expectedGrad.length > 0);
+  if (full.some(isGone)) return "ERR_DETACHED";
+  return asynchronous && full.some(({ source }) => !source.stays) ? "ERR_ASYNC_MEMORY" : undefined;
+}
+
+/** Makes the averages of the groups that a step steps, where options have come to ask for them, and begins those that can. */
+function beginAverages({ entries, groups }: Trainee, taken: readonly Taken[]): void {
+  const stepped = new Set(taken.map(({ part }) => part.group));
+  for (const { model, parameter, group } of entries.values()) {
+    if (!stepped.has(group)) continue;
+    if (groups[group]?.ema && !model.ema) model.makeAverage();
+    // Shared arrays keep their elements when their memory is given up.
+    if (!model.emaBegins || parameter.data.length < model.expected.data.length) continue;
+    model.ema?.set(model.expected.data);
+    model.emaBegins = false;
+  }
+}
+
+/** Takes a step that was not refused in the model, and compares what it tells. */
+function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): void {
+  const { stages, optimizer } = trainee;
+  const { lossScale } = stages;
+  beginAverages(trainee, taken);
+  stages.step(taken);
+  noteStep(walk, trainee, taken, lossScale);
+  if (taken.length > 0) trainee.lastStep = Math.max(...taken.map(({ part }) => part.expected.step));
+  const { last } = stages;
+  const expected =
+    last || trainee.lastStep > 0 ? { step: trainee.lastStep, ...(last ?? { skipped: false }) } : undefined;
+  const found = optimizer.lastStep as unknown as Record<string, unknown> | undefined;
+  const names = new Set([...Object.keys(expected ?? {}), ...Object.keys(found ?? {})]);
+  for (const name of names) {
+    const [wanted, own] = [expected?.[name as "step"], found?.[name]];
+    if (!Object.is(wanted, own)) throw new Error(`lastStep.${name}: expected ${wanted}, found ${own}`);
+  }
+}
+
+function noteStep(walk: WalkState, { stages }: Trainee, taken: readonly Taken[], lossScale: number): void {
+  const { last } = stages;
+  const skipped = last?.skipped === true;
+  walk.note("skipped", skipped);
+  walk.note("only accumulated", taken.length > 0 && !skipped && taken.every(({ part }) => part.waiting > 0));
+  walk.note("some only accumulated", new Set(taken.map(({ part }) => part.waiting > 0)).size > 1);
+  walk.note("clipped by value", last?.clipped);
+  walk.note("measured a norm", last?.gradNorm);
+  walk.note("measured the update", last?.updateNorm);
+  walk.note("moved the loss scale", stages.lossScale !== lossScale);
+  const begun = taken.filter(({ part }) => part.expected.step > 0 && !skipped);
+  walk.note(
+    "averaged",
+    begun.some(({ part }) => part.options.ema),
+  );
+  walk.note(
+    "zeroed gradients",
+    begun.some(({ part }) => part.options.zeroGrads),
+  );
+  walk.note(
+    "clipped by norm",
+    begun.some(({ part }) => part.options.clipNorm),
+  );
+}
+
+export function step(walk: WalkState, trainee: Trainee): void {
+  const entries = included(trainee);
+  const code = stepCode(trainee, entries, false);
+  walk.call("step", code, () => trainee.optimizer.step());
+  if (code === undefined) advance(walk, trainee, entries.map(asTaken));
+}
+
+type GivenArrays = Record<string, Record<string, unknown>>;
+
+/** Puts something that does not fit among arrays for one call. Returns the code that refuses it. */
+function spoil(walk: WalkState, arrays: GivenArrays, entry: Entry | undefined): string {
+  const kind = walk.one(["ERR_NAME", "ERR_DTYPE", "ERR_LENGTH"]) as string;
+  if (kind === "ERR_NAME" || !entry) {
+    arrays.nobody = {};
+    return "ERR_NAME";
+  }
+  const { name, data } = entry.parameter;
+  const ArrayType = data.constructor as Float64ArrayConstructor;
+  arrays[name] = { grad: kind === "ERR_DTYPE" ? new Int8Array(3) : new ArrayType(data.length + 1) };
+  return kind;
+}
+
+export function stepWith(walk: WalkState, trainee: Trainee): void {
+  const entries = included(trainee).filter(({ parameter }) => parameter.source.alive && walk.chance(0.6));
+  const arrays: GivenArrays = {};
+  const taken: Taken[] = [];
+  const given: (readonly [what: string, found: FloatArray, expected: FloatArray])[] = [];
+  for (const { parameter, model } of entries) {
+    const { name, data, expectedGrad } = parameter;
+    const own = (what: string, share: number) => {
+      if (!walk.chance(share)) return undefined;
+      const array = new (data.constructor as Float64ArrayConstructor)(data.length);
+      walk.fill(array);
+      const expected: FloatArray = array.slice();
+      given.push([`the ${what} of ${name}`, array, expected]);
+      return { array, expected };
+    };
+    const [grad, out, from] = [own("grad", 0.5), own("out", 0.3), own("data", 0.1)];
+    arrays[name] = {
+      ...(grad && { grad: grad.array }),
+      ...(out && { out: out.array }),
+      ...(from && { data: from.array }),
+    };
+    const [wanted, read] = [out?.expected, from?.expected];
+    taken.push({ part: model, grad: grad?.expected ?? expectedGrad, data: read, out: wanted });
+  }
+  const bad = walk.chance(0.2) ? spoil(walk, arrays, entries[0]) : undefined;
+  const code = settledCode(trainee) ?? bad;
+  walk.call("step with arrays", code, () => trainee.optimizer.step(arrays as never));
+  if (code === undefined) advance(walk, trainee, taken);
+  for (const [what, found, expected] of given) {
+    if (!same(found, expected)) throw new Error(`${what}, given for one call, is not what it should be`);
+  }
+}
+
+/** A step off the event loop, and meanwhile calls that must all be refused. */
+export async function stepAsync(walk: WalkState, trainee: Trainee, change: () => void): Promise<void> {
+  const entries = included(trainee);
+  const code = stepCode(trainee, entries, true);
+  const own = entries.map(({ parameter }) => parameter).filter(({ expectedGrad }) => expectedGrad.length > 0);
+  const settled = trainee.optimizer.stepAsync().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (code === undefined) {
+    trainee.pending = true;
+    const held = own.map(({ source }) => source).filter(isOwn);
+    for (const source of held) source.inFlight++;
+    for (let i = walk.pick(4); i > 0; i--) change();
+    const source = walk.one(held);
+    if (source) walk.call("dispose in flight", "ERR_STEP_IN_FLIGHT", source.take);
+    const error = await settled;
+    for (const each of held) each.inFlight--;
+    trainee.pending = false;
+    if (error) throw error;
+    advance(walk, trainee, entries.map(asTaken));
+  }
+  const error = await settled;
+  walk.count("stepAsync", code !== undefined);
+  const found = error === undefined ? undefined : (error as OptimError).code;
+  if (found !== code) throw new Error(`stepAsync: expected ${code ?? "no refusal"}, found ${found ?? String(error)}`);
+}
+
+export function zeroGrad(walk: WalkState, trainee: Trainee): void {
+  const code = idleCode(trainee) ?? memoryCode(trainee);
+  walk.call("zeroGrad", code, () => trainee.optimizer.zeroGrad());
+  if (code === undefined) for (const { parameter } of trainee.entries.values()) parameter.expectedGrad.fill(0);
+}
+
+export function swapEma(walk: WalkState, trainee: Trainee): void {
+  const averages = trainee.groups.some(({ ema }) => ema);
+  const code = idleCode(trainee) ?? (averages ? memoryCode(trainee) : "ERR_OPTION");
+  walk.call("swapEma", code, () => trainee.optimizer.swapEma());
+  if (code !== undefined) return;
+  const hasBegun = ({ group, model: { expected, ema, emaBegins } }: Entry) =>
+    trainee.groups[group]?.ema && expected.step > 0 && ema && !emaBegins;
+  const swapped = trainee.swapped ?? [...trainee.entries.values()].filter(hasBegun);
+  for (const { model } of swapped) {
+    const [data, ema] = [model.expected.data, model.ema as FloatArray];
+    const before = data.slice();
+    data.set(ema);
+    ema.set(before);
+  }
+  walk.note("exchanged averages", swapped.length > 0);
+  trainee.swapped = trainee.swapped ? undefined : swapped;
+}

@@ -1,0 +1,89 @@
+// A walk's optimizers: made, given groups and options, their parameters frozen and removed, disposed.
+import { RMSprop, type RMSpropOptions } from "../../../lib/index.ts";
+import { StagedModel, StagedPart } from "../staged-model.ts";
+import { chooseChange, chooseOptions } from "./options.ts";
+import { idleCode, isGone, memoryCode, settledCode, type Tracked, type Trainee, type WalkState } from "./state.ts";
+
+/** Parameters that no optimizer has, one of each; some may have lost their memory. */
+function freeParameters(walk: WalkState): Tracked[] {
+  const used = new Set(walk.trainees.flatMap(({ entries }) => [...entries.keys()]));
+  // Whether an array without elements has lost its memory depends on what it was.
+  const isKnown = ({ source, expectedGrad }: Tracked) => source.alive || expectedGrad.length > 0;
+  return walk.parameters.filter((each) => !used.has(each.name) && isKnown(each) && walk.chance(0.5));
+}
+
+function enter(trainee: Trainee, params: readonly Tracked[], options: RMSpropOptions): void {
+  trainee.groups.push({ ...options });
+  const group = trainee.groups.length - 1;
+  for (const parameter of params) {
+    const model = new StagedPart(parameter.expected.data, options, group);
+    parameter.expected.data = model.expected.data;
+    trainee.entries.set(parameter.name, { parameter, model, group, frozen: false });
+  }
+}
+
+export function construct(walk: WalkState): void {
+  const params = freeParameters(walk);
+  const { group, whole, bad } = chooseOptions(walk);
+  const options = { ...whole, ...group };
+  const gone = params.some(isGone) ? "ERR_DETACHED" : undefined;
+  if (walk.chance(0.05) && params[0]) {
+    const twice = [...params, params[0]];
+    const code = bad ? "ERR_OPTION" : (gone ?? "ERR_NAME");
+    walk.call("construct with one twice", code, () => new RMSprop(twice, options));
+    return;
+  }
+  const optimizer = walk.call("construct", bad ? "ERR_OPTION" : gone, () => new RMSprop(params, options));
+  if (!optimizer) return;
+  const trainee: Trainee = {
+    ...{ optimizer, stages: new StagedModel(whole), base: { ...group }, entries: new Map(), groups: [] },
+    ...{ saved: undefined, swapped: undefined, lastStep: 0, disposed: false, pending: false },
+  };
+  enter(trainee, params, group);
+  walk.trainees.push(trainee);
+}
+
+export function addGroup(walk: WalkState, trainee: Trainee): void {
+  const params = freeParameters(walk).slice(0, 2);
+  const gone = memoryCode(trainee) ?? (params.some(isGone) ? "ERR_DETACHED" : undefined);
+  const code = idleCode(trainee) ?? gone;
+  walk.call("addParamGroup", code, () => trainee.optimizer.addParamGroup({ params }));
+  if (code === undefined) enter(trainee, params, trainee.base);
+}
+
+export function setOption(walk: WalkState, trainee: Trainee): void {
+  const index = walk.pick(trainee.groups.length);
+  const view = trainee.disposed ? undefined : trainee.optimizer.paramGroups[index];
+  const options = trainee.groups[index];
+  if (!view || !options) return;
+  const { change, bad } = chooseChange(walk);
+  walk.call("set an option", bad ? "ERR_OPTION" : undefined, () => Object.assign(view, change));
+  if (bad) return;
+  Object.assign(options, change);
+  for (const { model, group } of trainee.entries.values()) if (group === index) Object.assign(model.options, change);
+}
+
+export function freeze(walk: WalkState, trainee: Trainee): void {
+  const name = walk.chance(0.8) ? walk.one([...trainee.entries.keys()]) : "nobody";
+  if (name === undefined) return;
+  const entry = trainee.entries.get(name);
+  const way = walk.chance(0.5) ? "freeze" : "unfreeze";
+  const code = idleCode(trainee) ?? (entry ? undefined : "ERR_NAME");
+  walk.call(way, code, () => trainee.optimizer[way](name));
+  if (code === undefined && entry) entry.frozen = way === "freeze";
+}
+
+export function remove(walk: WalkState, trainee: Trainee): void {
+  const name = walk.one([...trainee.entries.keys()]) ?? "nobody";
+  const code = settledCode(trainee) ?? (trainee.entries.has(name) ? undefined : "ERR_NAME");
+  walk.call("remove", code, () => trainee.optimizer.remove(name));
+  if (code === undefined) trainee.entries.delete(name);
+}
+
+export function dispose(walk: WalkState, trainee: Trainee): void {
+  const code = trainee.disposed ? undefined : idleCode(trainee);
+  walk.call("dispose", code, () => trainee.optimizer.dispose());
+  if (code !== undefined) return;
+  trainee.disposed = true;
+  trainee.entries.clear();
+}
