@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bound_groups.hpp"
 #include "cpu.hpp"
 #include "group.hpp"
 #include "memory.hpp"
@@ -119,68 +120,17 @@ Napi::Value counters(const Napi::CallbackInfo& info) {
 
 // ---- Steps ----------------------------------------------------------------------------------------------------------
 
-// A step's commands lie in memory that JavaScript writes: commands[0] is the number of runs; then each run has `stride`
-// numbers: group, variant, first index in the selection, number of indices (or -1: the whole group), coefficients.
-constexpr std::size_t run_header = 4;
-constexpr std::size_t stride = run_header + max_coefficients;
-
-struct BoundGroups {
-  const Backend* backend = nullptr;
-  std::vector<Group> groups;
-  std::vector<unsigned> bound_slots;
-  std::vector<Run> runs;                 // as many as a step may have
-  std::optional<PreparedRuns> prepared;  // the last step's, where it was neither staged nor off the event loop
-  const double* commands = nullptr;
-  const std::uint32_t* selection = nullptr;
-  std::size_t selection_capacity = 0;
-  bool at_work = false;  // off the event loop
-  WorthOneThread worth;
-  Napi::Reference<Napi::Value> memory;        // of commands, selection and stages
-  std::unique_ptr<StageMemory> stage_memory;  // null where steps have no stages
-  Stages* stages = nullptr;
-  const RunStages* run_stages = nullptr;
-
-  StagedStep staged(std::span<Run> all) const { return {*backend, all, run_stages, *stages, *stage_memory}; }
+// Bound groups as JavaScript has them.
+struct Bound : BoundGroups {
+  Napi::Reference<Napi::Value> memory;  // of commands, selection and stages
 };
 
-// Reads one run's command, or says what is wrong with it.
-const char* read_run(const BoundGroups& bound, const double* command, Run& run) {
-  const double group = command[0];
-  if (!(group >= 0 && group < static_cast<double>(bound.groups.size())))
-    return "A run names a group that is not bound.";
-  const auto index = static_cast<std::size_t>(group);
-  run.group = &bound.groups[index];
-  const RuleTable& rule = *run.group->rule;
-  if (!(command[1] >= 0 && command[1] < static_cast<double>(rule.variant_count))) return "A run names no variant.";
-  run.variant = static_cast<std::size_t>(command[1]);
-  if (rule.used_slots[run.variant] & ~bound.bound_slots[index]) return "A run needs a slot that is not bound.";
-  run.whole_group = command[3] < 0;
-  run.selection = {};
-  if (!run.whole_group) {
-    const double size = static_cast<double>(bound.selection_capacity);
-    if (!(command[2] >= 0 && command[3] >= 0 && command[2] + command[3] <= size)) return "A selection is too long.";
-    run.selection = {bound.selection + static_cast<std::size_t>(command[2]), static_cast<std::size_t>(command[3])};
-    for (const std::uint32_t i : run.selection) {
-      if (i >= run.group->parameters.size()) return "A selection names a parameter that is not bound.";
-    }
-  }
-  run.values = command + run_header;
-  return nullptr;
-}
-
-// Reads what `commands` says into `runs`. Returns null and throws where it cannot be done.
-BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, napi_value* argv,
-                           std::span<Run>& runs) {
+// Reads what the commands say into `runs`. Returns null and throws where it cannot be done.
+Bound* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, napi_value* argv, std::span<Run>& runs) {
   void* data = nullptr;
   napi_get_cb_info(env, info, argc, argv, nullptr, &data);
-  BoundGroups& bound = *static_cast<BoundGroups*>(data);
-  const double count = bound.commands[0];
-  const char* wrong = count >= 0 && count <= static_cast<double>(bound.runs.size()) ? nullptr : "Too many runs.";
-  if (bound.at_work) wrong = "These groups are at work.";
-  bound.prepared.reset();
-  runs = {bound.runs.data(), wrong ? 0 : static_cast<std::size_t>(count)};
-  const double* command = bound.commands + 1;
-  for (std::size_t i = 0; i < runs.size() && !wrong; ++i, command += stride) wrong = read_run(bound, command, runs[i]);
+  Bound& bound = *static_cast<Bound*>(data);
+  const char* wrong = bound.read_commands(runs);
   if (!wrong) return &bound;
   napi_throw_error(env, nullptr, wrong);
   return nullptr;
@@ -189,7 +139,7 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::size_t* a
 // step(): void. Plain Node-API, as the next, because these calls are the cost of a small step.
 napi_value step_bound(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
-  if (BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs)) {
+  if (Bound* bound = read_commands(env, info, nullptr, nullptr, runs)) {
     bound->prepared = prepare(runs);
     step(process_pool(), *bound->prepared, bound->worth, Pace::steady);
   }
@@ -200,7 +150,7 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
 napi_value step_bound_again(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
-  const BoundGroups& bound = *static_cast<BoundGroups*>(data);
+  const Bound& bound = *static_cast<Bound*>(data);
   if (bound.prepared) {
     step(process_pool(), *bound.prepared, bound.worth, Pace::steady);
   } else {
@@ -212,7 +162,7 @@ napi_value step_bound_again(napi_env env, napi_callback_info info) {
 // stepStaged(): void
 napi_value step_bound_staged(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
-  const BoundGroups* bound = read_commands(env, info, nullptr, nullptr, runs);
+  const Bound* bound = read_commands(env, info, nullptr, nullptr, runs);
   if (!bound) return nullptr;
   const StagedStep staged = bound->staged(runs);
   if (const char* wrong = wrong_with(staged)) {
@@ -311,7 +261,7 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
   std::size_t argc = 3;
   napi_value argv[3];
   std::span<Run> runs;
-  BoundGroups* bound = read_commands(env, info, &argc, argv, runs);
+  Bound* bound = read_commands(env, info, &argc, argv, runs);
   if (!bound) return nullptr;
   bool staged = false;
   napi_get_value_bool(env, argv[2], &staged);
@@ -332,7 +282,7 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
 }
 
 void delete_bound(napi_env, void* bound, void*) {
-  delete static_cast<BoundGroups*>(bound);
+  delete static_cast<Bound*>(bound);
 }
 
 // A group's arrays one after the other: a typed array of its number type, or null. Plain Node-API, because a group has
@@ -407,28 +357,13 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
   return group;
 }
 
-std::size_t parameter_count(const std::vector<Group>& groups) {
-  std::size_t count = 0;
-  for (const Group& group : groups) count += group.parameters.size();
-  return count;
-}
-
-// Reads groups in the place of those that are bound, if they have at most `capacity` parameters; otherwise, and where
-// it throws, nothing is changed.
-bool read_groups(Napi::Env env, const Napi::Array& described, BoundGroups& bound, std::size_t capacity, bool staged) {
+std::vector<Group> read_groups(Napi::Env env, const Backend& backend, const Napi::Array& described, bool staged) {
   std::vector<Group> groups;
-  std::vector<unsigned> bound_slots;
   for (std::uint32_t i = 0; i < described.Length(); ++i) {
     const Napi::HandleScope scope(env);
-    groups.push_back(read_group(env, *bound.backend, described.Get(i).As<Napi::Object>(), staged));
-    bound_slots.push_back(groups.back().bound_slots());
+    groups.push_back(read_group(env, backend, described.Get(i).As<Napi::Object>(), staged));
   }
-  if (parameter_count(groups) > capacity) return false;
-  if (bound.stage_memory && !bound.stage_memory->holds(groups)) return false;
-  bound.prepared.reset();
-  bound.groups = std::move(groups);
-  bound.bound_slots = std::move(bound_slots);
-  return true;
+  return groups;
 }
 
 // rebind(groups, runCapacity): boolean
@@ -437,13 +372,13 @@ napi_value rebind_bound(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   void* data = nullptr;
   napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  BoundGroups& bound = *static_cast<BoundGroups*>(data);
+  Bound& bound = *static_cast<Bound*>(data);
   bool fits = false;
   try {
     if (bound.at_work) refuse(env, "These groups are at work.");
     if (Napi::Number(env, argv[1]).Uint32Value() <= bound.runs.size()) {
-      fits =
-          read_groups(env, Napi::Array(env, argv[0]), bound, bound.selection_capacity, bound.stage_memory != nullptr);
+      const bool staged = bound.stage_memory != nullptr;
+      fits = bound.replace(read_groups(env, *bound.backend, Napi::Array(env, argv[0]), staged));
     }
   } catch (const std::bad_alloc&) {
     // There is no room.
@@ -462,7 +397,7 @@ void define(Napi::Env env, napi_value object, const char* name, napi_value value
 }
 
 // Defines a function over `bound`, which keeps `owner` alive.
-void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, BoundGroups* bound,
+void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, Bound* bound,
                      napi_value owner) {
   napi_value function = nullptr;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, bound, &function) != napi_ok) {
@@ -480,14 +415,15 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
   const std::uint32_t isa = info[0].As<Napi::Number>().Uint32Value();
   if (isa >= backends.size()) refuse(env, "No such instruction set.");
   try {
-    auto bound = std::make_unique<BoundGroups>();
+    auto bound = std::make_unique<Bound>();
     bound->backend = backends[isa];
     const bool staged = info[3].ToBoolean();
-    read_groups(env, info[1].As<Napi::Array>(), *bound, std::numeric_limits<std::size_t>::max(), staged);
-    if (staged && !(bound->stage_memory = StageMemory::create(bound->groups))) return env.Undefined();
-    const std::size_t selection_capacity = parameter_count(bound->groups);
-    const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
+    std::vector<Group> groups = read_groups(env, *bound->backend, info[1].As<Napi::Array>(), staged);
+    const std::size_t selection_capacity = parameter_count(groups);
     bound->selection_capacity = selection_capacity;
+    bound->replace(std::move(groups));
+    if (staged && !(bound->stage_memory = StageMemory::create(bound->groups))) return env.Undefined();
+    const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
     bound->runs.resize(run_capacity);
     if (info[4].IsNumber()) {
       const std::size_t elements = std::max(info[4].As<Napi::Number>().Uint32Value(), 1u);
@@ -517,15 +453,15 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
     if (napi_create_external(env, bound.get(), delete_bound, nullptr, &owner) != napi_ok) {
       refuse(env, "The groups could not be kept.");
     }
-    BoundGroups* groups = bound.release();
-    define_function(env, result, "step", step_bound, groups, owner);
-    define_function(env, result, "stepAgain", step_bound_again, groups, owner);
-    define_function(env, result, "stepAsync", step_bound_async, groups, owner);
-    define_function(env, result, "rebind", rebind_bound, groups, owner);
+    Bound* released = bound.release();
+    define_function(env, result, "step", step_bound, released, owner);
+    define_function(env, result, "stepAgain", step_bound_again, released, owner);
+    define_function(env, result, "stepAsync", step_bound_async, released, owner);
+    define_function(env, result, "rebind", rebind_bound, released, owner);
     if (staged) {
       const std::size_t numbers = stage_bytes / sizeof(double);
       define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, stage_offset));
-      define_function(env, result, "stepStaged", step_bound_staged, groups, owner);
+      define_function(env, result, "stepStaged", step_bound_staged, released, owner);
     }
     return result;
   } catch (const std::bad_alloc&) {

@@ -14,6 +14,12 @@ unsigned Group::bound_slots() const {
   return mask;
 }
 
+std::size_t parameter_count(const std::vector<Group>& groups) {
+  std::size_t count = 0;
+  for (const Group& group : groups) count += group.parameters.size();
+  return count;
+}
+
 const RuleTable* find_rule(const Backend& backend, const char* name) {
   for (std::size_t i = 0; i < backend.rule_count; ++i) {
     if (std::strcmp(backend.rules[i].name, name) == 0) return &backend.rules[i];

@@ -30,6 +30,9 @@ struct Group {
   unsigned bound_slots() const;
 };
 
+// How many parameters groups have together.
+std::size_t parameter_count(const std::vector<Group>& groups);
+
 // The table of the named rule, or null.
 const RuleTable* find_rule(const Backend& backend, const char* name);
 

@@ -26,12 +26,6 @@ std::size_t tiles_of(const std::vector<Group>& groups) {
   return count;
 }
 
-std::size_t parameters_of(const std::vector<Group>& groups) {
-  std::size_t count = 0;
-  for (const Group& group : groups) count += group.parameters.size();
-  return count;
-}
-
 // The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit.
 double factor_to(double limit, double norm) {
   if (limit == infinity) return 1;
@@ -283,7 +277,7 @@ StageMemory::StageMemory(std::size_t tile_count, std::size_t parameter_count) no
 }
 
 std::unique_ptr<StageMemory> StageMemory::create(const std::vector<Group>& groups) {
-  std::unique_ptr<StageMemory> memory(new StageMemory(tiles_of(groups), parameters_of(groups)));
+  std::unique_ptr<StageMemory> memory(new StageMemory(tiles_of(groups), parameter_count(groups)));
   if (!memory->block_) return nullptr;
   return memory;
 }
@@ -293,7 +287,7 @@ StageMemory::~StageMemory() {
 }
 
 bool StageMemory::holds(const std::vector<Group>& groups) const {
-  return holds(tiles_of(groups), parameters_of(groups));
+  return holds(tiles_of(groups), parameter_count(groups));
 }
 
 bool StageMemory::holds(std::size_t tile_count, std::size_t parameter_count) const {
