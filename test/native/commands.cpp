@@ -22,8 +22,8 @@ struct Random {
     return state >> 11;
   }
 
-  // What a command may hold, and what it may not.
-  double number() {
+  // What a command may hold, and what it may not, `limit` among it.
+  double number(double limit) {
     constexpr double odd[] = {-1,
                               -0.0,
                               0.5,
@@ -35,6 +35,7 @@ struct Random {
                               9007199254740993.0};
     const std::uint64_t kind = bits() % 16;
     if (kind < std::size(odd)) return odd[kind];
+    if (kind == 14) return limit;
     if (kind == 15) return std::bit_cast<double>(state);
     return static_cast<double>(bits() % 7);
   }
@@ -78,12 +79,13 @@ void test_any(const Backend& backend) {
   bound.commands = commands.data();
   bound.selection = selection.data();
 
+  const auto limit = static_cast<double>(bound.groups[0].rule->variant_count);
   Random random;
   std::size_t taken = 0;
   std::size_t refused = 0;
   bool all_inside = true;
   for (int i = 0; i < 200'000; ++i) {
-    for (double& command : commands) command = random.number();
+    for (double& command : commands) command = random.number(limit);
     for (std::uint32_t& index : selection) index = static_cast<std::uint32_t>(random.bits() % (parameters + 1));
     std::span<Run> runs;
     if (bound.read_commands(runs)) {
