@@ -43,7 +43,8 @@ const letOut = /^_(mh_dylib_header|_dso_handle|Zn[aw]m|Zd[al]Pv)/;
 /** The same of the sources, in another folder. */
 function makeAgain(names) {
   const folder = mkdtempSync(join(tmpdir(), "rmsprop-prebuild-again-"));
-  for (const part of ["native", "package.json"]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const part of ["native", "scripts", "binding.gyp", "package.json"])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
   cpSync(join(root, "prebuild"), join(folder, "prebuild"), {
     recursive: true,
     filter: (file) => !file.endsWith("node_modules"),

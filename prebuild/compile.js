@@ -8,11 +8,17 @@ const { sources, kernelSource, flags, kernelFlags, defines, instructionSets } = 
   "../native/build.json",
 );
 
-// Nothing of where and when it was compiled goes in, so that it comes out byte for byte the same.
-const compiled = ["-g0", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", `-ffile-prefix-map=${root}=.`];
+/**
+ * Nothing of where and when it was compiled goes in, so that it comes out byte for byte the same.
+ * @param {string} folder Where it is compiled.
+ */
+export const compilerFlags = (folder) => [
+  ...["-g0", "-DNDEBUG", "-ffunction-sections", "-fdata-sections"],
+  `-ffile-prefix-map=${folder}=.`,
+];
 
-// -Os is for zig's own C++ library, which is compiled when a target is first linked; no loop over elements is in it.
-const linked = ["-shared", "-Os", "-Wl,-s", "-Wl,--gc-sections"];
+/** -Os is for zig's own C++ library, which is compiled when a target is first linked; no loop over elements is in it. */
+export const linkerFlags = ["-Os", "-Wl,-s", "-Wl,--gc-sections"];
 
 /**
  * Windows links against a program of one name, but whoever embeds Node calls it otherwise. So Node-API's functions, which
@@ -59,7 +65,7 @@ export async function compile(target, folder, output, cache) {
   mkdirSync(dirname(output), { recursive: true });
   const env = { ZIG_LOCAL_CACHE_DIR: cache };
   const machine = ["-target", target.zig, ...(target.cpu ? [`-mcpu=${target.cpu}`] : [])];
-  const common = [...machine, ...compiled, ...(platform === "win32" ? [] : ["-fPIC"])];
+  const common = [...machine, ...compilerFlags(root), ...(platform === "win32" ? [] : ["-fPIC"])];
   const generate = (name, text) => {
     const file = join(objects, name);
     writeFileSync(join(root, file), text);
@@ -94,7 +100,7 @@ export async function compile(target, folder, output, cache) {
   const files = units.map(({ object }) => join(objects, object));
   // Linkers for Windows put an import library beside the binary, which nobody needs.
   const binary = join(objects, basename(target.file));
-  await runZig(["c++", ...machine, ...linked, ...exported, "-o", binary, ...files], env);
+  await runZig(["c++", "-shared", ...machine, ...linkerFlags, ...exported, "-o", binary, ...files], env);
   copyFileSync(join(root, binary), output);
   return warnings.filter((text) => text !== "");
 }

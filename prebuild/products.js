@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compile } from "./compile.js";
+import { ownTarget, prebuildOwn } from "./own.js";
 import { targets } from "./targets.js";
 import { root } from "./toolchain.js";
 import { compileWasm, wasm } from "./wasm.js";
@@ -16,7 +17,10 @@ import { compileWasm, wasm } from "./wasm.js";
 
 /** @type {readonly Product[]} */
 export const products = [
-  ...targets.map((target) => ({ ...target, make: (...where) => compile(target, ...where) })),
+  ...targets.map((target) => ({
+    ...target,
+    make: (...where) => (target.name === ownTarget ? prebuildOwn : compile)(target, ...where),
+  })),
   { ...wasm, make: compileWasm },
 ];
 

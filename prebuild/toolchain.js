@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,8 +16,9 @@ export const root = dirname(here);
  * toolchain's packages for other systems, and a registry need not have all of those.
  */
 export function install() {
-  const installed = join(here, "node_modules", ".package-lock.json");
-  if (existsSync(installed)) return;
+  const { dependencies } = createRequire(import.meta.url)("./package.json");
+  const isInstalled = (name) => existsSync(join(here, "node_modules", name, "package.json"));
+  if (Object.keys(dependencies).every(isInstalled)) return;
   console.log("Installing the toolchain (395 MB) into prebuild/node_modules.");
   const { status, error } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund"], {
     cwd: here,
@@ -33,13 +34,14 @@ export function packageFile(name) {
   return createRequire(import.meta.url).resolve(name);
 }
 
-function zig() {
+/** The compiler. */
+export function zig() {
   const system = `${process.platform}-${process.arch}`;
   const program = process.platform === "win32" ? "zig.exe" : "zig";
   return join(here, "node_modules", "@zigc", system, "bin", program);
 }
 
-// No more at a time than there are processors.
+// No more programs at a time than there are processors.
 let free = availableParallelism();
 const waiting = [];
 
@@ -61,17 +63,19 @@ function errorsIn(output) {
 }
 
 /**
- * Runs zig in the repository.
+ * Runs a program once it is its turn.
+ * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env What it finds in its environment besides this process's.
+ * @param {string} [cwd] Default: the repository.
  * @returns {Promise<string>} what it printed
  */
-export async function runZig(args, env) {
+export async function run(program, args, env, cwd = root) {
   await turn();
   try {
     return await new Promise((resolve, reject) => {
-      const child = spawn(zig(), args, {
-        cwd: root,
+      const child = spawn(program, args, {
+        cwd,
         env: { ...process.env, ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -85,10 +89,19 @@ export async function runZig(args, env) {
       child.on("error", reject);
       child.on("close", (status) => {
         if (status === 0) resolve(output);
-        else reject(new Error(`zig ${args.join(" ")} ended with status ${status}:\n${errorsIn(output)}`));
+        else
+          reject(new Error(`${basename(program)} ${args.join(" ")} ended with status ${status}:\n${errorsIn(output)}`));
       });
     });
   } finally {
     done();
   }
 }
+
+/**
+ * Runs zig in the repository.
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env What it finds in its environment besides this process's.
+ * @returns {Promise<string>} what it printed
+ */
+export const runZig = (args, env) => run(zig(), args, env);
