@@ -1,14 +1,65 @@
 // Blocks of every size are aligned, zero, writable to their last byte, counted, and there until their last holder goes.
 #include "memory.hpp"
 
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "check.hpp"
 
+namespace {
+
+using namespace rmsprop;
+
+#if defined(__linux__)
+
+// The text of a file of the kernel's, or nothing.
+std::string read_all(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// How many bytes of the mapping that holds an address lie on huge pages.
+std::size_t huge_bytes_at(const void* address) {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  std::istringstream maps(read_all("/proc/self/smaps"));
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0;
+    std::uintptr_t to = 0;
+    std::size_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2) inside = from <= at && at < to;
+    if (inside && std::sscanf(line.c_str(), "AnonHugePages: %zu kB", &kilobytes) == 1) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+void test_huge_pages() {
+  const std::string enabled = read_all("/sys/kernel/mm/transparent_hugepage/enabled");
+  if (enabled.empty() || enabled.find("[never]") != std::string::npos) {
+    std::printf("skipped: this system has no huge pages to give\n");
+    return;
+  }
+  const std::size_t bytes = std::size_t{32} << 20;
+  auto* block = static_cast<unsigned char*>(allocate_block(bytes));
+  CHECK(block != nullptr);
+  CHECK(huge_bytes_at(block) == 0);  // nothing is touched yet
+  for (std::size_t i = 0; i < bytes; i += 4096) block[i] = 1;
+  CHECK(huge_bytes_at(block) >= bytes / 2);  // memory may be too scattered for all of them
+  disown_block(block, block_number(block));
+}
+
+#endif
+
+}  // namespace
+
 int main() {
-  using namespace rmsprop;
   const MemoryCounters before = memory_counters();
   const std::size_t huge_page = std::size_t{2} << 20;
   const std::vector<std::size_t> sizes = {1,
@@ -67,6 +118,9 @@ int main() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers end the process there
   CHECK(allocate_block(std::numeric_limits<std::size_t>::max()) == nullptr);
   CHECK(allocate_block(std::numeric_limits<std::size_t>::max() / 2) == nullptr);
+#endif
+#if defined(__linux__)
+  test_huge_pages();
 #endif
   return check::summary();
 }
