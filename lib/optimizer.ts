@@ -20,7 +20,7 @@ import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
 import { defaultsOf } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
-import { type CommonOptions, Planner } from "./planner.ts";
+import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
@@ -52,7 +52,7 @@ export interface StepInfo extends Findings {
 export type ParameterState = { readonly step: number } & { readonly [slot: string]: FloatArray | number };
 
 /** The machinery that all optimizers share: groups, steps, state. Each optimizer adds its definition. */
-export abstract class Optimizer<O extends CommonOptions> {
+export abstract class Optimizer<O extends RatedOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;

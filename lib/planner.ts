@@ -23,13 +23,13 @@ import { allocateSlots, releaseSlots } from "./slots.ts";
 import type { StepStages } from "./stages.ts";
 import type { FloatArray } from "./typed-array.ts";
 
-/** What every optimizer has. */
-export interface CommonOptions {
+/** The option that every optimizer has. */
+export interface RatedOptions {
   lr?: LearningRate;
 }
 
 /** An optimizer's groups, and the plans of their steps: what is listed once is stepped until it no longer holds. */
-export class Planner<O extends CommonOptions> {
+export class Planner<O extends RatedOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #stages: StepStages;

@@ -36,6 +36,12 @@ export async function runtimesPart(): Promise<void> {
         smokeIn(folder, runtime(), { env: { RMSPROP_BACKEND: backend } }, { backend }),
       );
     }
+    // Wrong on Node 22 where V8 may compile the getter into its caller.
+    await check(`${name}: the length of a detached array`, () => {
+      const program = join(root, "test/programs/detached-length.js");
+      expectEqual(succeed(runtime(), [program]).stdout.trim(), '{"length":0}', "what it printed");
+      return undefined;
+    });
     await check(`${name}: schedules and coefficients`, () => {
       expectEqual(succeed(runtime(), [sequences]).stdout, expected, "the digests");
       return undefined;

@@ -1,7 +1,7 @@
 // A walk's steps: of everything, of some parameters with arrays for one call, off the event loop; and what else changes the
 // arrays.
 import type { OptimError } from "../../../lib/index.ts";
-import type { FloatArray } from "../../../lib/typed-array.ts";
+import { type FloatArray, lengthOf } from "../../../lib/typed-array.ts";
 import type { Taken } from "../staged-model.ts";
 import {
   type Entry,
@@ -34,7 +34,7 @@ function beginAverages({ entries, groups }: Trainee, taken: readonly Taken[]): v
     if (!stepped.has(group)) continue;
     if (groups[group]?.ema && !model.ema) model.makeAverage();
     // Shared arrays keep their elements when their memory is given up.
-    if (!model.emaBegins || parameter.data.length < model.expected.data.length) continue;
+    if (!model.emaBegins || lengthOf(parameter.data) < model.expected.data.length) continue;
     model.ema?.set(model.expected.data);
     model.emaBegins = false;
   }
