@@ -13,10 +13,13 @@
 
 namespace {
 
-constexpr std::size_t period = std::size_t{1} << 20;  // elements
-constexpr std::size_t repeats = std::size_t{1} << 12;
+// In elements. No divisor of 2^32: an index that lacks its upper half comes to other elements.
+constexpr std::size_t period = std::size_t{3} << 18;
+constexpr std::size_t repeats = 5464;
 constexpr std::size_t rest = 5;
 constexpr std::size_t count = period * repeats + rest;
+constexpr std::size_t part = 64 * rmsprop::tile_size;  // of 4,196,353 tiles in 2^16 parts, the first part has 64
+static_assert(count - rest - part > std::size_t{1} << 32, "the last part begins past 2^32");
 
 // `count` floats whose memory repeats after `period`; null where the system has no room for them.
 float* repeated() {
@@ -89,8 +92,7 @@ int main() {
   large.fill();
   small.fill();
   step(large.parameter(0, count));
-  // Of 2^22 + 1 tiles in 2^16 parts, the first part has 64 and the last 65.
-  constexpr std::size_t part = 64 * rmsprop::tile_size;
+  // The last part has 65 tiles.
   for (std::size_t i = 0; i < part; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
   for (std::size_t i = period - part; i < period; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
   step(small.parameter(0, rest));
