@@ -2,8 +2,8 @@ import type { Contender } from "./contenders/contender.ts";
 
 /** Time that a contender steps before it is measured, so that it is compiled, and its memory is there. */
 const warmUpNanoseconds = 30e6;
-/** The least that a sample lasts, so that the clock's resolution and a thread's waking do not count. */
-const sampleNanoseconds = 2e6;
+/** The least that a sample lasts: so long that neither the clock's resolution nor the steps before a thread wakes count. */
+const sampleNanoseconds = 10e6;
 const mostPairs = 21;
 const leastPairs = 5;
 /** As many as a contender gets that is so slow that the budget holds no pair. */
