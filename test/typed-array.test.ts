@@ -14,12 +14,7 @@ import {
   typedArrayName,
 } from "../lib/typed-array.ts";
 import { detach, growable, resizable } from "./support/arrays.ts";
-
-class Tensor extends Float32Array {
-  static get [Symbol.species](): never {
-    throw new Error("Expected no species to be asked for.");
-  }
-}
+import { Tensor } from "./support/odd-arrays.ts";
 
 /** An array each of whose own properties lies or throws. */
 function liar(array: Float32Array): Float32Array {

@@ -7,7 +7,7 @@ import { rmspropDefinition, rmspropRule } from "../../lib/optimizers/rmsprop.ts"
 import type { OptionSpec, OptionTable } from "../../lib/options.ts";
 import { type FloatArray, type NumberType, numberTypeOf } from "../../lib/typed-array.ts";
 import { arrayType } from "./arena.ts";
-import { bitsOf, expectRefusal, snapshot, type Witness } from "./arrays.ts";
+import { bitsOf, drawGradient, expectRefusal, type OwnParameter, parameter, snapshot, type Witness } from "./arrays.ts";
 
 /** Options that reach every flag, every coefficient and every slot. */
 export const optionSets: Readonly<Record<string, RMSpropOptions>> = {
@@ -28,6 +28,9 @@ export const optionSets: Readonly<Record<string, RMSpropOptions>> = {
   },
 };
 
+/** Those that reach most of them at once. */
+export const everything = optionSets.everything as RMSpropOptions;
+
 /** Number types of an optimizer's parameters, in turn. */
 export const typeMixes: Readonly<Record<string, readonly [NumberType, ...NumberType[]]>> = {
   float32: ["float32"],
@@ -39,6 +42,19 @@ export const typeMixes: Readonly<Record<string, readonly [NumberType, ...NumberT
 export const optionsAndTypes = Object.entries(optionSets).flatMap(([name, options]) =>
   Object.entries(typeMixes).map(([mix, types]) => ({ name: `${name}, ${mix}`, options, types })),
 );
+
+/** Parameters named a, b, c, …, of these lengths and of number types in turn. */
+export const parametersOf = (types: readonly NumberType[], lengths: readonly number[] = [40, 1, 0, 7]) =>
+  lengths.map((length, i) => parameter("abcdefgh"[i] as string, length, types[i % types.length], i + 1));
+
+/** Gives parameters the gradients of a seed. */
+export function drawGradients(parameters: readonly OwnParameter[], seed: number): void {
+  parameters.forEach(({ grad }, i) => {
+    drawGradient(grad, seed * 131 + i);
+  });
+}
+
+export const groupOf = (optimizer: RMSprop, i = 0) => optimizer.paramGroups[i] as RMSprop["paramGroups"][number];
 
 type Slot = (typeof rmspropRule.slots)[number];
 
@@ -109,6 +125,17 @@ export const expectedResult = ({ step, data, slots }: Expected): unknown => ({
 });
 export const bitsOfEach = (slots: Readonly<Record<string, FloatArray>>) =>
   Object.fromEntries(Object.entries(slots).map(([slot, array]) => [slot, bitText(array)]));
+
+/** Asserts that an optimizer left of each parameter what is expected. */
+export function expectResults(
+  optimizer: RMSprop,
+  parameters: readonly { readonly name: string; readonly data: FloatArray }[],
+  expected: readonly Expected[],
+): void {
+  parameters.forEach((p, i) => {
+    expect(resultOf(optimizer, p), `'${p.name}'`).toEqual(expectedResult(expected[i] as Expected));
+  });
+}
 
 /** What a promise rejects with. A call that throws at once fails. */
 export async function rejectionOf(action: () => Promise<unknown>): Promise<unknown> {
