@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
+#elif defined(_M_ARM64) && !defined(__clang__)
+#include <intrin.h>
 #endif
 
 namespace rmsprop {
@@ -52,6 +54,14 @@ class FpEnvironment {
   // FPCR: default NaN 25, flush-to-zero 24, rounding 23-22, flush 16-bit 19, traps 15 and 12-8.
   static constexpr Register control_bits = 0x3c89f00;
   static constexpr Register wanted = 0;
+#if defined(_M_ARM64) && !defined(__clang__)
+  static Register read() noexcept {
+    return static_cast<Register>(_ReadStatusReg(ARM64_FPCR));
+  }
+  static void write(Register value) noexcept {
+    _WriteStatusReg(ARM64_FPCR, static_cast<__int64>(value));
+  }
+#else
   static Register read() noexcept {
     Register value;
     __asm__ volatile("mrs %0, fpcr" : "=r"(value));
@@ -60,6 +70,7 @@ class FpEnvironment {
   static void write(Register value) noexcept {
     __asm__ volatile("msr fpcr, %0" : : "r"(value));
   }
+#endif
 #endif
 
   Register found_;

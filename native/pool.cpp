@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
+#elif defined(_M_ARM64) && !defined(__clang__)
+#include <intrin.h>
 #endif
 
 namespace rmsprop {
@@ -24,6 +26,8 @@ constexpr auto close_succession = std::chrono::microseconds(25);
 void relax() noexcept {
 #if defined(__x86_64__) || defined(_M_X64)
   _mm_pause();
+#elif defined(_M_ARM64) && !defined(__clang__)
+  __yield();
 #else
   __asm__ volatile("yield");
 #endif

@@ -5,14 +5,27 @@
 #include <cstddef>
 #include <cstdint>
 
+// Builtins and not <cmath>, whose inline functions the linker would take from any instruction set's object. Microsoft's
+// compiler lacks them; those of C that it makes instructions of take their place.
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <math.h>
+#define RMSPROP_SQRTF(x) ::sqrtf(x)
+#define RMSPROP_SQRT(x) ::sqrt(x)
+#define RMSPROP_FABS(x) ::fabs(x)
+#else
+#define RMSPROP_SQRTF(x) __builtin_sqrtf(x)
+#define RMSPROP_SQRT(x) __builtin_sqrt(x)
+#define RMSPROP_FABS(x) __builtin_fabs(x)
+#endif
+
 namespace rmsprop::RMSPROP_ISA {
 namespace {
 
 inline float square_root(float x) {
-  return __builtin_sqrtf(x);
+  return RMSPROP_SQRTF(x);
 }
 inline double square_root(double x) {
-  return __builtin_sqrt(x);
+  return RMSPROP_SQRT(x);
 }
 
 // a < b ? x : y. A NaN on either side of the comparison selects y.
