@@ -45,6 +45,8 @@ struct RuleTable {
   std::size_t variant_count;
   const std::uint8_t* used_slots;                // one bit mask per variant, or no_variant
   const StepKernel* kernels[number_type_count];  // null where there is no such variant
+  // The same, for arrays that no cache holds: they ask for what they will need ahead of it, where that is worth it.
+  const StepKernel* ahead_kernels[number_type_count];
 };
 
 // What a rule changed of a tile: the sum of the squares of the changes, and the largest magnitude of one that is no

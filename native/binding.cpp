@@ -140,7 +140,7 @@ Bound* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, n
 napi_value step_bound(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
   if (Bound* bound = read_commands(env, info, nullptr, nullptr, runs)) {
-    bound->prepared = prepare(runs);
+    bound->prepared = prepare(runs, bound->memory_from);
     step(process_pool(), *bound->prepared, bound->worth, Pace::steady);
   }
   return nullptr;
@@ -199,7 +199,7 @@ void execute_async(napi_env, void* data) {
   if (async.staged) {
     step_staged(process_pool(), async.bound.staged(async.runs), async.worth, Pace::yielding);
   } else {
-    step(process_pool(), prepare(async.runs), async.worth, Pace::yielding);
+    step(process_pool(), prepare(async.runs, async.bound.memory_from), async.worth, Pace::yielding);
   }
 }
 
@@ -407,7 +407,7 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
   define(env, object, name, function);
 }
 
-// bind(isa, groups, runCapacity, staged, elementsPerThread):
+// bind(isa, groups, runCapacity, staged, elementsPerThread, memoryFrom):
 // { step, stepAgain, stepAsync, rebind, commands, selection }, and if staged { stepStaged, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -429,6 +429,7 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
       const std::size_t elements = std::max(info[4].As<Napi::Number>().Uint32Value(), 1u);
       bound->worth = {elements, elements};
     }
+    if (info[5].IsNumber()) bound->memory_from = info[5].As<Napi::Number>().Uint32Value();
 
     const std::size_t command_count = 1 + run_capacity * stride;
     const std::size_t stage_offset = command_count * sizeof(double);
@@ -485,7 +486,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("stages", stages_signature);
   // As native.ts writes it (`callsSignature`).
   result.Set("calls",
-             "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step; "
+             "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
              "stepAgain; stepAsync kept buffers staged; group rule type slots; "
              "arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients");

@@ -30,11 +30,14 @@ struct BoundGroups {
   std::size_t selection_capacity = 0;  // the most parameters there may be
   bool at_work = false;                // off the event loop
   WorthOneThread worth;
+  std::size_t memory_from = beyond_caches;
   std::unique_ptr<StageMemory> stage_memory;  // null where steps have no stages
   Stages* stages = nullptr;
   const RunStages* run_stages = nullptr;
 
-  StagedStep staged(std::span<Run> all) const { return {*backend, all, run_stages, *stages, *stage_memory}; }
+  StagedStep staged(std::span<Run> all) const {
+    return {*backend, all, run_stages, *stages, *stage_memory, memory_from};
+  }
 
   // Takes groups in the place of those there are, if there is room for them; otherwise nothing is changed.
   bool replace(std::vector<Group> others);

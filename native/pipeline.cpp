@@ -41,6 +41,7 @@ struct Pass {
   bool measures_norm;
   bool counts_non_finite;
   std::size_t tiles;
+  Reach reach;
   Pace pace;
 };
 
@@ -147,6 +148,10 @@ struct Tile {
     const RunStages& run = part.stages;
     void* grad = const_cast<void*>(streams.grad);
     if (run.applies) {
+      // The rule has something to do while the average comes.
+      if (run.averages && pass.reach == Reach::memory) {
+        ask_for(average, count * bytes_of(part.run.group->type));
+      }
       apply();
       if (run.averages) {
         part.table.average(average, streams.param_out, count, run.decay, run.one_minus_decay);
@@ -160,8 +165,7 @@ struct Tile {
   }
 
   void apply() {
-    const RuleTable& rule = *part.run.group->rule;
-    const StepKernel kernel = rule.kernels[static_cast<std::size_t>(part.run.group->type)][part.run.variant];
+    const StepKernel kernel = kernel_of(part.run, pass.reach);
     const bool measures_update = pass.step.stages.measures.update;
     Streams seen = streams;
     seen.grad = prepare();
@@ -197,7 +201,7 @@ void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t begin = std::max(tile, first);
     if (begin >= end) return;
     if (pass.changes && part.stages.applies) finish_part(pass, part, scratch);
-    const std::size_t size = part.run.group->type == NumberType::float32 ? sizeof(float) : sizeof(double);
+    const std::size_t size = bytes_of(part.run.group->type);
     for (std::size_t t = begin; t < end; ++t) {
       const std::size_t element = (t - tile) * tile_size;
       const std::size_t bytes = element * size;
@@ -314,10 +318,12 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
 
   std::size_t tiles = 0;
   std::size_t cost = 0;
+  std::size_t bytes = 0;
   bool clips_by_norm = stages.clip_global_norm < infinity;
   over_parts(step, [&](const Part& part, std::size_t) {
     tiles += tiles_of(part.parameter);
     cost += part.parameter.count + array_overhead;
+    bytes += part.parameter.count * bytes_per_element(part.run);
     clips_by_norm = clips_by_norm || part.stages.clip_norm < infinity;
     step.memory.factors()[part.index] = 1;
   });
@@ -327,7 +333,8 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
 
   const auto run = [&](bool measures, bool changes) {
     if (tiles == 0) return;
-    Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, pace};
+    Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, reach_of(bytes, step.memory_from),
+              pace};
     run_parts(pool, tiles, cost, worth, take_part, &pass);
   };
   const auto finish_gradients = [&] {

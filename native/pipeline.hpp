@@ -81,6 +81,7 @@ struct StagedStep {
   const RunStages* run_stages;
   Stages& stages;
   const StageMemory& memory;
+  std::size_t memory_from = beyond_caches;
 };
 
 // What is wrong with it, of what memory safety needs; null where nothing is.

@@ -14,13 +14,12 @@ namespace {
 
 // Steps tiles [first, last) of the runs, counted through all parameters of all runs in order. Neighbouring tiles of one
 // parameter go to the kernel in one call: an element's result does not depend on the bounds.
-void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, Pace pace) {
+void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, Reach reach, Pace pace) {
   const std::size_t most = pace == Pace::yielding ? tiles_between_yields : last - first;
   std::size_t since_yield = 0;
   std::size_t tile = 0;
   for (const Run& run : runs) {
-    const RuleTable& rule = *run.group->rule;
-    const StepKernel kernel = rule.kernels[static_cast<std::size_t>(run.group->type)][run.variant];
+    const StepKernel kernel = kernel_of(run, reach);
     const std::size_t count = parameter_count(run);
     for (std::size_t i = 0; i < count; ++i) {
       const Parameter& parameter = parameter_at(run, i);
@@ -46,13 +45,14 @@ void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, 
 struct Work {
   std::span<const Run> runs;
   std::size_t tiles;
+  Reach reach;
   Pace pace;
 };
 
 void step_part(void* context, int part, int parts) {
   const FpEnvironment environment;
   const Work& work = *static_cast<const Work*>(context);
-  step_tiles(work.runs, bound(work.tiles, part, parts), bound(work.tiles, part + 1, parts), work.pace);
+  step_tiles(work.runs, bound(work.tiles, part, parts), bound(work.tiles, part + 1, parts), work.reach, work.pace);
 }
 
 using Clock = std::chrono::steady_clock;
@@ -102,24 +102,28 @@ void touch_part(void* context, int part, int parts) {
 
 }  // namespace
 
-PreparedRuns prepare(std::span<Run> runs) {
+PreparedRuns prepare(std::span<Run> runs, std::size_t memory_from) {
   const FpEnvironment environment;
   PreparedRuns prepared{runs};
+  std::size_t bytes = 0;
   for (Run& run : runs) {
     finish_coefficients(run);
     const std::size_t count = parameter_count(run);
+    const std::size_t element = bytes_per_element(run);
     for (std::size_t i = 0; i < count; ++i) {
       const Parameter& parameter = parameter_at(run, i);
       prepared.tiles += tiles_of(parameter);
       prepared.cost += parameter.count + array_overhead;
+      bytes += parameter.count * element;
     }
   }
+  prepared.reach = reach_of(bytes, memory_from);
   return prepared;
 }
 
 void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace) {
   if (prepared.tiles == 0) return;
-  Work work{prepared.runs, prepared.tiles, pace};
+  Work work{prepared.runs, prepared.tiles, prepared.reach, pace};
   run_parts(pool, prepared.tiles, prepared.cost, worth, step_part, &work);
 }
 

@@ -31,16 +31,25 @@ struct WorthOneThread {
 // not late for its timers.
 enum class Pace : std::uint8_t { steady, yielding };
 
+// Where the arrays of a step lie when it comes to them: in a cache, or, where they have more bytes than caches hold, in
+// memory.
+enum class Reach : std::uint8_t { cache, memory };
+
+// What a step reads of its arrays, in bytes, from which on they count as lying in memory: the last-level cache that a
+// process has to itself on the larger of today's processors. Between caches, to ask ahead costs a few percent.
+inline constexpr std::size_t beyond_caches = std::size_t{32} << 20;
+
 // Runs that can be stepped any number of times.
 struct PreparedRuns {
   std::span<const Run> runs;
   std::size_t tiles = 0;
   std::size_t cost = 0;  // in elements
+  Reach reach = Reach::cache;
 };
 
 // Rounds the runs' coefficients and counts what they amount to. Holds as long as the runs and their groups are left as
 // they are.
-PreparedRuns prepare(std::span<Run> runs);
+PreparedRuns prepare(std::span<Run> runs, std::size_t memory_from = beyond_caches);
 
 // Steps every run. Each element is computed alike whatever the number of threads.
 void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace);

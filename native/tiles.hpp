@@ -1,6 +1,7 @@
 // What steps walk over: the tiles of all parameters of all runs, counted through in order, and shared out to threads.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -32,6 +33,26 @@ inline std::size_t parameter_count(const Run& run) {
   return run.whole_group ? run.group->parameters.size() : run.selection.size();
 }
 
+inline std::size_t bytes_of(NumberType type) {
+  return type == NumberType::float32 ? sizeof(float) : sizeof(double);
+}
+
+// What a step reads of each element of a run, in bytes.
+inline std::size_t bytes_per_element(const Run& run) {
+  const int slots = std::popcount(run.group->rule->used_slots[run.variant]);
+  return bytes_of(run.group->type) * (2 + static_cast<std::size_t>(slots));
+}
+
+inline Reach reach_of(std::size_t bytes, std::size_t memory_from) {
+  return bytes < memory_from ? Reach::cache : Reach::memory;
+}
+
+inline StepKernel kernel_of(const Run& run, Reach reach) {
+  const RuleTable& rule = *run.group->rule;
+  const auto& kernels = reach == Reach::memory ? rule.ahead_kernels : rule.kernels;
+  return kernels[static_cast<std::size_t>(run.group->type)][run.variant];
+}
+
 template <typename Number>
 void finish(const double* values, std::size_t count, void* coefficients) {
   for (std::size_t i = 0; i < count; ++i) static_cast<Number*>(coefficients)[i] = static_cast<Number>(values[i]);
@@ -45,6 +66,16 @@ inline void finish_coefficients(Run& run) {
   } else {
     finish<double>(run.values, count, run.coefficients);
   }
+}
+
+// Asks for memory that is to be read soon.
+inline void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+  constexpr std::size_t cache_line = 64;
+  for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
+    __builtin_prefetch(static_cast<const char*>(start) + byte);
+  }
+#endif
 }
 
 // Where part `part` of `parts` begins in `count` things that are shared out evenly.

@@ -26,6 +26,7 @@ export interface NativeBinding {
     runCapacity: number,
     staged: boolean,
     elementsPerThread?: number,
+    memoryFrom?: number,
   ): NativeBound | undefined;
 }
 
@@ -55,7 +56,7 @@ interface NativeBound {
 
 /** What the binary's functions take, in order, and what lies in the arrays that they read. */
 export const callsSignature =
-  "bind isa groups runCapacity staged elementsPerThread; rebind groups runCapacity; step" +
+  "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
   "; stepAgain; stepAsync kept buffers staged; group rule type slots" +
   "; arrays data out grad slots average accumulated" +
   "; run group variant selected count coefficients";
@@ -120,6 +121,8 @@ export interface NativeSettings {
   isa?: string;
   /** Work worth one more thread, in elements. Default: step.hpp's. */
   elementsPerThread?: number;
+  /** Bytes of a step from which on its arrays count as lying in memory, beyond caches. Default: step.hpp's. */
+  memoryFrom?: number | undefined;
 }
 
 /** A group as the binding takes it. */
@@ -160,7 +163,10 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
 
     bind(groups, runCapacity, staged = false) {
       const describeAll = (all: readonly BackendGroup[]) => all.map((group) => describe(group, staged));
-      const bound = binding.bind(isaIndex, describeAll(groups), runCapacity, staged, settings.elementsPerThread);
+      const { elementsPerThread, memoryFrom } = settings;
+      const bound = binding.bind(
+        ...([isaIndex, describeAll(groups), runCapacity, staged, elementsPerThread, memoryFrom] as const),
+      );
       if (!bound) return undefined;
       const { commands, selection } = bound;
       // The coefficients that the commands of each run hold. Full from the start: no element is ever looked for elsewhere.
@@ -214,3 +220,14 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
     },
   };
 }
+
+/**
+ * Every kernel of the add-on, for whoever compares bits: a backend for each instruction set and for arrays in caches and
+ * beyond them, on several threads whatever the size.
+ */
+export const everyNative = (binding: NativeBinding): Backend[] =>
+  binding
+    .describe()
+    .isas.flatMap((isa) =>
+      [undefined, 0].map((memoryFrom) => createNative(binding, { isa, elementsPerThread: 1, memoryFrom })),
+    );

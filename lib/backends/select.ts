@@ -3,7 +3,7 @@ import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
 import { readWasm } from "./load.ts";
-import { createNative, loadBinding } from "./native.ts";
+import { createNative, everyNative, loadBinding } from "./native.ts";
 import { createReference } from "./reference.ts";
 import { createWasm } from "./wasm.ts";
 import { loadKernels } from "./wasm-kernels.ts";
@@ -73,10 +73,7 @@ export function backendsHere(rules: readonly AnyRule[]): BackendsHere {
       return [];
     }
   };
-  const native = attempt("native", () => {
-    const binding = loadBinding(rules);
-    return binding.describe().isas.map((isa) => createNative(binding, { isa, elementsPerThread: 1 }));
-  });
+  const native = attempt("native", () => everyNative(loadBinding(rules)));
   const wasm = attempt("wasm", () => [createWasm(loadKernels(readWasm(), rules))]);
   return { reference: createReference(), others: [...native, ...wasm], missing };
 }

@@ -42,8 +42,17 @@ const pointerBytes = 4;
 /** Where native/backend.hpp puts the fields of its structs, in bytes: pointers and std::size_t have 4. */
 const backendFields = { isa: 0, rules: 4, ruleCount: 8, stages: 12 };
 const ruleFields = {
-  ...{ name: 0, signature: 4, slotCount: 8, coefficientCount: 12, variantCount: 16, usedSlots: 20, kernels: 24 },
-  size: 32,
+  ...{
+    name: 0,
+    signature: 4,
+    slotCount: 8,
+    coefficientCount: 12,
+    variantCount: 16,
+    usedSlots: 20,
+    kernels: 24,
+    aheadKernels: 32,
+  },
+  size: 40,
 };
 const noVariant = 0xff;
 

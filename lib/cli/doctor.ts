@@ -7,7 +7,7 @@ import { targetOf } from "../backends/load.ts";
 import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
 import { rules } from "../optimizers/all.ts";
 import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
-import { listed, type SelfTest, selfTest } from "./self-test.ts";
+import { byInstructionSet, listed, type SelfTest, selfTest } from "./self-test.ts";
 
 const help = `usage: rmsprop doctor [--json]
 
@@ -71,8 +71,8 @@ function attempt<T>(of: () => T): T | { readonly error: string } {
 
 function nativeFinding({ others, missing }: BackendsHere): Findings["native"] {
   if (missing.native !== undefined) return { missing: missing.native };
-  const isas = others.filter(({ name }) => name === "native").map(({ isa }) => isa);
-  return { file: loadedBinary(), isas };
+  const isas = new Set(others.filter(({ name }) => name === "native").map(({ isa }) => isa));
+  return { file: loadedBinary(), isas: [...isas] };
 }
 
 function exitCodeOf(backend: Findings["backend"], tests: readonly SelfTest[]): number {
@@ -110,7 +110,7 @@ function examine(tell: (found: Partial<Findings>) => void): Findings {
   const memory = told({
     memory: "error" in info ? { error: "no backend is in use" } : attempt(() => measureBandwidth(info)),
   });
-  const tested = told({ selfTest: selfTest(rules, here) });
+  const tested = told({ selfTest: byInstructionSet(selfTest(rules, here)) });
   return { ...system, ...found, ...memory, ...tested, exitCode: exitCodeOf(backend, tested.selfTest) };
 }
 

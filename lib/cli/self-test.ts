@@ -118,6 +118,17 @@ export function selfTest(rules: readonly AnyRule[], { reference, others }: Backe
   }));
 }
 
+/** One for each instruction set, which may have had several backends: what one of them got wrong counts. */
+export function byInstructionSet(tests: readonly SelfTest[]): SelfTest[] {
+  const sets = new Map<string, SelfTest>();
+  for (const test of tests) {
+    const key = `${test.backend} ${test.isa}`;
+    const different = new Set([...(sets.get(key)?.different ?? []), ...test.different]);
+    sets.set(key, { ...test, different: [...different] });
+  }
+  return [...sets.values()];
+}
+
 /** A list that is not too long to print. */
 export function listed(names: readonly string[]): string[] {
   const rest = names.length - maxListed;

@@ -65,7 +65,7 @@ export function loopsWith(code: readonly Instruction[], instruction: RegExp): nu
 
 /**
  * The rule stage's kernels in an object: "rule type variant", as test/support/trace.ts names them, to its instructions, those
- * of the instantiation with neutral coefficients among them.
+ * of the instantiations with neutral coefficients and of those that ask ahead among them.
  */
 export function kernelsOf(object: string): Map<string, Instruction[]> {
   const kernels = new Map<string, Instruction[]>();
@@ -73,7 +73,7 @@ export function kernelsOf(object: string): Map<string, Instruction[]> {
   for (const line of run("objdump", "--disassemble", "--demangle", "--no-show-raw-insn", object).split("\n")) {
     const symbol = /^[0-9a-f]+ <(.*)>:$/.exec(line)?.[1];
     if (symbol !== undefined) {
-      const kernel = /step<(float|double), .*?(\w+), (\d+)ul, (?:true|false)>/.exec(symbol);
+      const kernel = /step<(float|double), .*?(\w+), (\d+)ul, (?:true|false), (?:true|false)>/.exec(symbol);
       current = undefined;
       if (kernel) {
         const [, type, rule, variant] = kernel as unknown as [string, string, string, string];

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import type { Backend } from "../../../lib/backends/backend.ts";
 import { readWasm } from "../../../lib/backends/load.ts";
-import { createNative, loadBinding } from "../../../lib/backends/native.ts";
+import { everyNative, loadBinding } from "../../../lib/backends/native.ts";
 import { createReference } from "../../../lib/backends/reference.ts";
 import { createWasm } from "../../../lib/backends/wasm.ts";
 import { loadKernels } from "../../../lib/backends/wasm-kernels.ts";
@@ -25,8 +25,7 @@ const stepCount = whole ? steps : 6;
 function backends(): Backend[] {
   if (name === "reference") return [createReference()];
   if (name === "wasm") return [createWasm(loadKernels(readWasm(), rules))];
-  const binding = loadBinding(rules);
-  return binding.describe().isas.map((isa) => createNative(binding, { isa, elementsPerThread: 1 }));
+  return everyNative(loadBinding(rules));
 }
 
 /** The bytes of an array in which every NaN is one NaN, whose bits are unspecified. */
