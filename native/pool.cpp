@@ -15,6 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t cache_line = 64;
+
 // How long a thread looks for work, or for the end of it, before it sleeps: about what waking a sleeping thread takes,
 // so that steps in close succession find the pool awake and an idle pool soon costs nothing.
 constexpr auto patience = std::chrono::microseconds(50);
@@ -47,9 +49,16 @@ void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old)
 
 }  // namespace
 
+// What the runner writes lies on one cache line, and what the worker writes on another: to hand a part over and to hear
+// that it is done takes a line's way between two cores each, 150 ns on some machines, and nothing else does. Pairs of
+// lines, because processors fetch lines by two.
 struct PoolThreads::Worker {
-  alignas(64) std::atomic<std::uint32_t> signal{0};  // changes when there is a part to do
+  alignas(2 * cache_line) std::atomic<std::uint32_t> signal{0};  // changes when there is a part to do
   int part = 0;
+  int parts = 0;
+  Task task = nullptr;
+  void* context = nullptr;
+  alignas(2 * cache_line) std::atomic<std::uint32_t> done{0};  // follows the signal
 };
 
 PoolThreads::PoolThreads(int threads) : threads_(threads), last_end_(std::numeric_limits<Clock::rep>::min() / 2) {}
@@ -89,8 +98,9 @@ bool PoolThreads::start_worker() noexcept {
 void PoolThreads::work(Worker& worker) noexcept {
   for (std::uint32_t seen = 0;; ++seen) {
     wait_for_change(worker.signal, seen);
-    task_(context_, worker.part, parts_);
-    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+    worker.task(worker.context, worker.part, worker.parts);
+    worker.done.store(seen + 1);
+    worker.done.notify_one();
   }
 }
 
@@ -101,20 +111,22 @@ void PoolThreads::run(int parts, Task task, void* context) noexcept {
     while (static_cast<int>(workers_.size()) < parts - 1 && start_worker()) {
     }
     shared = std::min(parts, static_cast<int>(workers_.size()) + 1);
-    task_ = task;
-    context_ = context;
-    parts_ = parts;
-    pending_.store(static_cast<std::uint32_t>(shared - 1), std::memory_order_relaxed);
     for (int part = 1; part < shared; ++part) {
       Worker& worker = *workers_[static_cast<std::size_t>(part - 1)];
-      worker.signal.fetch_add(1, std::memory_order_release);
+      worker.parts = parts;
+      worker.task = task;
+      worker.context = context;
+      worker.signal.fetch_add(1);
       worker.signal.notify_one();
     }
   }
   task(context, 0, parts);
   for (int part = shared; part < parts; ++part) task(context, part, parts);
   if (shared > 1) {
-    while (const std::uint32_t left = pending_.load(std::memory_order_acquire)) wait_for_change(pending_, left);
+    for (int part = 1; part < shared; ++part) {
+      const Worker& worker = *workers_[static_cast<std::size_t>(part - 1)];
+      wait_for_change(worker.done, worker.signal.load(std::memory_order_relaxed) - 1);
+    }
     last_end_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   }
 }

@@ -63,10 +63,6 @@ class PoolThreads {
   std::atomic<std::chrono::steady_clock::rep> last_end_;  // of a run that used several threads
   std::mutex running_;                                    // held for the length of a run; what follows is the runner's
   std::vector<std::unique_ptr<Worker>> workers_;
-  Task task_ = nullptr;
-  void* context_ = nullptr;
-  int parts_ = 0;
-  alignas(64) std::atomic<std::uint32_t> pending_{0};
 };
 
 }  // namespace rmsprop

@@ -42,17 +42,11 @@ void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, 
   }
 }
 
-struct Work {
-  std::span<const Run> runs;
-  std::size_t tiles;
-  Reach reach;
-  Pace pace;
-};
-
+template <Pace pace>
 void step_part(void* context, int part, int parts) {
   const FpEnvironment environment;
-  const Work& work = *static_cast<const Work*>(context);
-  step_tiles(work.runs, bound(work.tiles, part, parts), bound(work.tiles, part + 1, parts), work.reach, work.pace);
+  const auto& [runs, tiles, cost, reach] = *static_cast<const PreparedRuns*>(context);
+  step_tiles(runs, bound(tiles, part, parts), bound(tiles, part + 1, parts), reach, pace);
 }
 
 using Clock = std::chrono::steady_clock;
@@ -80,8 +74,8 @@ std::size_t cost_in_succession(std::size_t cost) {
 // Whether threads that may sleep are worth waking: for one step, or for a succession of steps that is worth as much as
 // one, because they stay awake for those that follow.
 bool worth_waking(const Pool& pool, std::size_t cost, WorthOneThread worth) {
-  if (cost >= 2 * worth.asleep) return true;
-  return cost_in_succession(cost) >= 2 * worth.asleep || pool.awake();
+  if (cost >= 2 * worth.asleep || pool.awake()) return true;
+  return cost_in_succession(cost) >= 2 * worth.asleep;
 }
 
 struct Pages {
@@ -121,10 +115,11 @@ PreparedRuns prepare(std::span<Run> runs, std::size_t memory_from) {
   return prepared;
 }
 
+// Threads read the runs where they are, which from one step to the next are the same: each has them in its cache.
 void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace) {
   if (prepared.tiles == 0) return;
-  Work work{prepared.runs, prepared.tiles, prepared.reach, pace};
-  run_parts(pool, prepared.tiles, prepared.cost, worth, step_part, &work);
+  const Task task = pace == Pace::yielding ? step_part<Pace::yielding> : step_part<Pace::steady>;
+  run_parts(pool, prepared.tiles, prepared.cost, worth, task, const_cast<PreparedRuns*>(&prepared));
 }
 
 void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context) {
@@ -135,7 +130,8 @@ void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneTh
   const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
   const std::size_t parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, threads});
   pool.run(static_cast<int>(parts), task, context);
-  succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  // Where several threads ran, the pool knows when they ended.
+  if (parts == 1) succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void touch_pages(const Pool& pool, void* data, std::size_t bytes) {

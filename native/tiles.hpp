@@ -1,6 +1,7 @@
 // What steps walk over: the tiles of all parameters of all runs, counted through in order, and shared out to threads.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -78,11 +79,17 @@ inline void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::si
 #endif
 }
 
-// Where part `part` of `parts` begins in `count` things that are shared out evenly.
+// The calling thread is at work while the others still hear of it, and again until it hears of them: about 0.7
+// microseconds, for which it takes so many tiles more than each of them, where its share is large enough.
+inline constexpr std::size_t head_start = 4;
+
+// Where part `part` of `parts` begins in `count` tiles that are shared out evenly, but for the head start of part 0.
 inline std::size_t bound(std::size_t count, int part, int parts) {
   const auto p = static_cast<std::size_t>(part);
   const auto n = static_cast<std::size_t>(parts);
-  return count / n * p + count % n * p / n;
+  const std::size_t ahead = std::min(head_start, count / n / 8);
+  const std::size_t even = count - ahead;
+  return p == 0 ? 0 : ahead + even / n * p + even % n * p / n;
 }
 
 // Calls task(context, part, parts) for parts of a step's tiles, as many as its cost is worth.
