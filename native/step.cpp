@@ -14,12 +14,11 @@ namespace {
 
 // Steps tiles [first, last) of the runs, counted through all parameters of all runs in order. Neighbouring tiles of one
 // parameter go to the kernel in one call: an element's result does not depend on the bounds.
-void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, Reach reach, Pace pace) {
+void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, Pace pace) {
   const std::size_t most = pace == Pace::yielding ? tiles_between_yields : last - first;
   std::size_t since_yield = 0;
   std::size_t tile = 0;
   for (const Run& run : runs) {
-    const StepKernel kernel = kernel_of(run, reach);
     const std::size_t count = parameter_count(run);
     for (std::size_t i = 0; i < count; ++i) {
       const Parameter& parameter = parameter_at(run, i);
@@ -27,8 +26,8 @@ void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, 
       const std::size_t end = std::min(end_tile, last);
       for (std::size_t from = std::max(tile, first); from < end;) {
         const std::size_t to = std::min(end, from + (most - since_yield));
-        kernel(parameter.streams, (from - tile) * tile_size, std::min((to - tile) * tile_size, parameter.count),
-               run.coefficients);
+        run.kernel(parameter.streams, (from - tile) * tile_size, std::min((to - tile) * tile_size, parameter.count),
+                   run.coefficients);
         since_yield += to - from;
         from = to;
         if (since_yield == most && pace == Pace::yielding) {
@@ -45,8 +44,8 @@ void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, 
 template <Pace pace>
 void step_part(void* context, int part, int parts) {
   const FpEnvironment environment;
-  const auto& [runs, tiles, cost, reach] = *static_cast<const PreparedRuns*>(context);
-  step_tiles(runs, bound(tiles, part, parts), bound(tiles, part + 1, parts), reach, pace);
+  const auto& [runs, tiles, cost] = *static_cast<const PreparedRuns*>(context);
+  step_tiles(runs, bound(tiles, part, parts), bound(tiles, part + 1, parts), pace);
 }
 
 using Clock = std::chrono::steady_clock;
@@ -111,7 +110,8 @@ PreparedRuns prepare(std::span<Run> runs, std::size_t memory_from) {
       bytes += parameter.count * element;
     }
   }
-  prepared.reach = reach_of(bytes, memory_from);
+  const Reach reach = reach_of(bytes, memory_from);
+  for (Run& run : runs) run.kernel = kernel_of(run, reach);
   return prepared;
 }
 

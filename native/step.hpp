@@ -17,6 +17,7 @@ struct Run {
   std::span<const std::uint32_t> selection;  // indices into the group's parameters
   bool whole_group;                          // every parameter; the selection is not looked at
   const double* values;                      // the rule's coefficients, rounded here to the group's number type
+  StepKernel kernel;                         // for where the arrays lie; prepare() finds it
   alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
 };
 
@@ -44,7 +45,6 @@ struct PreparedRuns {
   std::span<const Run> runs;
   std::size_t tiles = 0;
   std::size_t cost = 0;  // in elements
-  Reach reach = Reach::cache;
 };
 
 // Rounds the runs' coefficients and counts what they amount to. Holds as long as the runs and their groups are left as

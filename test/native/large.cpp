@@ -6,6 +6,7 @@
 #include "check.hpp"
 #include "cpu.hpp"
 #include "step.hpp"
+#include "tiles.hpp"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -18,7 +19,8 @@ constexpr std::size_t period = std::size_t{3} << 18;
 constexpr std::size_t repeats = 5464;
 constexpr std::size_t rest = 5;
 constexpr std::size_t count = period * repeats + rest;
-constexpr std::size_t part = 64 * rmsprop::tile_size;  // of 4,196,353 tiles in 2^16 parts, the first part has 64
+constexpr std::size_t part = 64 * rmsprop::tile_size;  // of 4,196,353 tiles in 2^16 parts
+constexpr std::size_t first_part = part + rmsprop::head_start * rmsprop::tile_size;
 static_assert(count - rest - part > std::size_t{1} << 32, "the last part begins past 2^32");
 
 // `count` floats whose memory repeats after `period`; null where the system has no room for them.
@@ -72,10 +74,15 @@ const rmsprop::Pool first_and_last = {
 
 void step(const rmsprop::Parameter& parameter) {
   const rmsprop::Group group{
-      rmsprop::find_rule(*rmsprop::supported_backends()[0], "rmsprop"), rmsprop::NumberType::float32, {parameter}};
+      rmsprop::find_rule(*rmsprop::supported_backends()[0], "rmsprop"), rmsprop::NumberType::float32, {parameter}, {}};
   const double values[rmsprop::max_coefficients] = {1, 0, 0.99, 0.01, -0.0, 1e-8, 0.01, 0, 1, 1};
-  rmsprop::Run run{
-      .group = &group, .variant = 0, .selection = {}, .whole_group = true, .values = values, .coefficients = {}};
+  rmsprop::Run run{.group = &group,
+                   .variant = 0,
+                   .selection = {},
+                   .whole_group = true,
+                   .values = values,
+                   .kernel = nullptr,
+                   .coefficients = {}};
   rmsprop::step(first_and_last, rmsprop::prepare({&run, 1}), {}, rmsprop::Pace::steady);
 }
 
@@ -93,7 +100,7 @@ int main() {
   small.fill();
   step(large.parameter(0, count));
   // The last part has 65 tiles.
-  for (std::size_t i = 0; i < part; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
+  for (std::size_t i = 0; i < first_part; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
   for (std::size_t i = period - part; i < period; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
   step(small.parameter(0, rest));
   CHECK(std::memcmp(large.data, small.data, period * sizeof(float)) == 0);

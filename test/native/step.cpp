@@ -42,7 +42,7 @@ struct Arrays {
   }
 
   Group group(const rmsprop::Backend& backend) {
-    Group result{rmsprop::find_rule(backend, "rmsprop"), NumberType::float32, {}};
+    Group result{rmsprop::find_rule(backend, "rmsprop"), NumberType::float32, {}, {}};
     std::size_t start = 0;
     for (const std::size_t length : lengths) {
       rmsprop::Parameter parameter{{}, length};
@@ -69,7 +69,13 @@ Arrays stepped(const rmsprop::Backend& backend, const rmsprop::Pool& pool, rmspr
   const Group group = arrays.group(backend);
   // In the rule's order: plain RMSprop at its defaults, and an epsilon that lets small gradients count.
   const double values[rmsprop::max_coefficients] = {1, 0, 0.99, 0.01, -0.0, 1e-25, 0.01, 0, 1, 1};
-  Run run{.group = &group, .variant = 0, .selection = some, .whole_group = whole, .values = values, .coefficients = {}};
+  Run run{.group = &group,
+          .variant = 0,
+          .selection = some,
+          .whole_group = whole,
+          .values = values,
+          .kernel = nullptr,
+          .coefficients = {}};
   for (int i = 0; i < 3; ++i) rmsprop::step(pool, rmsprop::prepare({&run, 1}), worth, pace);
   return arrays;
 }
