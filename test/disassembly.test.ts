@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rules } from "../lib/optimizers/all.ts";
-import { variantsOf } from "../lib/rule.ts";
+import { usedSlots, variantsOf } from "../lib/rule.ts";
 import {
   buildList,
   canDisassemble,
@@ -116,6 +116,20 @@ describe.skipIf(!canDisassemble)("the kernels' objects", () => {
           code.filter(({ text }) => foreign.test(text)).map(({ text }) => `${kernel}: ${text}`),
         );
         expect(found).toEqual([]);
+      });
+
+      test.skipIf(process.arch !== "x64")("asks for memory ahead exactly where it divides over three streams", () => {
+        const found = [...kernels].filter(([, code]) => code.some(({ text }) => text.startsWith("prefetch")));
+        const expected = rules.flatMap((rule) =>
+          types.flatMap((type) =>
+            variantsOf(rule)
+              .filter((variant) => usedSlots(rule, variant).length === 1)
+              .map((variant) => trace(rule, type, variant))
+              .filter((line) => line.includes("(div "))
+              .map((line) => line.slice(0, line.indexOf(":"))),
+          ),
+        );
+        expect(found.map(([kernel]) => kernel).sort()).toEqual(expected.sort());
       });
 
       test("has a fused instruction in exactly the kernels whose expression has an fma", () => {

@@ -92,17 +92,19 @@ constexpr std::size_t ask_distance = 2048;
 constexpr std::size_t ask_block = 128;
 constexpr std::size_t cache_line = 64;
 
-// Whether to ask for memory ahead gains anything out of cache: over three streams (bench/README.md).
+// Whether to ask for memory ahead gains anything out of cache: where divisions over three streams leave the processor
+// no room to come to the lines that it will need (bench/README.md).
 template <typename Rule>
 constexpr bool asks_ahead(std::size_t variant) {
   std::size_t slots = 0;
   for (std::size_t s = 0; s < Rule::slot_count; ++s) slots += Rule::uses(Rule::flags(variant), s) ? 1 : 0;
-  return RMSPROP_ASKS_AHEAD && slots == 1;
+  return RMSPROP_ASKS_AHEAD && Rule::divides && slots == 1;
 }
 
 // The rule stage. Each instantiation is a symbol of its own, named by its number type, rule and variant. A neutral one
 // has the neutral values as constants, whose operations the compiler leaves out: where the coefficients have these
-// values the bits are the same. One that goes ahead asks for the memory that it will come to.
+// values the bits are the same. One that goes ahead asks for the memory that it will come to, at the array's end for
+// some behind it, which reads nothing.
 template <typename Number, typename Rule, std::size_t variant, bool neutral, bool ahead>
 RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
   constexpr auto flags = Rule::flags(variant);

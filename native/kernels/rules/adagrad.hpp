@@ -24,6 +24,8 @@ struct Adagrad {
     Arithmetic arithmetic;
   };
 
+  static constexpr bool divides = true;
+
   static constexpr std::size_t variant_count = 3 * 3;
 
   static constexpr Flags flags(std::size_t variant) {

@@ -35,6 +35,8 @@ struct Rmsprop {
     Arithmetic arithmetic;
   };
 
+  static constexpr bool divides = true;
+
   static constexpr std::size_t variant_count = 3 * 2 * 3 * 2 * 2 * 7;
 
   static constexpr Flags flags(std::size_t variant) {

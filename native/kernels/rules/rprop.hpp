@@ -27,6 +27,8 @@ struct Rprop {
     Arithmetic arithmetic;
   };
 
+  static constexpr bool divides = false;
+
   static constexpr std::size_t variant_count = 2 * 3 * 3;
 
   static constexpr Flags flags(std::size_t variant) {

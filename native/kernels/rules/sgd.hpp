@@ -29,6 +29,8 @@ struct Sgd {
     Arithmetic arithmetic;
   };
 
+  static constexpr bool divides = false;
+
   static constexpr std::size_t variant_count = 2 * 4 * 4 * 4;
 
   static constexpr Flags flags(std::size_t variant) {
