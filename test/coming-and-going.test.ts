@@ -58,6 +58,30 @@ describe("a plain step over arrays that lost their memory", () => {
   });
 });
 
+test.each(["data", "gradient"])("a buffer that no longer holds the last %s in it is noticed", (kind) => {
+  const [buffer, other] = [resizable(64, 128), resizable(64, 128)];
+  const at = (name: string, offset: number) => ({
+    ...{ name, data: new Float32Array(buffer, offset, 5), grad: new Float32Array(other, offset, 5) },
+  });
+  const [a, b] = [at("a", 0), at("b", 32)];
+  for (const parameters of [
+    [a, b],
+    [b, a],
+  ]) {
+    const optimizer = new RMSprop(parameters);
+    optimizer.step();
+    const gone = kind === "data" ? buffer : other;
+    gone.resize(40); // a is whole
+    refuses(() => optimizer.step(), "ERR_DETACHED", new RegExp(`memory of the ${kind} of`), [
+      optimizer,
+      ...arraysOf([a]),
+    ]);
+    gone.resize(64);
+    optimizer.step();
+    expect(optimizer.lastStep?.step).toBe(2);
+  }
+});
+
 describe("freeze, unfreeze, remove and addParamGroup", () => {
   test("a frozen parameter keeps its state and its step until it comes back", () => {
     const [a, b] = [parameter("a"), parameter("b", 7, "float64")];
