@@ -65,11 +65,12 @@ export async function checkBits(runtime: Command, extent: Extent, options: BitsO
     byIsa.set(isa, [...(byIsa.get(isa) ?? []), line]);
   }
   expectEqual([...byIsa.keys()], isas, "the instruction sets");
+  const rounds = backend === "native" ? 2 : 1; // for arrays in caches, and for those beyond them
   for (const [isa, lines] of byIsa) {
     const found = bare(lines);
-    expectEqual(found.length, expected.length, `${isa}: the number of digests`);
-    const wrong = expected.filter((line, i) => line !== found[i]);
+    expectEqual(found.length, rounds * expected.length, `${isa}: the number of digests`);
+    const wrong = found.filter((line, i) => line !== expected[i % expected.length]);
     if (wrong.length > 0) throw new Error(`${isa}: ${wrong.length} of ${found.length} differ, first ${wrong[0]}`);
   }
-  return `${[...byIsa.keys()].join(", ")}: ${expected.length} equal digests each`;
+  return `${[...byIsa.keys()].join(", ")}: ${rounds * expected.length} equal digests each`;
 }
