@@ -61,6 +61,7 @@ const small: Suite = {
       contenders: ["native", "one array", "PyTorch", "PyTorch foreach"],
     })),
     { ...base, size: 16, arrays: 10_000, contenders: ["native", "plain loop"] },
+    { ...base, size: 16, arrays: 100_000, contenders: ["native", "one array", "construction"] },
     { ...base, title: "a buffer each", memory: "apart", size: 16, arrays: 10_000, contenders: ["native"] },
   ],
 };

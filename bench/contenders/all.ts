@@ -5,7 +5,7 @@ import { bareLoop, formulaLoop } from "./bare-loop.ts";
 import type { ContenderKind } from "./contender.ts";
 import { emptyCall } from "./empty-call.ts";
 import { copy, limit } from "./limit.ts";
-import { native, oneArray, oneThread, ordinaryValues } from "./native.ts";
+import { construction, native, oneArray, oneThread, ordinaryValues } from "./native.ts";
 import { plainStep, separatePasses } from "./pipeline.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
@@ -13,7 +13,7 @@ import { wasm } from "./wasm.ts";
 
 /** Every contender. */
 export const contenderKinds: readonly ContenderKind[] = [
-  ...[native, oneThread, oneArray, ordinaryValues, reference, wasm],
+  ...[native, oneThread, oneArray, ordinaryValues, construction, reference, wasm],
   ...[limit, copy, bareLoop, formulaLoop, emptyCall, plainLoop],
   ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
   ...[plainStep, separatePasses],

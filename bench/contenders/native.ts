@@ -62,6 +62,30 @@ export const oneArray = libraryKind("one array", (work) => {
   return libraryContender({ ...work, optimizer });
 });
 
+/** What an optimizer over the same arrays takes to be made, its state included. */
+export const construction: ContenderKind = {
+  name: "construction",
+  steps: false,
+  against: "native",
+  async create(work) {
+    const Optimizer = optimizerClass(work.case.optimizer);
+    const parameters = work.arrays.map(({ param, grad }, i) => ({ name: `p${i}`, data: param, grad }));
+    return {
+      run(times) {
+        let taken = 0;
+        for (let i = 0; i < times; i++) {
+          const start = performance.now();
+          const optimizer = new Optimizer(parameters, work.case.options);
+          taken += since(start);
+          optimizer.dispose();
+        }
+        return taken;
+      },
+      param: () => firstParam(work),
+    };
+  },
+};
+
 /** The library over ordinary values, where the case has others. */
 export const ordinaryValues = libraryKind("ordinary values", (work) => {
   const ordinary = libraryContender(makeWork({ ...work.case, values: "ordinary" }));
