@@ -111,8 +111,12 @@ RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_
   // A copy, so that no store into a stream makes the compiler read the coefficients again.
   auto c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
   if constexpr (neutral) {
+    // Written out, and not as a loop, so that the coefficients need no memory.
     constexpr auto constants = Rule::template neutral<flags, Number>();
-    for (const auto& [coefficient, value] : constants.values) c.*coefficient = value;
+    [&]<std::size_t... each>(std::index_sequence<each...>) {
+      ((c.*constants.values[each].coefficient = constants.values[each].value), ...);
+    }
+    (std::make_index_sequence<sizeof(constants.values) / sizeof(constants.values[0])>());
   }
   const std::size_t count = end - begin;
   const auto* param_in = static_cast<const Number*>(streams.param_in) + begin;
