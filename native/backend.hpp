@@ -10,6 +10,9 @@ namespace rmsprop {
 // The unit of work, in elements. Tile bounds depend on the array alone, never on the number of threads.
 inline constexpr std::size_t tile_size = 1024;
 
+// What memory comes in, in bytes; where it is another size, nothing is wrong.
+inline constexpr std::size_t cache_line = 64;
+
 inline constexpr std::size_t max_slots = 4;
 inline constexpr std::size_t max_coefficients = 24;
 

@@ -93,6 +93,15 @@ Streams streams_from(const Streams& whole, std::size_t bytes) {
   return streams;
 }
 
+// Asks for memory that is to be read soon.
+void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+  for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
+    __builtin_prefetch(static_cast<const char*>(start) + byte);
+  }
+#endif
+}
+
 // One tile in a pass.
 struct Tile {
   const Pass& pass;

@@ -4,6 +4,8 @@
 #include <limits>
 #include <thread>
 
+#include "backend.hpp"
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
 #elif defined(_M_ARM64) && !defined(__clang__)
@@ -14,8 +16,6 @@ namespace rmsprop {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t cache_line = 64;
 
 // How long a thread looks for work, or for the end of it, before it sleeps: about what waking a sleeping thread takes,
 // so that steps in close succession find the pool awake and an idle pool soon costs nothing.

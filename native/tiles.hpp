@@ -69,16 +69,6 @@ inline void finish_coefficients(Run& run) {
   }
 }
 
-// Asks for memory that is to be read soon.
-inline void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
-#if defined(__GNUC__) || defined(__clang__)
-  constexpr std::size_t cache_line = 64;
-  for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
-    __builtin_prefetch(static_cast<const char*>(start) + byte);
-  }
-#endif
-}
-
 // The calling thread is at work while the others still hear of it, and again until it hears of them: about 0.7
 // microseconds, for which it takes so many tiles more than each of them, where its share is large enough.
 inline constexpr std::size_t head_start = 4;

@@ -164,9 +164,8 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
     bind(groups, runCapacity, staged = false) {
       const describeAll = (all: readonly BackendGroup[]) => all.map((group) => describe(group, staged));
       const { elementsPerThread, memoryFrom } = settings;
-      const bound = binding.bind(
-        ...([isaIndex, describeAll(groups), runCapacity, staged, elementsPerThread, memoryFrom] as const),
-      );
+      const described = describeAll(groups);
+      const bound = binding.bind(isaIndex, described, runCapacity, staged, elementsPerThread, memoryFrom);
       if (!bound) return undefined;
       const { commands, selection } = bound;
       // The coefficients that the commands of each run hold. Full from the start: no element is ever looked for elsewhere.

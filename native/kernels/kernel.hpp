@@ -90,7 +90,6 @@ inline void step_element(std::size_t i, const Number* param_in, Number* param_ou
 // blocks of 64 to 512 and distances of 1,024 to 8,192 that were tried, the fastest.
 constexpr std::size_t ask_distance = 2048;
 constexpr std::size_t ask_block = 128;
-constexpr std::size_t cache_line = 64;
 
 // Whether to ask for memory ahead gains anything out of cache: where divisions over three streams leave the processor
 // no room to come to the lines that it will need (bench/README.md).

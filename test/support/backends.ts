@@ -9,5 +9,8 @@ export const binding = (process.env.RMSPROP_BACKEND || "native") === "native" ? 
 
 const natives = binding ? everyNative(binding) : [];
 
-/** Two for each instruction set of this machine, for arrays in caches and beyond them, and WebAssembly where its kernels have been made. */
+/**
+ * Two for each instruction set of this machine, for arrays in caches and beyond them, and WebAssembly where its kernels have
+ * been made.
+ */
 export const backends = [...natives, ...("kernels" in wasm ? [createWasm(wasm.kernels)] : [])];
