@@ -4,6 +4,7 @@ import { OptimError, show } from "./errors.ts";
 import { type Clock, checkConflict, type Entry, type Group } from "./group.ts";
 import { memoryOf } from "./memory.ts";
 import { readOptions } from "./options.ts";
+import type { CheckedParameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
 import { beginSlot } from "./slots.ts";
@@ -45,6 +46,13 @@ export interface StateDict {
   lossScale?: LossScaleState;
 }
 
+/** A parameter's state. */
+interface LoadedEntry {
+  readonly step: number;
+  readonly waiting: number;
+  readonly arrays: Record<string, FloatArray>;
+}
+
 /** A state that fits, read and checked. */
 export interface Loaded<O extends object> {
   readonly groups: readonly {
@@ -52,11 +60,7 @@ export interface Loaded<O extends object> {
     /** The group's schedule, with the state to load into it. */
     readonly schedule: readonly [Schedule, ScheduleState] | undefined;
     readonly slots: readonly string[];
-    readonly entries: readonly {
-      readonly step: number;
-      readonly waiting: number;
-      readonly arrays: Readonly<Record<string, FloatArray>>;
-    }[];
+    readonly entries: readonly LoadedEntry[];
   }[];
   readonly lossScale: LossScaleState | undefined;
 }
@@ -161,7 +165,11 @@ export function readStateDict<O extends object>(
   const loaded = groups.map((group, i) => {
     const { params, options } = paramGroups[i] as (typeof paramGroups)[number];
     checkParams(group.view.params, params, i);
-    return readGroup(definition, group, i, options, states);
+    const read = readGroupOptions(definition, group, i, options);
+    const entries = group.entries.map(({ parameter }) =>
+      readEntry(definition, group, read.options, parameter, states.get(parameter.name)),
+    );
+    return putTogether(definition, group, read, entries);
   });
   const names = new Set(groups.flatMap(({ view }) => view.params));
   for (const name of states.keys()) {
@@ -201,13 +209,18 @@ function checkParams(expected: readonly string[], found: readonly unknown[], gro
   }
 }
 
-function readGroup<O extends object>(
+/** A group's options as a state has them. */
+interface LoadedOptions<O extends object> {
+  readonly options: Required<O>;
+  readonly schedule: readonly [Schedule, ScheduleState] | undefined;
+}
+
+function readGroupOptions<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   index: number,
   { schedule, ...given }: Record<string, unknown>,
-  states: ReadonlyMap<string, Record<string, unknown>>,
-): Loaded<O>["groups"][number] {
+): LoadedOptions<O> {
   const { params: _, ...current } = group.options as Record<string, unknown>;
   let options: Required<O>;
   try {
@@ -220,50 +233,64 @@ function readGroup<O extends object>(
   if (schedule !== undefined && !isSchedule(lr)) {
     refuse(`Expected group ${index} to have a schedule, whose state it has in the state, but its lr is ${show(lr)}.`);
   }
+  return { options, schedule: schedule === undefined ? undefined : [lr as Schedule, schedule as ScheduleState] };
+}
+
+function readEntry<O extends object>(
+  definition: Definition<O>,
+  group: Group<O>,
+  options: Required<O>,
+  { name, type, length }: CheckedParameter,
+  state: Readonly<Record<string, unknown>> | undefined,
+): LoadedEntry {
+  if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
+  const { step, accumulated = 0, ...arrays } = state;
+  const most = group.whole.gradientAccumulationSteps - 1;
+  if (!Number.isSafeInteger(accumulated) || (accumulated as number) < 0 || (accumulated as number) > most) {
+    refuse(
+      `Expected 'accumulated' of '${name}' to be a whole number from 0 to ${most}, but it is ${show(accumulated)}.`,
+    );
+  }
+  if (accumulated !== 0 && !("gradAccumulator" in arrays)) {
+    refuse(`Expected the state of '${name}' to have 'gradAccumulator' with 'accumulated', but it has not.`);
+  }
+  if (!Number.isSafeInteger(step) || (step as number) < 0) {
+    refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
+  }
   const needed = usedSlots(definition.rule, variantOf(definition.rule, definition.flags(options)));
-  const entries = group.entries.map(({ parameter }) => {
-    const { name, type, length } = parameter;
-    const state = states.get(name);
-    if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
-    const { step, accumulated = 0, ...arrays } = state;
-    const most = group.whole.gradientAccumulationSteps - 1;
-    if (!Number.isSafeInteger(accumulated) || (accumulated as number) < 0 || (accumulated as number) > most) {
-      refuse(
-        `Expected 'accumulated' of '${name}' to be a whole number from 0 to ${most}, but it is ${show(accumulated)}.`,
-      );
+  for (const slot of needed) {
+    if (!(slot in arrays)) refuse(`Expected the state of '${name}' to have '${slot}', but it has not.`);
+  }
+  for (const [slot, array] of Object.entries(arrays)) {
+    if (!definition.rule.slots.includes(slot) && !isStageSlot(slot)) {
+      refuse(`Expected the state of '${name}' to have only slots of ${definition.rule.name}, but it has '${slot}'.`);
     }
-    if (accumulated !== 0 && !("gradAccumulator" in arrays)) {
-      refuse(`Expected the state of '${name}' to have 'gradAccumulator' with 'accumulated', but it has not.`);
+    const what = `the ${slot} of '${name}' in the state`;
+    if (numberTypeOf(array) !== type) {
+      refuse(`Expected ${what} to be ${type} like its parameter, but it is ${typedArrayName(array) ?? show(array)}.`);
     }
-    if (!Number.isSafeInteger(step) || (step as number) < 0) {
-      refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
-    }
-    for (const slot of needed) {
-      if (!(slot in arrays)) refuse(`Expected the state of '${name}' to have '${slot}', but it has not.`);
-    }
-    for (const [slot, array] of Object.entries(arrays)) {
-      if (!definition.rule.slots.includes(slot) && !isStageSlot(slot)) {
-        refuse(`Expected the state of '${name}' to have only slots of ${definition.rule.name}, but it has '${slot}'.`);
-      }
-      const what = `the ${slot} of '${name}' in the state`;
-      if (numberTypeOf(array) !== type) {
-        refuse(`Expected ${what} to be ${type} like its parameter, but it is ${typedArrayName(array) ?? show(array)}.`);
-      }
-      if (!hasMemory(array as FloatArray)) refuse(`Expected ${what} to have its memory, but it is detached.`);
-      const found = lengthOf(array as FloatArray);
-      if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
-    }
-    return { step: step as number, waiting: accumulated as number, arrays: arrays as Record<string, FloatArray> };
-  });
+    if (!hasMemory(array as FloatArray)) refuse(`Expected ${what} to have its memory, but it is detached.`);
+    const found = lengthOf(array as FloatArray);
+    if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
+  }
+  return { step: step as number, waiting: accumulated as number, arrays: arrays as Record<string, FloatArray> };
+}
+
+/** What a group is to load. */
+function putTogether<O extends object>(
+  definition: Definition<O>,
+  { whole }: Group<O>,
+  { options, schedule }: LoadedOptions<O>,
+  entries: readonly LoadedEntry[],
+): Loaded<O>["groups"][number] {
   for (const { arrays } of entries) {
     // A live view, which `state` gave, may be overwritten before it is read.
     for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
   }
-  const stageSlots = usedStageSlots(options as unknown as AnyStageOptions, group.whole);
+  const stageSlots = usedStageSlots(options as unknown as AnyStageOptions, whole);
   const known = [...definition.rule.slots, ...stageSlotNames];
   const slots = known.filter((slot) => stageSlots.includes(slot) || entries.some(({ arrays }) => slot in arrays));
-  const load = schedule === undefined ? undefined : ([lr as Schedule, schedule as ScheduleState] as const);
-  return { options: options as Partial<O>, schedule: load, slots, entries };
+  return { options, schedule, slots, entries };
 }
 
 /** Puts a state that fits, whose slots are there, in the place of what groups have. */
