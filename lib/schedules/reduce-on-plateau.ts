@@ -12,7 +12,11 @@ export interface ReduceOnPlateauOptions {
   patience?: number;
   /** How much better than the best a metric must be to count, 0 or more. Default 1e-4. */
   threshold?: number;
-  /** Whether the threshold is relative to the best, "rel", the default, or absolute, "abs". */
+  /**
+   * Whether the threshold is a part of the magnitude of the best, "rel", the default, or absolute, "abs". In mode "min" a
+   * metric counts below `best - threshold * |best|` or `best - threshold`, in mode "max" above the sums. PyTorch leaves
+   * the bars out, so that below zero it takes a worse metric for a better one; above zero the two agree to the last bit.
+   */
   thresholdMode?: "rel" | "abs";
   /** Reports after a reduction during which none is counted. Default 0. */
   cooldown?: number;
@@ -85,8 +89,12 @@ export class ReduceOnPlateau implements Schedule {
   #isBetter(metric: number): boolean {
     const { mode, threshold, thresholdMode } = this.#options;
     const sign = mode === "min" ? -1 : 1;
-    if (this.#best === null) return sign * metric > Number.NEGATIVE_INFINITY;
-    const bound = thresholdMode === "rel" ? this.#best * (1 + sign * threshold) : this.#best + sign * threshold;
+    const best = this.#best;
+    // A state of PyTorch's begins with the worst infinity as its best.
+    if (best === null || best === -sign * Number.POSITIVE_INFINITY) return sign * metric > Number.NEGATIVE_INFINITY;
+    // `best + sign * threshold * |best|`, as one product: for a best below zero the factor lies on the other side of 1.
+    const away = best < 0 ? -sign : sign;
+    const bound = thresholdMode === "rel" ? best * (1 + away * threshold) : best + sign * threshold;
     return mode === "min" ? metric < bound : metric > bound;
   }
 
