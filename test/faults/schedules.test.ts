@@ -1,13 +1,13 @@
 // Schedules at the edges of what they take. The title of each test begins with the number under which the fault was reported.
 import { describe, expect, test } from "vitest";
-import { type ReduceOnPlateauOptions, SGD, schedules } from "../../lib/index.ts";
+import { SGD, schedules } from "../../lib/index.ts";
 
 const { chain, constant, cosine, exponential, linearWarmup, oneCycle, reduceOnPlateau, sequence, step } = schedules;
 
 type Mode = "min" | "max";
 
 /** What is left of a rate of 1 after these metrics, each no better than the best reducing it tenfold. */
-function rateAfter(options: ReduceOnPlateauOptions, metrics: readonly number[]): number {
+function rateAfter(options: schedules.ReduceOnPlateauOptions, metrics: readonly number[]): number {
   const schedule = reduceOnPlateau(1, { patience: 0, factor: 0.5, eps: 0, ...options });
   for (const metric of metrics) schedule.report(metric);
   return schedule.rate(1);
