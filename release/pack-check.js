@@ -78,7 +78,7 @@ const needed = [
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
 const allowed =
-  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|d\.ts|txt)|prebuilds\/.*)$/;
+  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|d\.ts|txt)|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
 for (const file of paths) expect(allowed.test(file), `${file} is in it`);
 for (const file of paths.filter((file) => /^dist\/.*\.js$/.test(file))) {
   const source = file.replace(/^dist/, "lib").replace(/\.js$/, ".ts");

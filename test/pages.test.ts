@@ -1,0 +1,146 @@
+// What the README and docs/ say runs as it stands there, and their links lead to something that is published.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { root } from "./support/compile.ts";
+import {
+  anchorsOf,
+  emptyProject,
+  type Fence,
+  fencesOf,
+  linksOf,
+  pages,
+  printedBy,
+  runIn,
+  textOf,
+} from "./support/pages.ts";
+import { checkBuilt } from "./support/programs.ts";
+
+const python = ["/usr/bin/python3", "python3"].find(
+  (command) =>
+    spawnSync(command, ["-c", "import importlib.util as i; exit(i.find_spec('torch') is None)"]).status === 0,
+);
+
+/** What runs programs of a language; undefined where it is not on this machine. */
+const runners: Readonly<Record<string, { readonly command: string | undefined; readonly file: string }>> = {
+  js: { command: process.execPath, file: "example.mjs" },
+  python: { command: python, file: "example.py" },
+};
+
+/** Every fence that is neither run nor printed by one that is, with the reason. */
+const notRun: readonly { readonly page: string; readonly language: string; readonly reason: string }[] = [
+  { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
+  { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
+  { page: "docs/checkpoints.md", language: "js", reason: "pieces of programs" },
+];
+
+const fences = pages.flatMap(fencesOf);
+const exemptionOf = (fence: Fence) =>
+  notRun.find(({ page, language }) => page === fence.page && language === fence.language);
+const isRun = (fence: Fence) => Object.hasOwn(runners, fence.language) && !exemptionOf(fence);
+
+describe.each(pages.filter((page) => fences.some((fence) => fence.page === page && isRun(fence))))("%s", (page) => {
+  checkBuilt();
+  const { folder, remove } = emptyProject();
+  afterAll(remove);
+  const programs = fences.filter((fence) => fence.page === page && isRun(fence));
+
+  // One after the other in one folder, so that a program finds the files of those before it.
+  for (const fence of programs) {
+    const { command, file } = runners[fence.language] as (typeof runners)[string];
+    test.skipIf(!command)(`line ${fence.line} prints what the page says`, () => {
+      const printed = runIn(folder, fence.text, command, file);
+      const pattern = printedBy(fence, fences)
+        .split("…")
+        .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+        .join(".*");
+      expect(printed).toMatch(new RegExp(`^${pattern}$`));
+    });
+  }
+});
+
+test("every fence is run, printed by one that is, or listed above", () => {
+  const outputs = new Set(fences.filter(isRun).map((fence) => printedBy(fence, fences)));
+  const unknown = fences.filter(
+    (fence) => !isRun(fence) && !exemptionOf(fence) && !(fence.language === "" && outputs.has(fence.text)),
+  );
+  expect(unknown.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
+  const idle = notRun.filter((exemption) => !fences.some((fence) => exemptionOf(fence) === exemption));
+  expect(idle, "listed and not there").toEqual([]);
+});
+
+describe("links", () => {
+  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], {
+    cwd: root,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
+  const packed = new Set((JSON.parse(stdout)[0] as { files: { path: string }[] }).files.map(({ path }) => path));
+
+  test.each(pages)("%s is published, and links to what is too", (page) => {
+    expect(packed).toContain(page);
+    for (const link of linksOf(page)) {
+      if (/^https:\/\/\S+$/.test(link)) continue;
+      const [path, anchor] = link.split("#") as [string, string?];
+      const target = path === "" ? page : normalize(join(dirname(page), path)).replaceAll("\\", "/");
+      expect(packed, `${page} links to ${link}`).toContain(target);
+      if (anchor !== undefined) expect(anchorsOf(target), `${page} links to ${link}`).toContain(anchor);
+    }
+  });
+
+  test("charts on the pages are those of the run that is kept", () => {
+    const charts = pages.flatMap((page) => linksOf(page).filter((link) => link.endsWith(".svg")));
+    expect(charts.length).toBeGreaterThan(0);
+    for (const chart of charts) {
+      const kept = join(root, "bench", "results", chart.split("/").at(-1) as string);
+      if (existsSync(kept)) expect(readFileSync(join(root, chart), "utf8")).toBe(readFileSync(kept, "utf8"));
+    }
+  });
+});
+
+describe("the README", () => {
+  const lines = textOf("README.md").split("\n");
+
+  test("is 150 lines or fewer", () => {
+    expect(lines.length).toBeLessThanOrEqual(151); // the last line ends, too
+  });
+
+  test("has in its first 40 lines what to bring, and a program whose loss falls", () => {
+    const head = lines.slice(0, 40).join("\n");
+    for (const word of ["backward pass", "npm install rmsprop", "gradient", "zeroGrad()", "zeros", "row"]) {
+      expect(head).toContain(word);
+    }
+    const [program] = fencesOf("README.md").filter(isRun);
+    expect((program as Fence).line + (program as Fence).text.split("\n").length).toBeLessThanOrEqual(41);
+    const { folder, remove } = emptyProject();
+    try {
+      const losses = [...runIn(folder, (program as Fence).text).matchAll(/loss (\S+)/g)].map(([, loss]) =>
+        Number(loss),
+      );
+      expect(losses.length).toBeGreaterThanOrEqual(2);
+      expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 10);
+    } finally {
+      remove();
+    }
+  });
+
+  test("has the two commands of a checkout", () => {
+    const text = textOf("README.md");
+    for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) expect(text).toContain(`\n${command}\n`);
+  });
+});
+
+test("require gives what import gives", () => {
+  const { folder, remove } = emptyProject();
+  const program = `
+    const required = require("rmsprop");
+    import("rmsprop").then((imported) => {
+      console.log(required.RMSprop === imported.RMSprop, required.backend === imported.backend, Object.keys(required).length);
+    });`;
+  try {
+    expect(runIn(folder, program, process.execPath, "example.cjs")).toMatch(/^true true \d+\n$/);
+  } finally {
+    remove();
+  }
+});
