@@ -18,9 +18,10 @@ export {
 } from "./optimizers/all.ts";
 export type { CommonOptions, Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
+export type { LoadStateOptions } from "./partial-state.ts";
 export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 export type { LossScaleState } from "./stages.ts";
-export type { StateDict } from "./state-dict.ts";
+export type { StateDict, Unmatched } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";

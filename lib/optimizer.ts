@@ -20,6 +20,7 @@ import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
 import { defaultsOf } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
+import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
@@ -27,10 +28,12 @@ import type { OptimizerOptions } from "./stage-options.ts";
 import { type Findings, StepStages, splitOptions } from "./stages.ts";
 import {
   countsOf,
+  fitState,
   type Loaded,
   loadInto,
-  readStateDict,
   type StateDict,
+  takeStateDict,
+  type Unmatched,
   writeParamGroups,
   writeStates,
 } from "./state-dict.ts";
@@ -182,7 +185,8 @@ export abstract class Optimizer<O extends RatedOptions> {
   }
 
   /**
-   * Leaves parameters out of all steps, until `unfreeze`. Their state is kept.
+   * Leaves parameters out of all steps, until `unfreeze`. Their state is kept. That they are frozen goes with the state, into
+   * `stateDict()` and checkpoints.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
   freeze(...names: string[]): void {
@@ -236,18 +240,34 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#checkMemory();
     const { lossScale } = this.#stages;
     const state = writeStates(this.#planner.groups);
-    return { rule: this.#definition.rule.name, paramGroups, state, ...(lossScale && { lossScale: { ...lossScale } }) };
+    const frozen = [...this.#planner.entries].flatMap(([name, entry]) => (entry.frozen ? [name] : []));
+    return {
+      rule: this.#definition.rule.name,
+      paramGroups,
+      state,
+      ...(lossScale && { lossScale: { ...lossScale } }),
+      ...(frozen.length > 0 && { frozen }),
+    };
   }
 
   /**
    * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that is
-   * a schedule it gets the state's.
+   * a schedule it gets the state's. The parameters that the state calls frozen are so afterwards, and no others.
+   * @param options With `partial` what fits is taken and the rest left as it is: each parameter's state by its name, in
+   * whichever group it is; a group's options where its parameters were in one group. Nothing fits of another rule's state.
+   * @returns what was not replaced and what was not taken; two empty lists without `partial`.
    * @throws OptimError ERR_STATE where the state does not fit: another rule, other parameters, arrays that are missing,
-   * unknown, or of another type or length, options outside their domain. Nothing is changed then.
+   * unknown, or of another type or length, options outside their domain; with `partial` only where it has not the form of
+   * a state. Nothing is changed then.
    */
-  loadStateDict(state: StateDict): void {
+  loadStateDict(state: StateDict, options: LoadStateOptions = {}): Unmatched {
     this.#idle();
-    const loaded = readStateDict(this.#definition, () => this.#planner.groups, this.#stages, state);
+    const partial = readPartial(options);
+    const raw = takeStateDict(state);
+    const [definition, { groups }, stages] = [this.#definition, this.#planner, this.#stages];
+    const { loaded, unmatched } = partial
+      ? fitPart(definition, groups, stages, raw)
+      : { loaded: fitState(definition, groups, stages, raw), unmatched: { missing: [], unexpected: [] } };
     const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
     // It refuses where the state's own code has begun a step or disposed this optimizer.
     const undo = this.#guard(() => loadSchedules(loads));
@@ -258,6 +278,7 @@ export abstract class Optimizer<O extends RatedOptions> {
       undo();
       throw error;
     }
+    return unmatched;
   }
 
   /** Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are. */
@@ -369,10 +390,13 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   #load(loaded: Loaded<O>): void {
     const { groups } = this.#planner;
-    loaded.groups.forEach(({ slots }, i) => {
-      allocateSlots(this.#definition, this.#backend, groups[i] as Group<O>, slots);
+    const made = loaded.groups.map(({ slots }, i) => {
+      const group = groups[i] as Group<O>;
+      const there = group.allocatedSlots;
+      allocateSlots(this.#definition, this.#backend, group, slots);
+      return group.allocatedSlots.filter((slot) => !there.includes(slot));
     });
-    loadInto(this.#definition, groups, this.#stages, loaded);
+    loadInto(this.#definition, groups, this.#stages, loaded, made);
     this.#planner.forget();
   }
 }

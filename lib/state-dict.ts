@@ -44,10 +44,21 @@ export interface StateDict {
   state: Record<string, { step: number } & Record<string, FloatArray | number>>;
   /** The scale of the loss, where the optimizer finds it. */
   lossScale?: LossScaleState;
+  /** The names of the parameters that are frozen. Left out where none is; a state without it has none. */
+  frozen?: string[];
+}
+
+/** What a load left undone, as paths in the state: `state.w`, `paramGroups[0]`, `lossScale`. */
+export interface Unmatched {
+  /** What the optimizer has and the state did not replace. */
+  readonly missing: readonly string[];
+  /** What the state has and the optimizer did not take. */
+  readonly unexpected: readonly string[];
 }
 
 /** A parameter's state. */
-interface LoadedEntry {
+export interface LoadedEntry {
+  readonly frozen: boolean;
   readonly step: number;
   readonly waiting: number;
   readonly arrays: Record<string, FloatArray>;
@@ -60,7 +71,8 @@ export interface Loaded<O extends object> {
     /** The group's schedule, with the state to load into it. */
     readonly schedule: readonly [Schedule, ScheduleState] | undefined;
     readonly slots: readonly string[];
-    readonly entries: readonly LoadedEntry[];
+    /** Of each parameter; undefined for one that keeps its state. */
+    readonly entries: readonly (LoadedEntry | undefined)[];
   }[];
   readonly lossScale: LossScaleState | undefined;
 }
@@ -128,18 +140,20 @@ function list(value: unknown, what: string): unknown[] {
     : refuse(`Expected ${what} to be an array, but it is ${show(value)}.`);
 }
 
+/** A state as it was given: each property read once, by code that the user may have written, and not checked. */
+export interface RawState {
+  readonly rule: unknown;
+  readonly paramGroups: readonly { readonly params: readonly unknown[]; readonly options: Record<string, unknown> }[];
+  readonly states: ReadonlyMap<string, Record<string, unknown>>;
+  readonly lossScale: Record<string, unknown> | undefined;
+  readonly frozen: ReadonlySet<unknown>;
+}
+
 /**
- * Reads a state, each property once, and then checks all of it against the groups that it is for.
- * @param groupsNow Asked after the state's own code, which may add or remove parameters.
- * @throws OptimError ERR_STATE.
+ * Reads a state. All user code that it may hold, in getters or proxies, has run afterwards.
+ * @throws OptimError ERR_STATE where it has not the form of one.
  */
-export function readStateDict<O extends object>(
-  definition: Definition<O>,
-  groupsNow: () => readonly Group<O>[],
-  stages: StepStages,
-  given: unknown,
-): Loaded<O> {
-  // Whatever code the state holds, in getters or proxies, runs here.
+export function takeStateDict(given: unknown): RawState {
   const { rule, ...rest } = record(given, "the state");
   const paramGroups = list(rest.paramGroups, "its 'paramGroups'").map((group, i) => {
     const { params, ...options } = record(group, `group ${i} of the state`);
@@ -151,11 +165,21 @@ export function readStateDict<O extends object>(
       record(state, `the state of '${name}'`),
     ]),
   );
-
   const lossScale = rest.lossScale === undefined ? undefined : record(rest.lossScale, "its 'lossScale'");
+  const frozen = new Set(rest.frozen === undefined ? [] : list(rest.frozen, "its 'frozen'"));
+  return { rule, paramGroups, states, lossScale, frozen };
+}
 
-  // From here on none runs.
-  const groups = groupsNow();
+/**
+ * Checks all of a state against the groups that it is for. No user code runs here.
+ * @throws OptimError ERR_STATE.
+ */
+export function fitState<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+  stages: StepStages,
+  { rule, paramGroups, states, lossScale, frozen }: RawState,
+): Loaded<O> {
   if (rule !== definition.rule.name) {
     refuse(`Expected a state of the rule ${definition.rule.name}, but it is of ${show(rule)}.`);
   }
@@ -167,20 +191,23 @@ export function readStateDict<O extends object>(
     checkParams(group.view.params, params, i);
     const read = readGroupOptions(definition, group, i, options);
     const entries = group.entries.map(({ parameter }) =>
-      readEntry(definition, group, read.options, parameter, states.get(parameter.name)),
+      readEntry(definition, group, read.options, parameter, states.get(parameter.name), frozen),
     );
     return putTogether(definition, group, read, entries);
   });
-  const names = new Set(groups.flatMap(({ view }) => view.params));
+  const names = new Set<unknown>(groups.flatMap(({ view }) => view.params));
   for (const name of states.keys()) {
     if (!names.has(name)) {
       refuse(`Expected a state of this optimizer's parameters, but it has one of '${name}'.`);
     }
   }
+  for (const name of frozen) {
+    if (!names.has(name)) refuse(`Expected 'frozen' of the state to name parameters, but it has ${show(name)}.`);
+  }
   return { groups: loaded, lossScale: readLossScale(stages, lossScale) };
 }
 
-function readLossScale({ lossScale }: StepStages, given: Record<string, unknown> | undefined) {
+export function readLossScale({ lossScale }: StepStages, given: Record<string, unknown> | undefined) {
   if (given === undefined) return undefined;
   if (!lossScale) refuse("Expected a state without 'lossScale', because the optimizer has none, but it is there.");
   const { scale, goodSteps, ...more } = given;
@@ -210,12 +237,12 @@ function checkParams(expected: readonly string[], found: readonly unknown[], gro
 }
 
 /** A group's options as a state has them. */
-interface LoadedOptions<O extends object> {
+export interface LoadedOptions<O extends object> {
   readonly options: Required<O>;
   readonly schedule: readonly [Schedule, ScheduleState] | undefined;
 }
 
-function readGroupOptions<O extends object>(
+export function readGroupOptions<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   index: number,
@@ -236,12 +263,13 @@ function readGroupOptions<O extends object>(
   return { options, schedule: schedule === undefined ? undefined : [lr as Schedule, schedule as ScheduleState] };
 }
 
-function readEntry<O extends object>(
+export function readEntry<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   options: Required<O>,
   { name, type, length }: CheckedParameter,
   state: Readonly<Record<string, unknown>> | undefined,
+  frozen: ReadonlySet<unknown>,
 ): LoadedEntry {
   if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
   const { step, accumulated = 0, ...arrays } = state;
@@ -273,38 +301,57 @@ function readEntry<O extends object>(
     const found = lengthOf(array as FloatArray);
     if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
   }
-  return { step: step as number, waiting: accumulated as number, arrays: arrays as Record<string, FloatArray> };
+  return {
+    frozen: frozen.has(name),
+    step: step as number,
+    waiting: accumulated as number,
+    arrays: arrays as Record<string, FloatArray>,
+  };
 }
 
 /** What a group is to load. */
-function putTogether<O extends object>(
+export function putTogether<O extends object>(
   definition: Definition<O>,
   { whole }: Group<O>,
   { options, schedule }: LoadedOptions<O>,
-  entries: readonly LoadedEntry[],
+  entries: readonly (LoadedEntry | undefined)[],
 ): Loaded<O>["groups"][number] {
-  for (const { arrays } of entries) {
+  const coming = entries.flatMap((entry) => entry ?? []);
+  for (const { arrays } of coming) {
     // A live view, which `state` gave, may be overwritten before it is read.
     for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
   }
   const stageSlots = usedStageSlots(options as unknown as AnyStageOptions, whole);
   const known = [...definition.rule.slots, ...stageSlotNames];
-  const slots = known.filter((slot) => stageSlots.includes(slot) || entries.some(({ arrays }) => slot in arrays));
+  const slots = known.filter((slot) => stageSlots.includes(slot) || coming.some(({ arrays }) => slot in arrays));
   return { options, schedule, slots, entries };
 }
 
-/** Puts a state that fits, whose slots are there, in the place of what groups have. */
+/**
+ * Puts a state that fits, whose slots are there, in the place of what groups have.
+ * @param made For each group the slots that were made for it.
+ */
 export function loadInto<O extends object>(
   definition: Definition<O>,
   groups: readonly Group<O>[],
   stages: StepStages,
   loaded: Loaded<O>,
+  made: readonly (readonly string[])[],
 ): void {
   loaded.groups.forEach(({ options, entries }, i) => {
     const group = groups[i] as Group<O>;
     Object.assign(group.options, options);
-    entries.forEach(({ step, waiting, arrays }, e) => {
+    entries.forEach((coming, e) => {
       const entry = group.entries[e] as Entry;
+      if (!coming) {
+        // By the options that have come, as initial values go by those at the first step.
+        for (const slot of entry.clock.step === 0 ? definition.rule.slots : (made[i] as readonly string[])) {
+          if (slot in entry.slots) beginSlot(definition, group, entry, slot);
+        }
+        return;
+      }
+      const { frozen, step, waiting, arrays } = coming;
+      entry.frozen = frozen;
       entry.clock.members--;
       entry.clock = { step, waiting, members: 1 };
       for (const [slot, own] of Object.entries(entry.slots)) {

@@ -12,10 +12,11 @@ import {
   type WalkState,
 } from "./state.ts";
 
-function copyOf({ model: { expected, waiting, sum, ema, emaBegins }, group }: Entry): SavedModel {
+function copyOf({ model: { expected, waiting, sum, ema, emaBegins }, group, frozen }: Entry): SavedModel {
   const slots = Object.entries(expected.slots).map(([slot, array]) => [slot, array.slice()]);
   const average = emaBegins ? undefined : ema?.slice();
-  return { group, step: expected.step, waiting, slots: Object.fromEntries(slots), sum: sum.slice(), ema: average };
+  const arrays = { slots: Object.fromEntries(slots), sum: sum.slice(), ema: average };
+  return { group, frozen, step: expected.step, waiting, ...arrays };
 }
 
 export function save(walk: WalkState, trainee: Trainee): void {
@@ -67,8 +68,10 @@ function restore({ groups, entries, stages }: Trainee, saved: Saved): void {
   stages.lossScale = saved.lossScale.scale;
   stages.goodSteps = saved.lossScale.goodSteps;
   // A slot that one parameter of a group and number type brings, all of them get.
-  for (const [name, { step, waiting, slots, sum, ema }] of saved.models) {
-    const { model, group } = entries.get(name) as Entry;
+  for (const [name, { frozen, step, waiting, slots, sum, ema }] of saved.models) {
+    const entry = entries.get(name) as Entry;
+    const { model, group } = entry;
+    entry.frozen = frozen;
     const { expected } = model;
     expected.step = step;
     for (const slot of Object.keys(expected.slots)) delete expected.slots[slot];

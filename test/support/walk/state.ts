@@ -47,6 +47,7 @@ export interface Saved {
 
 export interface SavedModel {
   readonly group: number;
+  readonly frozen: boolean;
   readonly step: number;
   readonly waiting: number;
   readonly slots: Readonly<Record<string, FloatArray>>;
