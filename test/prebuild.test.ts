@@ -1,9 +1,10 @@
 // What prebuild:check sees of a binary, against what the system's own tools see: on the build made on the spot.
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { countDivisions, inspect } from "../prebuild/inspect.js";
+import { products } from "../prebuild/products.js";
 import { root } from "./support/compile.ts";
 import { objectSets } from "./support/objects.ts";
 
@@ -53,5 +54,41 @@ describe.skipIf(!hasTools)("a binary is read as the system's tools read it", () 
       const count = countDivisions(found?.code ?? Buffer.alloc(0), isa);
       expect(Math.abs(count - lines.length) / lines.length, `${isa}: ${count} of ${lines.length}`).toBeLessThan(0.02);
     }
+  });
+});
+
+describe("prebuild:check", () => {
+  const check = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "prebuild", "check.js"), ...args], {
+      encoding: "utf8",
+    });
+    return { status, output: stdout + stderr };
+  };
+  const made = existsSync(join(root, "prebuilds", "SHA256SUMS")) && existsSync(join(root, "prebuild", "node_modules"));
+  const names = products.filter(({ file }) => existsSync(join(root, file))).map(({ name }) => name);
+  const absent = products.filter(({ name }) => !names.includes(name)).map(({ name }) => name);
+
+  test("refuses a target that there is not", () => {
+    expect(check("--read", "linux-x64")).toMatchObject({
+      status: 2,
+      output: expect.stringMatching(/^Expected targets among linux-x64-glibc, .*, found linux-x64\.\n$/),
+    });
+  });
+
+  test.skipIf(!made)("--read --partial reads what was made, and makes nothing", () => {
+    const { status, output } = check("--read", "--partial");
+    expect(status, output).toBe(0);
+    expect(output).toContain(`${names.length} of ${products.length} checked, 0 problems`);
+    expect(output).not.toContain("again");
+  });
+
+  test.skipIf(!made || absent.length === 0)("a binary that is not there is a problem, and none at all too", () => {
+    const [name] = absent as [string];
+    const whole = check("--read", names[0] as string, name);
+    expect(whole.status).toBe(1);
+    expect(whole.output).toContain(`problem: ${name}: there is no `);
+    const none = check("--read", "--partial", name);
+    expect(none.status).toBe(1);
+    expect(none.output).toContain("problem: there is no binary to check");
   });
 });
