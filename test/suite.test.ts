@@ -8,12 +8,14 @@ import { root } from "./support/compile.ts";
 
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
 
+const ordinary = { RMSPROP_BACKEND: undefined, RMSPROP_TEST_STRICT: undefined, NO_COLOR: "1", VITEST: undefined };
+
 /** Runs one test file by vitest, in an environment of its own; undefined takes a variable out. */
 function run(env: Readonly<Record<string, string | undefined>>, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, "run", "test/docs.test.ts", ...args], {
     cwd: root,
     encoding: "utf8",
-    env: { ...process.env, RMSPROP_BACKEND: undefined, NO_COLOR: "1", VITEST: undefined, ...env } as NodeJS.ProcessEnv,
+    env: { ...process.env, ...ordinary, ...env } as NodeJS.ProcessEnv,
   });
   return { status, output: stdout + stderr };
 }
@@ -41,6 +43,14 @@ describe("the suite", () => {
     expect(output).toMatch(/^skipped: test\/docs\.test\.ts > /m);
     const skipped = output.match(/^skipped: /gm)?.length;
     expect(output).toMatch(new RegExp(`^1 passed, 0 failed, ${skipped} skipped$`, "m"));
+  });
+
+  test("fails for what is skipped where the machine is known to have what tests need", () => {
+    const strict = { RMSPROP_BACKEND: "reference", RMSPROP_TEST_STRICT: "1" };
+    const { status, output } = run(strict, "--testNamePattern", "options");
+    expect(status, output).toBe(1);
+    const failed = output.match(/^failed: test\/docs\.test\.ts > .* \(skipped, /gm)?.length;
+    expect(output).toMatch(new RegExp(`^1 passed, ${failed} failed, 0 skipped$`, "m"));
   });
 });
 

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
-import { Missing } from "./report.ts";
+import { NotBuilt } from "./report.ts";
 import { root, succeed, work } from "./shell.ts";
 
 /** The binaries by target, as the package holds them. */
@@ -23,7 +23,7 @@ export const wasmFile = "prebuilds/wasm/kernels.js";
 /** The path of a binary in this checkout. */
 export function binary(target: keyof typeof binaries): string {
   const file = join(root, binaries[target]);
-  if (!existsSync(file)) throw new Missing(`${binaries[target]} is not built (npm run prebuild -- ${target})`);
+  if (!existsSync(file)) throw new NotBuilt(`${binaries[target]} is not built (npm run prebuild -- ${target})`);
   return file;
 }
 

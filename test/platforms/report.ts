@@ -3,12 +3,26 @@
 /** Thrown where what a check needs is not on this machine. */
 export class Missing extends Error {}
 
+/** Thrown where a binary that a check is about was not made. */
+export class NotBuilt extends Missing {}
+
+const mayBeMissing = { tools: true, binaries: true };
+
+/** Says that what checks need must be there, so that they fail where it is not; binaries only where all were made. */
+export function expectEverything({ binaries }: { readonly binaries: boolean }): void {
+  mayBeMissing.tools = false;
+  mayBeMissing.binaries = !binaries;
+}
+
+const skips = (error: unknown) =>
+  error instanceof NotBuilt ? mayBeMissing.binaries : error instanceof Missing && mayBeMissing.tools;
+
 type Result = "passed" | "failed" | "skipped";
 const results: Record<Result, string[]> = { passed: [], failed: [], skipped: [] };
 
 const errorText = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** Runs one check; what it returns is printed beside its name. An error fails it, `Missing` skips it. */
+/** Runs one check; what it returns is printed beside its name. An error fails it; `Missing` skips it where it may. */
 export async function check(name: string, body: () => string | undefined | Promise<string | undefined>): Promise<void> {
   const start = performance.now();
   const say = (result: Result, text?: string) => {
@@ -19,7 +33,7 @@ export async function check(name: string, body: () => string | undefined | Promi
   try {
     say("passed", await body());
   } catch (error) {
-    say(error instanceof Missing ? "skipped" : "failed", errorText(error));
+    say(skips(error) ? "skipped" : "failed", errorText(error));
   }
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkBits } from "../bits.ts";
 import { wasmFile } from "../packed.ts";
-import { check, Missing } from "../report.ts";
+import { check, NotBuilt } from "../report.ts";
 import { root, succeed } from "../shell.ts";
 import { debian, runtimes } from "../tools.ts";
 import type { Settings } from "./all.ts";
@@ -13,7 +13,7 @@ export const wasmPackages = ["chromium"];
 export async function wasm({ extent }: Settings): Promise<void> {
   for (const name of ["Node 20", "Node 24", "Bun", "Deno"] as const) {
     await check(`wasm, ${name}: bits (${extent})`, () => {
-      if (!existsSync(join(root, wasmFile))) throw new Missing(`${wasmFile} is not built (npm run prebuild -- wasm)`);
+      if (!existsSync(join(root, wasmFile))) throw new NotBuilt(`${wasmFile} is not built (npm run prebuild -- wasm)`);
       return checkBits(runtimes[name](), extent, { backend: "wasm", isas: ["wasm"] });
     });
   }
