@@ -1,6 +1,6 @@
 // npm run pack:check [-- --partial]: packs the package as it would be published, and looks at what came out: its files,
 // what package managers would run of it, what its readers' tools say, and whether it installs, steps and builds.
-// --partial lets binaries be missing.
+// --partial lets binaries be missing; --release lets nothing be missing that only a publication needs.
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -16,10 +16,12 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { hashesFile, listOfHashes, products } from "../prebuild/products.js";
+import { repositoryProblem } from "./ready.js";
 import { here, installTools } from "./tools.js";
 
 const root = dirname(here);
 const partial = process.argv.includes("--partial");
+const release = process.argv.includes("--release");
 const windows = process.platform === "win32";
 const largestTarball = 5_000_000;
 const largestFile = 1_500_000;
@@ -95,6 +97,11 @@ const hooks = ["preinstall", "install", "postinstall"].filter((name) => manifest
 expect(hooks.length === 0, `package managers run its ${hooks.join(", ")}`);
 expect(!paths.some((file) => file.endsWith(".gyp")), "package managers build what has a binding.gyp");
 expect(manifest.gypfile === false, "gypfile is not false");
+
+// What provenance needs.
+const unknown = repositoryProblem(manifest, process.env.GITHUB_ACTIONS ? process.env.GITHUB_REPOSITORY : undefined);
+if (unknown && release) problems.push(unknown);
+else if (unknown) console.log(`notice: ${unknown}`);
 
 // What tools for readers of packages say.
 const lint = tool("publint", "src/cli.js", ["run", tarball, "--strict"]);
