@@ -23,5 +23,5 @@ export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 export type { LossScaleState } from "./stages.ts";
-export type { StateDict, Unmatched } from "./state-dict.ts";
+export type { StateDict, StateInput, Unmatched } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";

@@ -32,6 +32,7 @@ import {
   type Loaded,
   loadInto,
   type StateDict,
+  type StateInput,
   takeStateDict,
   type Unmatched,
   writeParamGroups,
@@ -253,6 +254,10 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that is
    * a schedule it gets the state's. The parameters that the state calls frozen are so afterwards, and no others.
+   * @param state What `stateDict` gave. Its arrays may be lists of numbers, so that a state goes through JSON if each array
+   * is written with `Array.from`; for a float32 parameter they are rounded as `Float32Array.from` does it. JSON has no NaN
+   * and no infinity, writes -0 as 0, and makes of a typed array an object, which is refused; checkpoints keep all of them. A
+   * float64 parameter takes float32 arrays, which it holds as they are.
    * @param options With `partial` what fits is taken and the rest left as it is: each parameter's state by its name, in
    * whichever group it is; a group's options where its parameters were in one group. Nothing fits of another rule's state.
    * @returns what was not replaced and what was not taken; two empty lists without `partial`.
@@ -260,7 +265,7 @@ export abstract class Optimizer<O extends RatedOptions> {
    * unknown, or of another type or length, options outside their domain; with `partial` only where it has not the form of
    * a state. Nothing is changed then.
    */
-  loadStateDict(state: StateDict, options: LoadStateOptions = {}): Unmatched {
+  loadStateDict(state: StateInput, options: LoadStateOptions = {}): Unmatched {
     this.#idle();
     const partial = readPartial(options);
     const raw = takeStateDict(state);

@@ -16,17 +16,8 @@ import {
   stageSlots as stageSlotNames,
   usedStageSlots,
 } from "./stages.ts";
-import {
-  bufferOf,
-  copyInto,
-  copyOf,
-  type FloatArray,
-  hasMemory,
-  lengthOf,
-  type NumberType,
-  numberTypeOf,
-  typedArrayName,
-} from "./typed-array.ts";
+import { readArray, takeLists } from "./state-arrays.ts";
+import { bufferOf, copyInto, copyOf, type FloatArray, type NumberType } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -62,6 +53,11 @@ export interface LoadedEntry {
   readonly step: number;
   readonly waiting: number;
   readonly arrays: Record<string, FloatArray>;
+}
+
+/** What `loadStateDict` takes: a state whose arrays are typed arrays, or lists of numbers, as JSON has them. */
+export interface StateInput extends Omit<StateDict, "state"> {
+  state: Record<string, { step: number } & Record<string, FloatArray | readonly number[] | number>>;
 }
 
 /** A state that fits, read and checked. */
@@ -162,7 +158,7 @@ export function takeStateDict(given: unknown): RawState {
   const states = new Map(
     Object.entries(record(rest.state, "its 'state'")).map(([name, state]) => [
       name,
-      record(state, `the state of '${name}'`),
+      takeLists(record(state, `the state of '${name}'`)),
     ]),
   );
   const lossScale = rest.lossScale === undefined ? undefined : record(rest.lossScale, "its 'lossScale'");
@@ -289,23 +285,18 @@ export function readEntry<O extends object>(
   for (const slot of needed) {
     if (!(slot in arrays)) refuse(`Expected the state of '${name}' to have '${slot}', but it has not.`);
   }
+  const read: Record<string, FloatArray> = {};
   for (const [slot, array] of Object.entries(arrays)) {
     if (!definition.rule.slots.includes(slot) && !isStageSlot(slot)) {
       refuse(`Expected the state of '${name}' to have only slots of ${definition.rule.name}, but it has '${slot}'.`);
     }
-    const what = `the ${slot} of '${name}' in the state`;
-    if (numberTypeOf(array) !== type) {
-      refuse(`Expected ${what} to be ${type} like its parameter, but it is ${typedArrayName(array) ?? show(array)}.`);
-    }
-    if (!hasMemory(array as FloatArray)) refuse(`Expected ${what} to have its memory, but it is detached.`);
-    const found = lengthOf(array as FloatArray);
-    if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
+    read[slot] = readArray(array, `the ${slot} of '${name}' in the state`, type, length);
   }
   return {
     frozen: frozen.has(name),
     step: step as number,
     waiting: accumulated as number,
-    arrays: arrays as Record<string, FloatArray>,
+    arrays: read,
   };
 }
 

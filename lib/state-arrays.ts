@@ -1,0 +1,65 @@
+// The arrays of a state that is loaded: typed arrays, or lists of numbers, as JSON has them.
+import { OptimError, show } from "./errors.ts";
+import { type FloatArray, hasMemory, lengthOf, type NumberType, numberTypeOf, typedArrayName } from "./typed-array.ts";
+
+function refuse(sentence: string): never {
+  throw new OptimError("ERR_STATE", sentence);
+}
+
+/** What a parameter's state holds, its lists copied. Code of the lists' own runs here; in the copies there is none. */
+export function takeLists(state: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, value]) => [name, Array.isArray(value) ? Array.from(value) : value]),
+  );
+}
+
+/**
+ * Reads an array of a parameter's state. A Float32Array may be a float64 parameter's, which holds its values as they are.
+ * The numbers of a list are rounded as Float32Array.from does it: whoever writes float32 in as few digits as tell its values
+ * apart means those values.
+ * @param value As `takeLists` leaves it.
+ * @param what It is, for errors.
+ * @throws OptimError ERR_STATE.
+ */
+export function readArray(value: unknown, what: string, type: NumberType, length: number): FloatArray {
+  if (Array.isArray(value)) return fromList(value, what, type, length);
+  const found = numberTypeOf(value);
+  if (found === undefined) {
+    const name = typedArrayName(value);
+    const isRecord = name === undefined && typeof value === "object" && value !== null;
+    refuse(
+      `Expected ${what} to be ${type} like its parameter, or a list of numbers, but it is ${name ?? show(value)}` +
+        `${isRecord ? "; in JSON write Array.from(array) for a typed array, or use rmsprop/checkpoint" : ""}.`,
+    );
+  }
+  const array = value as FloatArray;
+  if (found === "float64" && type === "float32") {
+    refuse(
+      `Expected ${what} to be float32 like its parameter, but it is Float64Array; Float32Array.from(array) rounds it.`,
+    );
+  }
+  if (!hasMemory(array)) refuse(`Expected ${what} to have its memory, but it is detached.`);
+  checkLength(lengthOf(array), what, length);
+  return array;
+}
+
+function checkLength(found: number, what: string, length: number): void {
+  if (found !== length) refuse(`Expected ${what} to have ${length} elements, but it has ${found}.`);
+}
+
+function fromList(list: readonly unknown[], what: string, type: NumberType, length: number): FloatArray {
+  checkLength(list.length, what, length);
+  const array = type === "float32" ? new Float32Array(length) : new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    const value = list[i];
+    if (typeof value !== "number") {
+      const hint = value === null ? ", which JSON has for NaN and infinities" : "";
+      refuse(`Expected element ${i} of ${what} to be a number, but it is ${show(value)}${hint}.`);
+    }
+    array[i] = value;
+    if (Number.isFinite(value) && !Number.isFinite(array[i])) {
+      refuse(`Expected element ${i} of ${what} to be a number that ${type} holds, but it is ${show(value)}.`);
+    }
+  }
+  return array;
+}
