@@ -2,9 +2,21 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { targetOf } from "../dist/backends/load.js";
+import { pathToFileURL } from "node:url";
+import { rolldown } from "rolldown";
 import { targets } from "./targets.js";
 import { root } from "./toolchain.js";
+
+// The loader's own name for this system.
+const loader = join(root, "build", "prebuild", "load.mjs");
+const bundle = await rolldown({
+  input: join(root, "lib", "backends", "load.ts"),
+  platform: "node",
+  external: /\/prebuilds\//,
+});
+await bundle.write({ file: loader, format: "esm" });
+await bundle.close();
+const { targetOf } = await import(pathToFileURL(loader).href);
 
 const name = targetOf(process);
 const target = targets.find((target) => target.name === name);

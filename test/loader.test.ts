@@ -10,12 +10,11 @@ import { damageOf, targetOf } from "../lib/backends/load.ts";
 import { targets } from "../prebuild/targets.js";
 import { root } from "./support/compile.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { checkBuilt } from "./support/programs.ts";
+import { nativeBinary as built, checkBuilt } from "./support/programs.ts";
 
 const { binaries } = shipped;
 const here = targetOf(process);
 const file = binaries[here]?.file ?? "";
-const built = process.env.RMSPROP_NATIVE_PATH || join(root, "build", "Release", "rmsprop.node");
 
 const program = `
   const warnings = [];

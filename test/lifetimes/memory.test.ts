@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { full } from "../support/cases.ts";
 import { root } from "../support/compile.ts";
 import { addonFile, asan, hasAddon } from "../support/native-loaded.ts";
-import { report } from "../support/programs.ts";
+import { nativeBinary, report } from "../support/programs.ts";
 import { installNode } from "../support/runtimes.ts";
 
 /** Releases of Node whose ArrayBuffers have `transfer`, the trap's first step. */
@@ -45,7 +45,9 @@ describe.skipIf(!hasAddon)("a step off the event loop holds what it works on", (
   });
 
   test("when nothing but the step itself refers to its arrays, until it settles", async () => {
-    const found = await report("kept-in-flight", { env: { UV_THREADPOOL_SIZE: "1" } });
+    const found = await report("kept-in-flight", {
+      env: { UV_THREADPOOL_SIZE: "1", RMSPROP_NATIVE_PATH: nativeBinary },
+    });
     const [during, after] = [true, false].map((there) => ({ data: there, grad: there }));
     expect(found).toEqual({ waited: true, during, after });
   });

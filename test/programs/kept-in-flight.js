@@ -1,10 +1,10 @@
 // Begins a step off the event loop in a process whose one thread for such work is taken, and drops all that refers to it: its
 // arrays, what they are bound in, and its promise. Prints which arrays are there while the step waits, and after it.
-// UV_THREADPOOL_SIZE=1 node kept-in-flight.js
+// UV_THREADPOOL_SIZE=1 node kept-in-flight.js, bundled, with RMSPROP_NATIVE_PATH.
 import { pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
-import { createNative, loadBinding } from "../../dist/backends/native.js";
-import { rules } from "../../dist/optimizers/all.js";
+import { createNative, loadBinding } from "../../lib/backends/native.ts";
+import { rules } from "../../lib/optimizers/all.ts";
 
 const work = promisify(pbkdf2);
 const length = 2 ** 20; // memory of its own, so that a step over what has gone ends the process

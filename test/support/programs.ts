@@ -1,10 +1,12 @@
 // Child programs of test/programs/: plain JavaScript over dist/, in a process of their own, because they end it, starve it or
 // count its memory.
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { rolldown } from "rolldown";
 import { expect } from "vitest";
 import { root } from "./compile.ts";
+import { temporaryFolder } from "./folder.ts";
 
 export interface ProgramOptions {
   readonly args?: readonly (string | number)[];
@@ -25,6 +27,9 @@ export interface Ending {
   readonly stderr: string;
 }
 
+/** The binary under test. */
+export const nativeBinary = process.env.RMSPROP_NATIVE_PATH || join(root, "build", "Release", "rmsprop.node");
+
 const newest = (folder: string, ending: string) =>
   Math.max(
     ...readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -40,11 +45,22 @@ export function checkBuilt(): void {
   }
 }
 
+/** The file of a program of test/programs/: bundled, where it is over parts of lib/ that are not published. */
+async function programFile(name: string): Promise<string> {
+  const input = join(root, "test", "programs", `${name}.js`);
+  if (!readFileSync(input, "utf8").includes('from "../../lib/')) return input;
+  const file = join(temporaryFolder(), `${name}.mjs`);
+  const bundle = await rolldown({ input, platform: "node", external: /\/prebuilds\// });
+  await bundle.write({ file, format: "esm" });
+  await bundle.close();
+  return file;
+}
+
 /** Runs a program of test/programs/ to its end. */
-export function runProgram(name: string, options: ProgramOptions = {}): Promise<Ending> {
+export async function runProgram(name: string, options: ProgramOptions = {}): Promise<Ending> {
   checkBuilt();
   const { args = [], env = {}, nodeArgs = [], node = process.execPath, timeout = 60_000 } = options;
-  const program = join(root, "test", "programs", `${name}.js`);
+  const program = await programFile(name);
   const child = spawn(node, ["--expose-gc", ...nodeArgs, program, ...args.map(String)], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: "", ...env },

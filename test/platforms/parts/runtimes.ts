@@ -8,10 +8,10 @@ import { root, succeed, work } from "../shell.ts";
 import { smokeIn } from "../smoke.ts";
 import { node, runtimes } from "../tools.ts";
 
-/** Digests of sequences that schedules and coefficients make (test/support/runtime-bits.ts). */
-async function sequencesProgram(): Promise<string> {
-  const file = join(work, "runtime-bits.mjs");
-  const bundle = await rolldown({ input: join(root, "test/support/runtime-bits.ts"), platform: "node" });
+/** A program over parts of lib/ that are not published, in one file. */
+async function bundled(program: string, name: string): Promise<string> {
+  const file = join(work, `${name}.mjs`);
+  const bundle = await rolldown({ input: join(root, program), platform: "node" });
   await bundle.write({ file, format: "esm" });
   await bundle.close();
   return file;
@@ -19,7 +19,9 @@ async function sequencesProgram(): Promise<string> {
 
 export async function runtimesPart(): Promise<void> {
   const folder = await installed("runtimes");
-  const sequences = await sequencesProgram();
+  // Digests of sequences that schedules and coefficients make.
+  const sequences = await bundled("test/support/runtime-bits.ts", "runtime-bits");
+  const detachedLength = await bundled("test/programs/detached-length.js", "detached-length");
   const expected = succeed(node, [sequences]).stdout;
   await check("schedules and coefficients: the digest is that of many sequences", () => {
     const digests = expected.trim().split("\n");
@@ -38,8 +40,7 @@ export async function runtimesPart(): Promise<void> {
     }
     // Wrong on Node 22 where V8 may compile the getter into its caller.
     await check(`${name}: the length of a detached array`, () => {
-      const program = join(root, "test/programs/detached-length.js");
-      expectEqual(succeed(runtime(), [program]).stdout.trim(), '{"length":0}', "what it printed");
+      expectEqual(succeed(runtime(), [detachedLength]).stdout.trim(), '{"length":0}', "what it printed");
       return undefined;
     });
     await check(`${name}: schedules and coefficients`, () => {
