@@ -125,8 +125,12 @@ export function checkParameter({ given, index, list, name, data, grad, shape }: 
 
 /** The number of elements of a shape; NaN where a dimension is not a whole number of 0 or more. */
 export function sizeOf(shape: readonly unknown[]): number {
-  const dimension = (value: unknown) => (Number.isInteger(value) && Number(value) >= 0 ? Number(value) : Number.NaN);
-  return shape.reduce<number>((size, value) => size * dimension(value), 1);
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const value = shape[i];
+    size *= Number.isInteger(value) && Number(value) >= 0 ? Number(value) : Number.NaN;
+  }
+  return size;
 }
 
 /** A shape in words, whatever was given for one. */

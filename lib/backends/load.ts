@@ -1,11 +1,42 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
 import { binaries, folder as binariesFolder, loadBuild, loadWasm } from "./binaries.cjs";
 import type { NativeBinding } from "./native.ts";
 
-/** Whether the process runs on musl's C library. Known without running a program or looking for files of a distribution. */
+// Imported, "node:fs" takes some 5 ms of a program that does not use it: an import asks for all that it exports.
+const { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } = process.getBuiltinModule("node:fs");
+const { join, resolve } = process.getBuiltinModule("node:path");
+
+/** The first bytes of a file, and how many it has. */
+function headOf(file: string, length: number): { head: Buffer; size: number } {
+  const head = Buffer.alloc(length);
+  const descriptor = openSync(file, "r");
+  try {
+    const { size } = fstatSync(descriptor);
+    readSync(descriptor, head, 0, length, 0);
+    return { head, size };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Whether the executable asks for musl's loader; undefined where it names neither that one nor glibc's. */
+function asksForMusl(): boolean | undefined {
+  try {
+    const loader = headOf(process.execPath, 4096)
+      .head.toString("latin1")
+      .match(/\/ld-(musl-|linux)/)?.[1];
+    return loader === undefined ? undefined : loader === "musl-";
+  } catch {
+    return undefined; // no permission to read it
+  }
+}
+
+/**
+ * Whether the process runs on musl's C library. Known without running a program or looking for files of a distribution. The
+ * process's report tells for certain, but it takes some 5 ms.
+ */
 function isMusl(): boolean {
+  const asked = asksForMusl();
+  if (asked !== undefined) return asked;
   try {
     const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
     const before = report.excludeNetwork ?? false;
@@ -40,15 +71,7 @@ const elfMachines: Readonly<Record<string, number>> = { arm: 40, x64: 62, arm64:
  * of it is there, and the process is killed when it touches what is not.
  */
 export function damageOf(file: string, { platform, arch }: { platform: string; arch: string }): string | undefined {
-  const head = Buffer.alloc(64);
-  let size = 0;
-  const descriptor = openSync(file, "r");
-  try {
-    size = fstatSync(descriptor).size;
-    readSync(descriptor, head, 0, head.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
+  const { head, size } = headOf(file, 64);
   const system = magics.find(([, magic]) => head.toString("hex").startsWith(magic))?.[0];
   if (system === undefined) return `it is no binary of any system (${size} bytes)`;
   if (system !== platform) return `it is a binary for ${system}`;
@@ -104,7 +127,7 @@ export function loadBinary(): NativeBinding {
   const named = process.env.RMSPROP_NATIVE_PATH;
   if (named) {
     const file = resolve(named);
-    return loadFile(file, () => createRequire(file)(file));
+    return loadFile(file, () => process.getBuiltinModule("node:module").createRequire(file)(file));
   }
   // Above both lib/backends and dist/backends. In a bundle it is some other folder, and a build that it has is not ours.
   const root = binariesFolder === undefined ? undefined : join(binariesFolder, "..", "..");
