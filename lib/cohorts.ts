@@ -27,6 +27,11 @@ export interface Cohort<O extends object> {
   finishedScale: number;
   /** Whether the coming call takes a step, and does not only accumulate. */
   applies: boolean;
+  /** Whether that step is taken into the averages of the weights. */
+  averages: boolean;
+  /** What the plan was bound for: a version of the group's options, and whether they set gradients to zero. */
+  boundVersion: number;
+  zeroes: boolean;
 }
 
 /** The coefficient `gradScale` is the first of every rule. */
@@ -47,6 +52,9 @@ export interface Plan<O extends object> {
   readonly runs: readonly Run[];
   /** The entries of each of the backend's groups. */
   readonly backendGroups: readonly (readonly Entry[])[];
+  readonly streamsOf: (entry: Entry) => Streams;
+  /** Whether what was accumulated takes the gradients' place, and gives it back empty. */
+  readonly flushes: boolean;
   bound?: BoundGroups;
   liveness: Liveness;
   /** Whether it is bound for steps with stages beside the rule. */
@@ -57,11 +65,13 @@ export interface Plan<O extends object> {
   repeats: boolean;
 }
 
-/** Sorts those entries of groups that `included` chooses into cohorts. */
+/** Sorts those entries of groups that `included` chooses into cohorts, and says which arrays they are stepped over. */
 export function planOf<O extends object>(
   groups: readonly Group<O>[],
   coefficientCount: number,
   included: (entry: Entry) => boolean,
+  streamsOf: (entry: Entry) => Streams,
+  flushes = false,
 ): Plan<O> {
   const cohorts: Cohort<O>[] = [];
   const backendGroups: (readonly Entry[])[] = [];
@@ -76,23 +86,25 @@ export function planOf<O extends object>(
     for (const { entries, runs } of byStep.values()) {
       const { clock } = entries[0] as Entry;
       const unfinished = { finishedVersion: -1, finishedRate: -1, finishedStep: -1, finishedScale: 0 };
-      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished, followsStep: false, applies: true });
+      const unbound = { applies: true, averages: false, boundVersion: -1, zeroes: false };
+      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished, followsStep: false, ...unbound });
     }
   }
   const runs = cohorts.flatMap(({ runs }) => runs);
-  const staged = cohorts.some(({ group }) => group.staged);
-  return { cohorts, runs, backendGroups, liveness: new Liveness(), staged, stages: undefined, repeats: false };
+  const staged = flushes || cohorts.some(({ group }) => group.staged);
+  const unbound = { liveness: new Liveness(), staged, stages: undefined, repeats: false };
+  return { cohorts, runs, backendGroups, streamsOf, flushes, ...unbound };
 }
 
-/** Entries and runs by the steps that they took, and the calls that wait for the next. */
+/** Entries and runs by the steps that they took, those of their averages, and the calls that wait for the next. */
 type ByStep = Map<number | string, { entries: Entry[]; runs: Run[] }>;
 
 /** Sorts one backend group's entries by their step; those of equal step have one run. */
 function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coefficientCount: number): void {
   const indices = new Map<number | string, number[]>();
   entries.forEach((entry, i) => {
-    const { step: taken, waiting } = entry.clock;
-    const step = waiting === 0 ? taken : `${taken} ${waiting}`;
+    const { step: taken, waiting, averaged } = entry.clock;
+    const step = waiting === 0 && averaged === 0 ? taken : `${taken} ${waiting} ${averaged}`;
     const cohort = byStep.get(step) ?? { entries: [], runs: [] };
     byStep.set(step, cohort);
     cohort.entries.push(entry);
@@ -113,12 +125,14 @@ function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coeff
  */
 export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
   let changed = false;
-  for (const cohort of cohorts) {
+  for (let i = 0; i < cohorts.length; i++) {
+    const cohort = cohorts[i] as Cohort<O>;
     const { entries, clock } = cohort;
-    if (clock.members === entries.length && entries.every((entry) => entry.clock === clock)) continue;
+    if (isShared(clock, entries)) continue;
     changed = true;
     cohort.clock = { ...clock, members: entries.length };
-    for (const entry of entries) {
+    for (let e = 0; e < entries.length; e++) {
+      const entry = entries[e] as Entry;
       entry.clock.members--;
       entry.clock = cohort.clock;
     }
@@ -126,9 +140,29 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
   return changed;
 }
 
-/** Whether a group has several cohorts. */
+/** Whether entries have a clock, and no other entry has it. */
+function isShared(clock: Clock, entries: readonly Entry[]): boolean {
+  if (clock.members !== entries.length) return false;
+  for (let e = 0; e < entries.length; e++) if ((entries[e] as Entry).clock !== clock) return false;
+  return true;
+}
+
+/** Whether a group has several cohorts; they follow one another. */
 export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
-  return new Set(cohorts.map(({ group }) => group)).size < cohorts.length;
+  for (let i = 1; i < cohorts.length; i++) {
+    if ((cohorts[i] as Cohort<O>).group === (cohorts[i - 1] as Cohort<O>).group) return true;
+  }
+  return false;
+}
+
+/** Whether a plan is bound, and as the options ask for now. */
+export function isBound<O extends object>({ bound, cohorts }: Plan<O>): boolean {
+  if (!bound) return false;
+  for (let i = 0; i < cohorts.length; i++) {
+    const { group, boundVersion } = cohorts[i] as Cohort<O>;
+    if (group.version !== boundVersion) return false;
+  }
+  return true;
 }
 
 /**
@@ -159,7 +193,7 @@ function rateAt(lr: LearningRate, step: number): number {
  */
 export function finishCoefficients<O extends object>(
   definition: Definition<O>,
-  { cohorts, backendGroups }: Plan<O>,
+  { cohorts, backendGroups, flushes }: Plan<O>,
   stages: StepStages,
 ): void {
   const { rule } = definition;
@@ -168,7 +202,7 @@ export function finishCoefficients<O extends object>(
     const { group, rate, clock } = cohort;
     if (!cohort.applies) continue;
     const step = clock.step + 1;
-    const scale = stages.ruleScaleOf(group.stageOptions);
+    const scale = stages.ruleScaleOf(group.stageOptions, flushes ? clock.waiting : 0);
     const same =
       cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedScale === scale;
     if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;
@@ -212,8 +246,7 @@ export function isRepeated<O extends object>({ repeats, cohorts }: Plan<O>): boo
 /** A plan's arrays as a backend takes them; each is watched by `liveness`. */
 export function describePlan<O extends object>(
   rule: AnyRule,
-  { backendGroups }: Plan<O>,
-  streamsOf: (entry: Entry) => Streams,
+  { backendGroups, streamsOf, flushes }: Plan<O>,
   liveness: Liveness,
 ): BackendGroup[] {
   return backendGroups.map((entries) => ({
@@ -228,7 +261,7 @@ export function describePlan<O extends object>(
       const slots = rule.slots.map((slot: string) => entry.slots[slot] ?? null);
       for (const slot in entry.slots) liveness.watch(entry.slots[slot] as FloatArray, length, slot, name);
       const { ema = null, gradAccumulator = null } = entry.slots;
-      return { data, out, grad, slots, average: ema, accumulated: gradAccumulator };
+      return { data, out, grad, slots, average: ema, accumulated: flushes ? null : gradAccumulator };
     }),
   }));
 }

@@ -31,6 +31,10 @@ export interface Definition<O extends object> {
   coefficients(options: Required<O>, lr: number, step: number, type: NumberType): Readonly<Record<string, number>>;
   /** What a slot holds before the first step. */
   initial(slot: string, options: Required<O>): number;
+  /** The options that `initial` depends on. */
+  readonly initialOptions?: readonly string[];
+  /** Whether later steps depend on one of these too. Where it is not there, they do not. */
+  usesLater?(name: string, options: Required<O>): boolean;
 }
 
 /** A definition of any options. */

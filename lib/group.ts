@@ -3,7 +3,7 @@ import { OptimError, show } from "./errors.ts";
 import { checkOption, checkOptionName, checkSettable } from "./options.ts";
 import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
-import type { SlotRun } from "./slots.ts";
+import { checkSlotsIdle, restartSlots, type SlotRun } from "./slots.ts";
 import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
 import type { FloatArray } from "./typed-array.ts";
 
@@ -50,6 +50,8 @@ export interface Clock {
   step: number;
   /** How many calls were accumulated since. */
   waiting: number;
+  /** How many steps the average of the weights has taken in; 0 before it has begun. */
+  averaged: number;
   /** How many parameters have this clock. */
   members: number;
 }
@@ -60,8 +62,6 @@ export interface Entry {
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
-  /** Whether its average of the weights begins with the weights before its next step. */
-  averageBegins: boolean;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
 }
@@ -74,7 +74,7 @@ export class Group<O extends object = object> {
   readonly view: ParamGroup<O>;
   /** Counts the changes of the options. */
   version = 0;
-  /** The version that the slots were last made for; -1 before the first step. */
+  /** The version whose slots are all there; -1 before there are any. */
   preparedVersion = -1;
   /** The options of the optimizer as a whole. */
   readonly whole: WholeOptions;
@@ -94,14 +94,8 @@ export class Group<O extends object = object> {
     this.options = options;
     this.whole = whole;
     checkConflict(definition, options);
-    const clock = { step: 0, waiting: 0, members: parameters.length };
-    this.entries = parameters.map((parameter) => ({
-      parameter,
-      clock,
-      frozen: false,
-      averageBegins: false,
-      slots: {},
-    }));
+    const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
+    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
     this.view = viewOf(this);
   }
 
@@ -179,8 +173,13 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
       checkSettable(definition.options, name as string, definition.name);
       const kept = checkOption(definition.options, name as string, value);
       checkConflict(definition, { ...options, [name]: kept });
-      (options as Record<PropertyKey, unknown>)[name] = kept;
+      const own = options as Record<PropertyKey, unknown>;
+      const before = own[name];
+      if (Object.is(kept, before)) return true;
+      const restarts = restartsState(group, name as string);
+      own[name] = kept;
       group.version++;
+      if (restarts) restartSlots(definition, group);
       return true;
     },
     deleteProperty: () => refuse("deleted"),
@@ -188,6 +187,28 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
     setPrototypeOf: () => refuse("given a prototype"),
     preventExtensions: () => refuse("frozen"),
   });
+}
+
+/**
+ * Whether a new value of an option changes the state that a group begins with.
+ * @throws OptimError ERR_OPTION where the state has begun and nothing else depends on the option; ERR_STEP_IN_FLIGHT where a
+ * step is about to begin it.
+ */
+function restartsState<O extends object>(group: Group<O>, name: string): boolean {
+  const { definition, options } = group;
+  if (!definition.initialOptions?.includes(name)) return false;
+  const begun = group.entries.find(({ clock }) => clock.step > 0);
+  if (!begun) {
+    checkSlotsIdle(group);
+    return true;
+  }
+  if (definition.usesLater?.(name, options)) return false;
+  const { parameter, clock } = begun;
+  throw new OptimError(
+    "ERR_OPTION",
+    `Expected '${name}' of ${definition.name} to be set before the first step, because it only says what the ` +
+      `state begins as, but '${parameter.name}' has taken ${clock.step}.`,
+  );
 }
 
 export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {

@@ -1,7 +1,7 @@
 import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
-import { type Cohort, isConstant, type Plan } from "./cohorts.ts";
+import type { Cohort, Plan } from "./cohorts.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
@@ -23,7 +23,7 @@ import { checkNames, checkOverlap, checkParameter, type Parameter } from "./para
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
-import { allocateSlots, releaseSlots, releaseSlotsOf } from "./slots.ts";
+import { releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
 import { type Findings, StepStages, splitOptions } from "./stages.ts";
 import {
@@ -108,10 +108,7 @@ export abstract class Optimizer<O extends RatedOptions> {
   step(arrays?: StepArrays): void {
     this.#enter();
     try {
-      const plan = this.#planner.prepare(arrays, checkLive);
-      (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
-      plan.repeats ||= isConstant(plan);
-      this.#advance(plan);
+      this.#run(this.#planner.prepare(arrays, checkLive, true));
     } finally {
       this.#stepping = false;
     }
@@ -126,25 +123,58 @@ export abstract class Optimizer<O extends RatedOptions> {
    */
   async stepAsync(arrays?: StepArrays): Promise<void> {
     this.#enter();
-    let held: readonly Memory[] = [];
     try {
-      const plan = this.#planner.prepare(arrays, checkHeld);
-      plan.repeats = false; // a step off the event loop is told anew
-      const working = plan.liveness.held();
-      const bound = plan.bound as BoundGroups;
-      const step = bound.stepAsync(plan.runs, plan, plan.liveness.heldBuffers(), plan.stages);
-      if (!step) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
-      held = working;
-      for (const memory of held) memory.inFlight++;
-      await step;
-      this.#advance(plan);
+      await this.#runAsync(this.#planner.prepare(arrays, checkHeld, false));
     } finally {
-      for (const memory of held) memory.inFlight--;
       this.#stepping = false;
     }
   }
 
-  /** Sets every gradient to zero. */
+  /**
+   * Takes a step now with the gradients that were accumulated (option `gradientAccumulationSteps`), of every parameter whose
+   * window of calls is not full, as at the end of an epoch. The gradients in the parameters' arrays are neither read nor
+   * changed. The step is one of the mean of the calls that there were, as a last batch that is smaller has the mean of its
+   * own loss; who wants every call to weigh the same, as PyTorch loops have it that divide each loss by the whole window,
+   * sets `lr` to that share for this step. It counts, asks for the learning rate, clips and averages as any other, and leaves
+   * `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no call waits it does nothing.
+   * @throws OptimError as `step` does; ERR_STATE where the calls that wait were given other data than the parameter's own.
+   */
+  flushAccumulated(): void {
+    this.#enter();
+    try {
+      const plan = this.#planner.prepareFlush(checkLive);
+      if (plan) this.#run(plan);
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  /**
+   * Takes the same step, to the same bits, off the event loop, as `stepAsync` does.
+   * @throws OptimError, as a rejection: what `stepAsync` and `flushAccumulated` throw.
+   */
+  async flushAccumulatedAsync(): Promise<void> {
+    this.#enter();
+    try {
+      const plan = this.#planner.prepareFlush(checkHeld);
+      if (plan) await this.#runAsync(plan);
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  /**
+   * Drops the gradients that were accumulated (option `gradientAccumulationSteps`) and wait for a step, of all parameters:
+   * the next call begins a window anew. Steps, state and the gradients in the parameters' arrays stay as they are.
+   * @throws OptimError ERR_DETACHED.
+   */
+  dropAccumulated(): void {
+    this.#settled();
+    this.#checkMemory();
+    this.#planner.dropAccumulated();
+  }
+
+  /** Sets every gradient to zero. What was accumulated of earlier ones stays; `dropAccumulated()` drops it. */
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
@@ -157,16 +187,26 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * Exchanges the parameters with the averages of their weights (option `ema`), for evaluation; a second call exchanges
    * them back. In between steps are refused, and so is all that reads or changes the state. Parameters without an average,
-   * or that have taken no step, are left as they are.
-   * @throws OptimError ERR_OPTION where no group has the option `ema`, ERR_DETACHED.
+   * or whose average has not begun, are left as they are.
+   * @throws OptimError ERR_OPTION where no group has the option `ema`; ERR_STATE where an average is not one of the
+   * parameter's own data, because its last step was given other data: exchange those with `state(name).ema`; ERR_DETACHED.
    */
   swapEma(): void {
     this.#idle();
     if (!this.#planner.groups.some(({ stageOptions }) => stageOptions.ema !== null)) {
       throw new OptimError("ERR_OPTION", "Expected a group with 'ema' to exchange weights with, but there is none.");
     }
-    this.#checkMemory();
     const entries = this.#swapped ?? averagedIn(this.#planner.groups);
+    const elsewhere = entries.find((entry) => this.#planner.isElsewhere(entry));
+    if (elsewhere) {
+      const { name } = elsewhere.parameter;
+      throw new OptimError(
+        "ERR_STATE",
+        `Expected the average of '${name}' to be one of its own data, but its last step was given other data: ` +
+          "exchange that with the average, which state() gives.",
+      );
+    }
+    this.#checkMemory();
     swapAverages(entries);
     this.#swapped = this.#swapped ? undefined : entries;
   }
@@ -291,7 +331,6 @@ export abstract class Optimizer<O extends RatedOptions> {
     if (this.#disposed) return;
     this.#idle();
     this.#disposed = true;
-    for (const group of this.#planner.groups) releaseSlots(this.#backend, group);
     this.#planner.dispose();
   }
 
@@ -373,17 +412,41 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#planner.adopt(added);
   }
 
+  #run(plan: Plan<O>): void {
+    (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
+    this.#advance(plan, true);
+  }
+
+  async #runAsync(plan: Plan<O>): Promise<void> {
+    const held: readonly Memory[] = plan.liveness.held();
+    const step = this.#begin(plan);
+    for (const memory of held) memory.inFlight++;
+    try {
+      await step;
+      this.#advance(plan, false);
+    } finally {
+      for (const memory of held) memory.inFlight--;
+    }
+  }
+
+  #begin(plan: Plan<O>): Promise<void> {
+    try {
+      const step = (plan.bound as BoundGroups).stepAsync(plan.runs, plan, plan.liveness.heldBuffers(), plan.stages);
+      if (step) return step;
+      throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
+    } catch (error) {
+      this.#planner.withdraw();
+      throw error;
+    }
+  }
+
   /** Counts a step that is done. */
-  #advance(plan: Plan<O>): void {
+  #advance(plan: Plan<O>, again: boolean): void {
     const { cohorts } = plan;
     this.#findings = plan.stages && this.#stages.settle(plan);
-    const skipped = this.#findings?.skipped ?? false;
+    this.#planner.taken(plan, this.#findings?.skipped ?? false, again);
     for (let i = 0; i < cohorts.length; i++) {
-      const { clock, applies } = cohorts[i] as Cohort<O>;
-      if (!skipped) {
-        clock.step += applies ? 1 : 0;
-        clock.waiting = applies ? 0 : clock.waiting + 1;
-      }
+      const { clock } = cohorts[i] as Cohort<O>;
       if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
     }
   }
@@ -395,13 +458,10 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   #load(loaded: Loaded<O>): void {
     const { groups } = this.#planner;
-    const made = loaded.groups.map(({ slots }, i) => {
-      const group = groups[i] as Group<O>;
-      const there = group.allocatedSlots;
-      allocateSlots(this.#definition, this.#backend, group, slots);
-      return group.allocatedSlots.filter((slot) => !there.includes(slot));
-    });
-    loadInto(this.#definition, groups, this.#stages, loaded, made);
+    const slots = new Map(groups.map((group, i) => [group, loaded.groups[i]?.slots ?? []]));
+    const made = this.#planner.makeSlots((group) => slots.get(group) as readonly string[]);
+    const madeOf = groups.map((group) => made.filter((each) => each.group === group).flatMap(({ slots }) => slots));
+    loadInto(this.#definition, groups, this.#stages, loaded, madeOf);
     this.#planner.forget();
   }
 }

@@ -163,11 +163,14 @@ export const stageOptions = {
   clipNorm: limit,
   ema: {
     default: null,
-    domain: "null, or { decay } with 0 <= decay <= 1",
+    domain:
+      "null, or { decay, warmup, start, every } with 0 <= decay <= 1, and if they are given a warmup of true or false, " +
+      "a whole start >= 1 and a whole every >= 1",
     accepts(found) {
       if (!isRecord(found)) return found === null;
-      const { decay } = found as { decay?: unknown };
-      return Object.keys(found).length === 1 && isRate(decay) && decay <= 1;
+      const { decay, warmup = false, start = 1, every = 1, ...more } = found as Partial<Record<string, unknown>>;
+      const known = Object.keys(more).length === 0 && typeof warmup === "boolean" && isCount(start) && isCount(every);
+      return known && isRate(decay) && decay <= 1;
     },
     copy: (found) => copyRecord(found),
   },

@@ -1,11 +1,13 @@
 // From groups and the arrays of a call to what the backend steps.
-import { beginAverages } from "./averages.ts";
-import type { Backend, BoundGroups } from "./backends/backend.ts";
+import { begin, beginnings } from "./averages.ts";
+import type { Backend, BoundGroups, Stages } from "./backends/backend.ts";
 import {
   askRates,
   type Cohort,
   describePlan,
   finishCoefficients,
+  isBound,
+  isConstant,
   isParted,
   isRepeated,
   type Plan,
@@ -19,14 +21,16 @@ import { byName, type Entry, type Group } from "./group.ts";
 import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
 import { Liveness, type MemoryCheck } from "./liveness.ts";
 import type { LearningRate } from "./options.ts";
-import { allocateSlots, releaseSlots } from "./slots.ts";
+import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "./slots.ts";
 import type { StepStages } from "./stages.ts";
-import type { FloatArray } from "./typed-array.ts";
+import { type FloatArray, fillWith } from "./typed-array.ts";
 
 /** The option that every optimizer has. */
 export interface RatedOptions {
   lr?: LearningRate;
 }
+
+const none: readonly MadeSlots[] = [];
 
 /** An optimizer's groups, and the plans of their steps: what is listed once is stepped until it no longer holds. */
 export class Planner<O extends RatedOptions> {
@@ -40,6 +44,10 @@ export class Planner<O extends RatedOptions> {
   /** What steps with arrays of their own are bound in, one after the other. */
   #spare: BoundGroups | undefined;
   #spareStaged = false;
+  /** The slots that the coming step has made. */
+  #made: readonly MadeSlots[] = none;
+  /** The parameters whose last step was over data that was given for that call. */
+  readonly #elsewhere = new Set<Entry>();
 
   constructor(definition: Definition<O>, backend: Backend, stages: StepStages) {
     this.#definition = definition;
@@ -56,148 +64,286 @@ export class Planner<O extends RatedOptions> {
     return this.#entries;
   }
 
+  /** Whether the parameter's own data is not what its steps change: its last one was over data given for that call. */
+  isElsewhere(entry: Entry): boolean {
+    return this.#elsewhere.has(entry);
+  }
+
   /** Takes groups in the place of those there are. */
   take(groups: readonly Group<O>[]): void {
     this.#groups = groups;
     this.#entries = byName(groups);
     this.#plan = undefined;
+    const left = new Set(this.#entries.values());
+    for (const entry of this.#elsewhere) if (!left.has(entry)) this.#elsewhere.delete(entry);
   }
 
   /**
    * Takes in groups besides, with the slots that they need; all or none.
-   * @throws OptimError ERR_MEMORY, ERR_DETACHED.
+   * @throws OptimError ERR_MEMORY, ERR_DETACHED, ERR_ALIASED.
    */
   adopt(added: readonly Group<O>[]): void {
     const before = this.#groups;
+    const made = this.#allocate(added, ({ neededSlots }) => neededSlots);
     try {
-      for (const group of added) allocateSlots(this.#definition, this.#backend, group, group.neededSlots);
       this.#groups = [...before, ...added];
-      this.#plan = this.#standingPlan();
+      const plan = this.#standingPlan();
+      const binding = this.#bind(plan, plan.staged);
+      for (const group of added) group.preparedVersion = group.version;
+      keepBinding(plan, binding);
+      shareClocks(plan);
+      this.#plan = plan;
       this.#entries = byName(this.#groups);
     } catch (error) {
-      for (const group of added) releaseSlots(this.#backend, group);
+      takeBackSlots(this.#backend, made);
       this.#groups = before;
-      this.#plan = undefined;
       throw error;
     }
   }
 
-  /** Has the next step listed anew. */
+  /**
+   * Makes the slots that a state brings, all or none.
+   * @throws OptimError ERR_MEMORY.
+   */
+  makeSlots(slotsOf: (group: Group<O>) => readonly string[]): readonly MadeSlots[] {
+    return this.#allocate(this.#groups, slotsOf);
+  }
+
+  /** The next step makes its plan anew. */
   forget(): void {
     this.#plan = undefined;
   }
 
   dispose(): void {
+    for (const group of this.#groups) releaseSlots(this.#backend, group);
     this.take([]);
     this.#spare = undefined;
   }
 
   /**
-   * Everything of a step before the step itself: user code first; after the check of the memory at the end there is none,
-   * not even a built-in function that a program may have replaced. Nothing is changed before a check.
+   * Everything of a step before the step itself: user code first, then what can refuse, then what is kept. After the check
+   * of the memory there is no user code, not even a built-in function that a program may have replaced.
+   * @param again Whether the backend may be told to take its last step again.
    */
-  prepare(arrays: StepArrays | undefined, check: MemoryCheck): Plan<O> {
+  prepare(arrays: StepArrays | undefined, check: MemoryCheck, again: boolean): Plan<O> {
     if (arrays !== undefined) return this.#prepareWith(arrays, check);
-    this.#plan ??= this.#standingPlan();
-    const plan = this.#plan;
-    if (isRepeated(plan)) {
+    const plan = this.#plan ?? this.#standingPlan();
+    if (again && isRepeated(plan)) {
       check(plan.liveness);
       return plan;
     }
     plan.repeats = false;
     if (plan.staged) this.#stages.choose(plan);
     askRates(plan);
-    if (this.#makeSlots(plan, check)) this.#plan = this.#bind(plan, ownStreams);
-    this.#finish(plan);
-    check(plan.liveness);
+    this.#ready(plan, check);
+    this.#plan = plan;
     return plan;
   }
 
   #prepareWith(arrays: StepArrays, check: MemoryCheck): Plan<O> {
     const entered = enteredBy(takeInputs(arrays), this.#entries);
-    const plan = this.#planOf((entry) => entered.has(entry));
+    let streamsOf: ((entry: Entry) => Streams) | undefined;
+    const givenStreams = (entry: Entry) => (streamsOf as (entry: Entry) => Streams)(entry);
+    const plan = this.#planOf((entry) => entered.has(entry), givenStreams);
     if (plan.staged) this.#stages.choose(plan);
     askRates(plan);
-    const streamsOf = checkInputs(entered, this.#backend);
-    this.#bindSpare(plan, streamsOf);
-    if (this.#makeSlots(plan, check)) this.#bindSpare(plan, streamsOf);
-    this.#finish(plan);
-    // Cohorts that this step brings to the same step become one when the standing plan is made anew.
-    if (shareClocks(plan) || (this.#plan && isParted(this.#plan))) this.#plan = undefined;
-    check(plan.liveness);
+    streamsOf = checkInputs(entered, this.#backend);
+    this.#readySpare(plan, check);
     return plan;
+  }
+
+  /**
+   * A step with what has been accumulated, of the parameters whose windows of calls are not full.
+   * @returns undefined where there are none.
+   * @throws OptimError ERR_STATE where such a window is of calls that were given the data.
+   */
+  prepareFlush(check: MemoryCheck): Plan<O> | undefined {
+    const waits = (entry: Entry) => entry.clock.waiting > 0 && !entry.frozen;
+    for (const entry of this.#entries.values()) {
+      if (!waits(entry) || !this.isElsewhere(entry)) continue;
+      throw new OptimError(
+        "ERR_STATE",
+        `Expected the gradients of '${entry.parameter.name}' to be accumulated for its own data, ` +
+          "but the last call was given other data: give it to step() until the window is full, or drop the window.",
+      );
+    }
+    const plan = this.#planOf(waits, accumulatedStreams, true);
+    if (plan.cohorts.length === 0) return undefined;
+    askRates(plan);
+    this.#readySpare(plan, check);
+    return plan;
+  }
+
+  /** Drops what was accumulated and waits for a step. */
+  dropAccumulated(): void {
+    for (const { clock, slots, parameter } of this.#entries.values()) {
+      // The parameters that share a clock have waited for as many calls.
+      if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator, 0);
+      clock.waiting = 0;
+    }
+    this.#plan = undefined;
+  }
+
+  /** Takes back what a prepared step has made, where the backend did not begin it. */
+  withdraw(): void {
+    for (const { group } of this.#made) group.preparedVersion = -1;
+    takeBackSlots(this.#backend, this.#made);
+    this.#made = none;
+    this.#plan = undefined;
+  }
+
+  /**
+   * Counts a step that is done.
+   * @param again Whether the backend may be told to take it again.
+   */
+  taken(plan: Plan<O>, skipped: boolean, again: boolean): void {
+    const { cohorts } = plan;
+    plan.repeats = again && (plan.repeats || isConstant(plan));
+    this.#made = none;
+    if (skipped) return;
+    for (let i = 0; i < cohorts.length; i++) {
+      const { clock, applies, averages } = cohorts[i] as Cohort<O>;
+      clock.step += applies ? 1 : 0;
+      clock.waiting = applies ? 0 : clock.waiting + 1;
+      clock.averaged += averages ? 1 : 0;
+    }
+    if (plan !== this.#plan || this.#elsewhere.size > 0) this.#notePlaces(plan);
+  }
+
+  #notePlaces({ cohorts, streamsOf }: Plan<O>): void {
+    for (const { entries } of cohorts) {
+      for (const entry of entries) {
+        const { data, length } = entry.parameter;
+        const { out } = streamsOf(entry);
+        const own = out === data || length === 0 || this.#backend.address(out) === this.#backend.address(data);
+        if (own) this.#elsewhere.delete(entry);
+        else this.#elsewhere.add(entry);
+      }
+    }
   }
 
   /** A plan of the step that is given no arrays. */
   #standingPlan(): Plan<O> {
-    const plan = this.#planOf((entry) => entry.parameter.grad !== null && !entry.frozen);
-    shareClocks(plan);
-    return this.#bind(plan, ownStreams);
+    return this.#planOf((entry) => entry.parameter.grad !== null && !entry.frozen, ownStreams);
   }
 
-  #planOf(included: (entry: Entry) => boolean): Plan<O> {
-    return planOf(this.#groups, this.#definition.rule.coefficients.length, included);
+  #planOf(included: (entry: Entry) => boolean, streamsOf: (entry: Entry) => Streams, flushes = false): Plan<O> {
+    return planOf(this.#groups, this.#definition.rule.coefficients.length, included, streamsOf, flushes);
   }
 
-  /** Hands a plan's arrays to the backend. */
-  #bind(plan: Plan<O>, streamsOf: (entry: Entry) => Streams, spare?: BoundGroups): Plan<O> {
-    const liveness = new Liveness();
-    const described = describePlan(this.#definition.rule, plan, streamsOf, liveness);
-    checkZeroed(plan, streamsOf, this.#backend);
-    const { length } = plan.runs;
-    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, plan.staged);
-    if (!bound) {
-      throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
+  /** Makes the slots that groups lack. */
+  #allocate(groups: Iterable<Group<O>>, slotsOf: (group: Group<O>) => readonly string[]): readonly MadeSlots[] {
+    return allocateSlots(this.#definition, this.#backend, groups, slotsOf);
+  }
+
+  /** Readies the standing plan for the coming step, or leaves everything as it was. */
+  #ready(plan: Plan<O>, check: MemoryCheck): void {
+    if (!isBound(plan)) {
+      this.#fit(plan, check);
+      return;
     }
-    plan.bound = bound;
-    plan.liveness = liveness;
-    return plan;
+    const stages = this.#finish(plan, plan.staged);
+    const begun = stages && beginnings(plan);
+    check(plan.liveness);
+    plan.stages = stages;
+    if (begun) begin(begun);
   }
 
-  /** Binds anew what the last step with arrays of its own was bound in: what a runtime keeps of a binding it frees late. */
-  #bindSpare(plan: Plan<O>, streamsOf: (entry: Entry) => Streams): void {
-    const spare = this.#spareStaged === plan.staged ? this.#spare : undefined;
-    this.#spare = this.#bind(plan, streamsOf, spare).bound;
+  /** The same for a plan of one call. It is bound in what the last such plan was bound in, which a runtime would free late. */
+  #readySpare(plan: Plan<O>, check: MemoryCheck): void {
+    this.#fit(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
+    this.#spare = plan.bound;
     this.#spareStaged = plan.staged;
-  }
-
-  /** The coefficients of the coming step, and what its stages do. */
-  #finish(plan: Plan<O>): void {
-    const stages = this.#stages;
-    finishCoefficients(this.#definition, plan, stages);
-    plan.stages = plan.staged ? stages.prepare(plan) : undefined;
+    // Parameters that this step brings to the same step become one cohort when the standing plan is made anew.
+    if (this.#plan && isParted(this.#plan)) this.#plan = undefined;
   }
 
   /**
-   * Makes slots that options have come to need, once the memory is checked. Returns whether the plan is to be bound anew:
-   * there were any, or options have come to need stages, or no longer do.
+   * Makes the slots and the binding that a plan has come to need, all or none, and readies it.
+   * @param spare To bind it in, where there is room.
    */
-  #makeSlots(plan: Plan<O>, check: MemoryCheck): boolean {
-    const { cohorts, liveness } = plan;
-    let made = false;
-    let changed = false;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { group } = cohorts[i] as Cohort<O>;
-      if (group.version === group.preparedVersion) continue;
-      check(liveness);
-      changed = true;
-      if (allocateSlots(this.#definition, this.#backend, group, group.neededSlots)) {
-        made = true;
-        this.#plan = undefined;
+  #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
+    const { cohorts, flushes } = plan;
+    if (plan.bound) check(plan.liveness); // before there is memory made for nothing
+    const groups = new Set(
+      cohorts.map(({ group }) => group).filter((group) => group.preparedVersion !== group.version),
+    );
+    const made = this.#allocate(groups, ({ neededSlots }) => neededSlots);
+    try {
+      const staged = flushes || cohorts.some(({ group }) => group.staged);
+      const holds = plan.bound && made.length === 0 && staged === plan.staged && !zeroesOthers(plan);
+      const binding = holds ? (plan as Binding) : this.#bind(plan, staged, spare);
+      const stages = this.#finish(plan, staged);
+      const begun = stages && beginnings(plan);
+      check(binding.liveness);
+      // Nothing refuses from here on, and nothing is called that a program could have put something else in the place of.
+      const isNew = !plan.bound;
+      for (let i = 0; i < cohorts.length; i++) {
+        const { group } = cohorts[i] as Cohort<O>;
+        group.preparedVersion = group.version;
       }
-      beginAverages(group);
-      group.preparedVersion = group.version;
+      keepBinding(plan, binding);
+      plan.stages = stages;
+      this.#made = made;
+      // Slots that are new and clocks that are shared anew are not in the standing plan.
+      if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
+      if (begun) begin(begun);
+    } catch (error) {
+      takeBackSlots(this.#backend, made);
+      throw error;
     }
-    if (changed && plan !== this.#plan) this.#plan = undefined;
-    const staged = changed ? cohorts.some(({ group }) => group.staged) : plan.staged;
-    if (staged !== plan.staged) {
-      plan.staged = staged;
-      if (staged) this.#stages.choose(plan);
-      made = true;
-    }
-    return made;
   }
+
+  /** Hands a plan's arrays to the backend. */
+  #bind(plan: Plan<O>, staged: boolean, spare?: BoundGroups): Binding {
+    const liveness = new Liveness();
+    const described = describePlan(this.#definition.rule, plan, liveness);
+    checkZeroed(plan, plan.streamsOf, this.#backend);
+    const { length } = plan.runs;
+    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, staged);
+    if (!bound) {
+      throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
+    }
+    return { bound, liveness, staged };
+  }
+
+  /** The coefficients of the coming step, and what its stages do. Whatever a refused step leaves of them, the next one writes. */
+  #finish(plan: Plan<O>, staged: boolean): Stages | undefined {
+    finishCoefficients(this.#definition, plan, this.#stages);
+    return staged ? this.#stages.prepare(plan) : undefined;
+  }
+}
+
+/** A plan's arrays as the backend has them. */
+interface Binding {
+  readonly bound: BoundGroups;
+  readonly liveness: Liveness;
+  readonly staged: boolean;
+}
+
+function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, staged }: Binding): void {
+  const { cohorts } = plan;
+  plan.bound = bound;
+  plan.liveness = liveness;
+  plan.staged = staged;
+  for (let i = 0; i < cohorts.length; i++) {
+    const cohort = cohorts[i] as Cohort<O>;
+    const { group } = cohort;
+    cohort.boundVersion = group.preparedVersion;
+    cohort.zeroes = group.stageOptions.zeroGrads;
+  }
+}
+
+/** Whether a plan sets other gradients to zero than it was bound for: which may overlap nothing was checked for those. */
+function zeroesOthers<O extends object>({ cohorts }: Plan<O>): boolean {
+  return cohorts.some(({ group, zeroes }) => group.stageOptions.zeroGrads !== zeroes);
 }
 
 /** The arrays that a parameter was given with. */
 const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
+
+/** What has been accumulated for a parameter in the gradient's place. */
+const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
+  ...{ data, out: data },
+  grad: slots.gradAccumulator as FloatArray,
+});

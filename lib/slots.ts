@@ -2,6 +2,7 @@ import { type ArrayRun, allocateRun, releaseRun } from "./allocate.ts";
 import type { Backend } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
 import type { Entry, Group } from "./group.ts";
+import { checkIdle } from "./memory.ts";
 import { isStageSlot } from "./stages.ts";
 import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
 
@@ -25,47 +26,80 @@ export function beginSlot<O extends object>(
   zeroed = false,
 ): void {
   const array = entry.slots[slot] as FloatArray;
-  if (slot === "ema") entry.averageBegins = entry.clock.step > 0;
   const initial = isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
   if (!zeroed || !Object.is(initial, 0)) fillWith(array, initial);
 }
 
+/** Slots of a group's entries of one number type that were made just now. */
+export interface MadeSlots {
+  readonly group: Group;
+  readonly entries: readonly Entry[];
+  readonly slots: readonly string[];
+  readonly slotRun: SlotRun;
+}
+
 /**
- * Makes the slots that a group lacks, at their initial values; all of them or none.
- * @returns whether there were any.
+ * Makes the slots that groups lack, at their initial values; all of them or none.
+ * @param slotsOf The slots that a group needs.
+ * @returns Those that it made, for `takeBackSlots`.
  * @throws OptimError ERR_MEMORY.
  */
 export function allocateSlots<O extends object>(
   definition: Definition<O>,
   backend: Backend,
-  group: Group<O>,
-  slots: readonly string[],
-): boolean {
-  const lacking = slots.filter((slot) => !group.allocatedSlots.includes(slot));
-  if (lacking.length === 0 || group.entries.length === 0) return false;
-  const made: { readonly slotRun: SlotRun; readonly entries: readonly Entry[] }[] = [];
+  groups: Iterable<Group<O>>,
+  slotsOf: (group: Group<O>) => readonly string[],
+): readonly MadeSlots[] {
+  const made: MadeSlots[] = [];
   try {
-    for (const type of ["float32", "float64"] as const) {
-      const entries = group.entries.filter(({ parameter }) => parameter.type === type);
-      if (entries.length === 0) continue;
-      const lengths = lacking.flatMap(() => entries.map(({ parameter }) => parameter.length));
-      const run = allocateRun(backend, lengths, type, false, entries.length);
-      made.push({ slotRun: { run, type, entries: entries.length }, entries });
+    for (const group of groups) {
+      const present = group.allocatedSlots;
+      const slots = slotsOf(group).filter((slot) => !present.includes(slot));
+      if (slots.length === 0) continue;
+      for (const type of ["float32", "float64"] as const) {
+        const entries = group.entries.filter(({ parameter }) => parameter.type === type);
+        if (entries.length === 0) continue;
+        const lengths = slots.flatMap(() => entries.map(({ parameter }) => parameter.length));
+        const run = allocateRun(backend, lengths, type, false, entries.length);
+        const slotRun = { run, type, entries: entries.length };
+        made.push({ group: group as Group, entries, slots, slotRun });
+        group.memory.push(slotRun);
+        slots.forEach((slot, s) => {
+          entries.forEach((entry, e) => {
+            entry.slots[slot] = run.arrays[s * entries.length + e] as FloatArray;
+            beginSlot(definition, group, entry, slot, true);
+          });
+        });
+      }
     }
   } catch (error) {
-    for (const { slotRun } of made) releaseRun(backend, slotRun.run);
+    takeBackSlots(backend, made);
     throw error;
   }
-  for (const { slotRun, entries } of made) {
-    group.memory.push(slotRun);
-    lacking.forEach((slot, s) => {
-      entries.forEach((entry, e) => {
-        entry.slots[slot] = slotRun.run.arrays[s * entries.length + e] as FloatArray;
-        beginSlot(definition, group, entry, slot, true);
-      });
-    });
+  return made;
+}
+
+/** Takes slots back that were made just now, as if they had never been. */
+export function takeBackSlots(backend: Backend, made: readonly MadeSlots[]): void {
+  for (const { group, entries, slots, slotRun } of made) {
+    group.memory.splice(group.memory.indexOf(slotRun), 1);
+    for (const entry of entries) for (const slot of slots) delete entry.slots[slot];
+    releaseRun(backend, slotRun.run);
   }
-  return true;
+}
+
+/** @throws OptimError ERR_STEP_IN_FLIGHT while a step off the event loop works on a group's slots. */
+export function checkSlotsIdle({ memory }: Group): void {
+  for (const { run } of memory) checkIdle(run.buffer);
+}
+
+/** Gives the slots of a group that has taken no step their initial values anew, which an option has changed. */
+export function restartSlots<O extends object>(definition: Definition<O>, group: Group<O>): void {
+  for (const entry of group.entries) {
+    for (const slot in entry.slots) {
+      if (!isStageSlot(slot) && entry.parameter.length > 0) beginSlot(definition, group, entry, slot);
+    }
+  }
 }
 
 /** Gives back the memory of a group's slots. */

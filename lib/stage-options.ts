@@ -2,8 +2,20 @@
 
 /** An exponential moving average of the weights. */
 export interface Ema {
-  /** How much of the average stays at each step, from 0 to 1. */
+  /** How much of the average stays at each step that it takes in, from 0 to 1. */
   decay: number;
+  /**
+   * Keeps the decay low at first, at `min(decay, (1 + t) / (10 + t))`, where t is how many steps the average has taken in
+   * before (`averaged` in the state). Default false. The formula is TensorFlow's, where `num_updates` is t.
+   */
+  warmup?: boolean;
+  /** The first of a parameter's steps that the average takes in, from 1. Default 1. */
+  start?: number;
+  /**
+   * It takes in steps `start`, `start + every`, `start + 2 * every` and so on; a whole number of 1 or more. Default 1. With
+   * `start` the same, these are the multiples, as of a loop that updates where `step % every` is 0.
+   */
+  every?: number;
 }
 
 /** What a group's steps do beside the rule, in this order: gradScale, clipValue, clipNorm, the rule, ema, zeroGrads. */
@@ -35,11 +47,14 @@ export interface StageOptions {
   clipNorm?: number | null;
   /**
    * Keeps an exponential moving average of the weights, in the slot `ema`; `swapEma()` puts it in their place, and back.
-   * Default null, none. It begins as the parameters are after their first step; turned on later, as they are before that
-   * step. Turned off and on again, it goes on.
-   * @formula `ema = decay * ema + (1 - decay) * param`, after the step
-   * @unit `decay`: none, for each step
-   * @systems Keras `use_ema` and `ema_momentum`; PyTorch `AveragedModel` with `get_ema_multi_avg_fn`; timm `ModelEmaV2`; optax `ema`
+   * Default null, none. `{ decay, warmup, start, every }`: `warmup` keeps the decay low at first, `start` is the first of a
+   * parameter's steps that the average takes in, default 1, and from there on it takes in every `every`-th, default 1. It
+   * begins as the parameters are after step `start`; where it comes to take in its first step later, because it was turned on
+   * then or the state that was loaded had none, as they are before that step. Turned off and on again, it goes on. The state
+   * has it, with the number `averaged` of steps that it took in, once it has begun.
+   * @formula `ema = decay * ema + (1 - decay) * param`, after the step; with `warmup` the decay is `min(decay, (1 + t) / (10 + t))`, t being `averaged` before the step
+   * @unit `decay`: none, for each step that it takes in; `start`, `every`: steps
+   * @systems Keras `use_ema` and `ema_momentum`; PyTorch `AveragedModel` with `get_ema_multi_avg_fn`; timm `ModelEmaV2`, and `update_after_step` of its `ModelEmaV3` is `start - 1`; optax `ema`; TensorFlow `ExponentialMovingAverage`, whose `num_updates` is `warmup`
    */
   ema?: Readonly<Ema> | null;
   /**

@@ -4,8 +4,9 @@ import type { Report, RunStages, Stages } from "./backends/backend.ts";
 import { power } from "./coefficients.ts";
 import type { Cohort, Plan } from "./cohorts.ts";
 import type { AnyDefinition } from "./definition.ts";
+import type { Clock } from "./group.ts";
 import { checkOptionName, defaultsOf, optimizerOptions, readOptions } from "./options.ts";
-import type { Diagnostic, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
+import type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 
 /** State arrays that stages have beside the rule's slots. */
 export const stageSlots = ["ema", "gradAccumulator"] as const;
@@ -87,6 +88,20 @@ export interface LossScaleState {
   goodSteps: number;
 }
 
+/** Whether an average takes in a parameter's step. */
+function takesIn(ema: Readonly<Ema> | null, step: number): boolean {
+  if (!ema) return false;
+  const { start = 1, every = 1 } = ema;
+  return step >= start && (step - start) % every === 0;
+}
+
+/** The decay of an average in the coming step, which it takes in: it begins as what step `start` leaves. */
+function decayOf({ decay, warmup = false, start = 1 }: Readonly<Ema>, { step, averaged }: Clock): number {
+  if (averaged === 0 && step + 1 === start) return 0;
+  const warm = (1 + averaged) / (10 + averaged);
+  return warmup && warm < decay ? warm : decay;
+}
+
 const leastScale = 1 / power(2, 126);
 const mostScale = power(2, 127);
 
@@ -116,16 +131,25 @@ export class StepStages {
     };
   }
 
-  /** What the rule has to multiply a group's gradients by: where a stage does, nothing. */
-  ruleScaleOf(options: AnyStageOptions): number {
-    const { gradientAccumulationSteps } = this.options;
-    return options.clipValue !== null || gradientAccumulationSteps > 1 ? 1 : this.scaleOf(options);
+  /**
+   * What the rule has to multiply a group's gradients by: where a stage does, nothing.
+   * @param flushed How many calls' gradients are flushed; 0 where none are.
+   */
+  ruleScaleOf(options: AnyStageOptions, flushed: number): number {
+    if (options.clipValue !== null) return 1;
+    if (flushed > 0) return this.flushScaleOf(flushed);
+    return this.options.gradientAccumulationSteps > 1 ? 1 : this.scaleOf(options);
   }
 
   /** What a group's gradients are multiplied by in the coming step. */
   scaleOf({ gradScale }: AnyStageOptions): number {
     const { gradientAccumulationSteps } = this.options;
     return gradScale / ((this.lossScale?.scale ?? 1) * gradientAccumulationSteps);
+  }
+
+  /** What makes a sum that is scaled for a whole window the mean of the calls that there were. */
+  flushScaleOf(calls: number): number {
+    return this.options.gradientAccumulationSteps / calls;
   }
 
   /** Chooses which cohorts take the coming step, and which only accumulate. */
@@ -138,25 +162,28 @@ export class StepStages {
   }
 
   /** Writes what the coming step is to do into a plan's runs. */
-  prepare<O extends object>({ cohorts }: Plan<O>): Stages {
-    const accumulates = this.options.gradientAccumulationSteps > 1;
+  prepare<O extends object>({ cohorts, flushes }: Plan<O>): Stages {
+    const accumulates = !flushes && this.options.gradientAccumulationSteps > 1;
     let applies = false;
     for (let i = 0; i < cohorts.length; i++) {
       const cohort = cohorts[i] as Cohort<O>;
+      const { clock } = cohort;
       const options = cohort.group.options as unknown as AnyStageOptions;
       applies ||= cohort.applies;
+      cohort.averages = cohort.applies && takesIn(options.ema, clock.step + 1);
+      const decay = cohort.averages ? decayOf(options.ema as Ema, clock) : 0;
       for (let r = 0; r < cohort.runs.length; r++) {
         const run = cohort.runs[r]?.stages as RunStages;
         run.accumulates = accumulates;
         run.applies = cohort.applies;
-        run.scale = this.scaleOf(options);
+        run.scale = flushes ? this.flushScaleOf(clock.waiting) : this.scaleOf(options);
         run.clipValue = options.clipValue ?? Number.POSITIVE_INFINITY;
         run.clipNorm = (cohort.applies ? options.clipNorm : null) ?? Number.POSITIVE_INFINITY;
-        run.averages = options.ema !== null;
-        // An average begins as what the first step leaves.
-        run.decay = cohort.clock.step === 0 ? 0 : (options.ema?.decay ?? 0);
-        run.oneMinusDecay = 1 - run.decay;
-        run.zeroes = options.zeroGrads;
+        run.averages = cohort.averages;
+        run.decay = decay;
+        run.oneMinusDecay = 1 - decay;
+        // What is flushed is an accumulator, which a step leaves empty.
+        run.zeroes = flushes || options.zeroGrads;
       }
     }
     this.#stages.clipGlobalNorm = (applies ? this.options.clipGlobalNorm : null) ?? Number.POSITIVE_INFINITY;
@@ -164,10 +191,11 @@ export class StepStages {
   }
 
   /** Moves the scale of the loss, and says what a step found that these cohorts took. */
-  settle<O extends object>({ cohorts }: Plan<O>): Findings {
+  settle<O extends object>({ cohorts, flushes }: Plan<O>): Findings {
     const { skipNonFinite, measures, report } = this.#stages;
     const { skipped } = report;
-    if (cohorts.length > 0) this.#moveLossScale(skipped);
+    // A flush has no gradients of its own, whose loss a scale would have multiplied.
+    if (cohorts.length > 0 && !flushes) this.#moveLossScale(skipped);
     const applied = cohorts.some(({ applies }) => applies);
     const norm = measures.gradNorm || this.options.clipGlobalNorm !== null;
     const waiting = cohorts.reduce((most, { clock, applies }) => {

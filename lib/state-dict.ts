@@ -30,7 +30,8 @@ export interface StateDict {
   paramGroups: ({ params: string[] } & Record<string, unknown>)[];
   /**
    * For each parameter the steps it took, and its slots; with a slot `gradAccumulator` also `accumulated`, how many calls'
-   * gradients it holds.
+   * gradients it holds, and with a slot `ema` also `averaged`, how many steps it has taken in. A state without `averaged`,
+   * of version 0.1, has an average that took in every step.
    */
   state: Record<string, { step: number } & Record<string, FloatArray | number>>;
   /** The scale of the loss, where the optimizer finds it. */
@@ -52,6 +53,7 @@ export interface LoadedEntry {
   readonly frozen: boolean;
   readonly step: number;
   readonly waiting: number;
+  readonly averaged: number;
   readonly arrays: Record<string, FloatArray>;
 }
 
@@ -74,8 +76,12 @@ export interface Loaded<O extends object> {
 }
 
 /** What there is to count of a parameter. */
-export function countsOf({ step, waiting }: Clock, slots: object): { step: number; accumulated?: number } {
-  return "gradAccumulator" in slots ? { step, accumulated: waiting } : { step };
+export function countsOf({ step, waiting, averaged }: Clock, slots: object): { step: number } & Record<string, number> {
+  return {
+    step,
+    ...("gradAccumulator" in slots ? { accumulated: waiting } : {}),
+    ...("ema" in slots ? { averaged } : {}),
+  };
 }
 
 /** The options of groups. Schedules' own code runs here. */
@@ -268,7 +274,7 @@ export function readEntry<O extends object>(
   frozen: ReadonlySet<unknown>,
 ): LoadedEntry {
   if (!state) return refuse(`Expected the state to have an entry for '${name}', but it has none.`);
-  const { step, accumulated = 0, ...arrays } = state;
+  const { step, accumulated = 0, averaged = "ema" in state ? state.step : 0, ...arrays } = state;
   const most = group.whole.gradientAccumulationSteps - 1;
   if (!Number.isSafeInteger(accumulated) || (accumulated as number) < 0 || (accumulated as number) > most) {
     refuse(
@@ -280,6 +286,14 @@ export function readEntry<O extends object>(
   }
   if (!Number.isSafeInteger(step) || (step as number) < 0) {
     refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
+  }
+  if (!Number.isSafeInteger(averaged) || (averaged as number) < 0 || (averaged as number) > (step as number)) {
+    refuse(
+      `Expected 'averaged' of '${name}' to be a whole number from 0 to its step, ${step}, but it is ${show(averaged)}.`,
+    );
+  }
+  if (averaged !== 0 && !("ema" in arrays)) {
+    refuse(`Expected the state of '${name}' to have 'ema' with 'averaged', but it has not.`);
   }
   const needed = usedSlots(definition.rule, variantOf(definition.rule, definition.flags(options)));
   for (const slot of needed) {
@@ -296,6 +310,7 @@ export function readEntry<O extends object>(
     frozen: frozen.has(name),
     step: step as number,
     waiting: accumulated as number,
+    averaged: averaged as number,
     arrays: read,
   };
 }
@@ -341,15 +356,15 @@ export function loadInto<O extends object>(
         }
         return;
       }
-      const { frozen, step, waiting, arrays } = coming;
+      const { frozen, step, waiting, averaged, arrays } = coming;
       entry.frozen = frozen;
       entry.clock.members--;
-      entry.clock = { step, waiting, members: 1 };
+      entry.clock = { step, waiting, averaged, members: 1 };
       for (const [slot, own] of Object.entries(entry.slots)) {
         const from = arrays[slot];
         beginSlot(definition, group, entry, slot);
-        if (from) copyInto(own, from);
-        if (from && slot === "ema") entry.averageBegins = false;
+        // An average that has taken in nothing is yet to begin.
+        if (from && (slot !== "ema" || averaged > 0)) copyInto(own, from);
       }
     });
     group.version++;

@@ -30,7 +30,8 @@ export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
    */
   lrDecay?: number;
   /**
-   * The sum of squares before the first step, 0 or more. Default 0; Keras, TensorFlow.js and optax start at 0.1.
+   * The sum of squares before the first step, 0 or more. Default 0; Keras, TensorFlow.js and optax start at 0.1. After a
+   * parameter's first step it cannot be set.
    * @formula `sum = initialAccumulator` before the first step
    * @unit that of a gradient, squared
    * @systems PyTorch, Keras and optax `initial_accumulator_value`; TensorFlow.js `initialAccumulatorValue`
@@ -150,6 +151,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
     } satisfies Record<Coefficient, number>;
   },
 
+  initialOptions: ["initialAccumulator"],
   initial: (_, { initialAccumulator }) => initialAccumulator + 0, // + 0: a sum of -0 is one of 0
 };
 

@@ -97,7 +97,8 @@ export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
    */
   gains?: Partial<Gains> | null;
   /**
-   * The mean square before the first step, 0 or more. Default 0; TensorFlow 1 and timm start at 1.
+   * The mean square before the first step, 0 or more. Default 0; TensorFlow 1 and timm start at 1. After a parameter's
+   * first step it cannot be set.
    * @formula `squareAvg = initialSquareAvg` before the first step
    * @unit that of a gradient, squared
    * @systems optax `initial_scale`
@@ -377,6 +378,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
     } satisfies Record<Coefficient, number>;
   },
 
+  initialOptions: ["initialSquareAvg"],
   initial(slot, { initialSquareAvg }) {
     if (slot === "gains") return 1;
     return slot === "squareAvg" ? initialSquareAvg + 0 : 0; // + 0: a mean square of -0 is one of 0

@@ -8,8 +8,8 @@ import type { OptimizerOptions } from "../stage-options.ts";
 
 export interface RpropOptions extends CommonOptions<RpropPresetName> {
   /**
-   * The step size before the first step: a finite number of 0 or more. Default 0.01. Set later it is only that of slots
-   * made later, and the rate of decoupled weight decay.
+   * The step size before the first step: a finite number of 0 or more. Default 0.01. After a
+   * parameter's first step it is the rate of decoupled weight decay alone, and cannot be set where there is none.
    * @formula `stepSize = lr` before the first step
    * @unit that of the parameter
    * @systems PyTorch `lr`; optax `learning_rate`
@@ -135,6 +135,8 @@ export const rpropDefinition: Definition<RpropOptions> = {
     } satisfies Record<Coefficient, number>;
   },
 
+  initialOptions: ["lr"],
+  usesLater: (_, { weightDecay, decoupledWeightDecay }) => decoupledWeightDecay && weightDecay > 0,
   initial: (slot, { lr }) => (slot === "stepSize" ? lr + 0 : 0), // + 0: a step size of -0 is one of 0
 };
 

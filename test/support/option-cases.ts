@@ -69,11 +69,19 @@ const common = {
   clipNorm: limit,
   ema: {
     default: null,
-    domain: "null, or { decay } with 0 <= decay <= 1",
-    good: [null, { decay: 0 }, { decay: 0.999 }, { decay: 1 }],
+    domain: "null, or { decay, warmup, start, every } with 0 <= decay <= 1",
+    good: [
+      ...[null, { decay: 0 }, { decay: 0.999 }, { decay: 1 }, { decay: 0.9, warmup: true }, { decay: 0.9, start: 5 }],
+      { decay: 0.9, warmup: false, start: Number.MAX_SAFE_INTEGER, every: Number.MAX_SAFE_INTEGER },
+    ],
     bad: [
       ...[nan, 0.9, true, "1", () => null, [0.9], 1n, Symbol("1"), {}, { decay: nan }, { decay: "0.9" }, { decay: -1 }],
-      ...[{ decay: 1 + epsilon }, { decay: 0.9, momentum: 0.9 }, { momentum: 0.9 }],
+      ...[{ decay: 1 + epsilon }, { decay: 0.9, momentum: 0.9 }, { momentum: 0.9 }, { warmup: true }],
+      ...[null, 1, "true"].map((warmup) => ({ decay: 0.9, warmup })),
+      ...[0, 1.5, -1, nan, infinity, most, "1", null, 1n].flatMap((count) => [
+        { decay: 0.9, start: count },
+        { decay: 0.9, every: count },
+      ]),
     ],
   },
   zeroGrads: boolean(false),
@@ -200,10 +208,10 @@ const classes = { RMSprop, SGD, Adagrad, Rprop } as unknown as Readonly<
  */
 export function waysOf(name: string, base: object): readonly (readonly [string, () => Way])[] {
   const Class = classes[name] as (typeof classes)[string];
-  const running = () => {
+  const running = (steps = 2) => {
     const p = parameter("x");
     const optimizer = new Class([p], base);
-    train(optimizer, [p], 2);
+    train(optimizer, [p], steps);
     return { p, optimizer };
   };
   return [
@@ -233,17 +241,17 @@ export function waysOf(name: string, base: object): readonly (readonly [string, 
         return { give, witnesses: [...arraysOf([p, y]), optimizer] };
       },
     ],
-    [
-      "set in paramGroups",
+    ...[0, 2].map((steps): readonly [string, () => Way] => [
+      steps === 0 ? "set in paramGroups before the first step" : "set in paramGroups",
       () => {
-        const { p, optimizer } = running();
+        const { p, optimizer } = running(steps);
         const give = (given: object) => {
           Object.assign(optimizer.paramGroups[0] as object, given);
           return optimizer;
         };
         return { give, witnesses: [...arraysOf([p]), optimizer] };
       },
-    ],
+    ]),
   ];
 }
 

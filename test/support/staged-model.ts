@@ -38,26 +38,40 @@ export class StagedPart {
   /** The gradients that wait for a step, and of how many calls they are. */
   sum: FloatArray;
   waiting = 0;
-  /** The average of the weights; undefined while none was asked for. */
+  /** The average of the weights; undefined before it has begun. */
   ema: FloatArray | undefined;
-  /** Whether the average is yet to begin, with the weights before the next step. */
-  emaBegins = false;
+  /** How many steps it has taken in. */
+  averaged = 0;
 
   constructor(data: FloatArray, options: RMSpropOptions, group: number) {
     this.group = group;
     this.expected = new Expected(data, options);
     this.sum = data.slice().fill(0);
-    if (options.ema) this.makeAverage();
   }
 
   get options(): Expected["options"] {
     return this.expected.options;
   }
 
-  /** Makes the average that the options have come to ask for. */
-  makeAverage(): void {
-    this.ema ??= this.expected.data.slice().fill(0);
-    this.emaBegins = this.expected.step > 0;
+  /** Takes a step into the average, where it is one of those that the options name. */
+  average(before: FloatArray, after: FloatArray): void {
+    const { ema: options } = this.options;
+    const { step } = this.expected;
+    if (!options) return;
+    const { decay: most, warmup, start = 1, every = 1 } = options;
+    const steps = Array.from({ length: step }, (_, i) => start + i * every);
+    if (!steps.includes(step)) return;
+    const a = arithmeticOf(after);
+    if (this.averaged === 0 && step === start) {
+      // It begins as the weights are after that step, whose zeros are positive.
+      this.ema = after.map((value) => a.add(0, value)) as FloatArray;
+    } else {
+      const old = this.averaged === 0 ? before : (this.ema as FloatArray);
+      const decay = warmup ? Math.min(most, (1 + this.averaged) / (10 + this.averaged)) : most;
+      const [kept, added] = [a.constant(decay), a.constant(1 - decay)];
+      this.ema = after.map((value, e) => a.add(a.mul(kept, old[e] as number), a.mul(added, value))) as FloatArray;
+    }
+    this.averaged++;
   }
 }
 
@@ -82,12 +96,12 @@ interface Prepared extends Taken {
 }
 
 /**
- * The order in which sums are taken over parameters: by group, of each those that took the same steps together, of these
- * those of float32 first.
+ * The order in which sums are taken over parameters: by group, of each those that took the same steps together, averaged
+ * and accumulated as many, of these those of float32 first.
  */
 function inOrder(taken: readonly Taken[]): Taken[] {
   const groups = [...new Set(taken.map(({ part }) => part.group))].sort((a, b) => a - b);
-  const keyOf = ({ part: { expected, waiting } }: Taken) => `${expected.step} ${waiting}`;
+  const keyOf = ({ part: { expected, waiting, averaged } }: Taken) => `${expected.step} ${waiting} ${averaged}`;
   return groups.flatMap((group) => {
     const own = taken.filter(({ part }) => part.group === group);
     const byType = ["float32", "float64"].flatMap((type) => own.filter(({ grad }) => numberTypeOf(grad) === type));
@@ -124,7 +138,23 @@ export class StagedModel {
 
   /** Takes a step. Gradients that it sets to zero, it changes. */
   step(given: readonly Taken[]): void {
-    const taken = inOrder(given).map((each) => this.#prepare(each));
+    this.#take(
+      inOrder(given).map((each) => this.#prepare(each)),
+      false,
+    );
+  }
+
+  /** Takes a step with what waits for one: the gradients are what was summed up, and become the mean of the calls. */
+  flush(parts: readonly StagedPart[]): void {
+    const waiting = inOrder(parts.filter(({ waiting }) => waiting > 0).map((part) => ({ part, grad: part.sum })));
+    if (waiting.length > 0)
+      this.#take(
+        waiting.map((each) => this.#prepare(each, true)),
+        true,
+      );
+  }
+
+  #take(taken: readonly Prepared[], flushes: boolean): void {
     const stagedAlone = taken.some(({ part: { options } }) => {
       const { clipValue, clipNorm, ema, zeroGrads } = options;
       return clipValue !== null || clipNorm !== null || ema !== null || zeroGrads;
@@ -147,11 +177,11 @@ export class StagedModel {
       if (this.#asks("clipped")) found.clipped = sumOf(applied.map(({ clipped }) => clipped));
     }
     this.last = staged ? found : undefined;
-    if (taken.length > 0) this.#moveScale(skipped);
+    if (taken.length > 0 && !flushes) this.#moveScale(skipped);
     if (skipped) return;
 
     const globalFactor = least(this.#whole.clipGlobalNorm, clippedNorm);
-    const changes = taken.map((each) => this.#change(each, globalFactor));
+    const changes = taken.map((each) => this.#change(each, globalFactor, flushes));
     const updateNorm = Math.sqrt(sumOf(changes.map(({ squares }) => squares)));
     const largest = Math.max(0, ...changes.map((change) => change.largest));
     if (applied.length === 0) return;
@@ -163,13 +193,13 @@ export class StagedModel {
     return this.#diagnostics.includes(diagnostic);
   }
 
-  #prepare(taken: Taken): Prepared {
+  #prepare(taken: Taken, flushes = false): Prepared {
     const { grad, part } = taken;
     const { gradScale, clipValue, clipNorm } = part.options;
-    const applies = part.waiting + 1 >= this.#calls;
-    const accumulates = this.#calls > 1;
+    const applies = flushes || part.waiting + 1 >= this.#calls;
+    const accumulates = !flushes && this.#calls > 1;
     const a = arithmeticOf(grad);
-    const scale = gradScale / (this.lossScale * this.#calls);
+    const scale = flushes ? this.#calls / part.waiting : gradScale / (this.lossScale * this.#calls);
     const total = accumulates
       ? (grad.map((g, e) => a.add(part.sum[e] as number, a.mul(a.constant(scale), g))) as FloatArray)
       : grad.slice();
@@ -188,7 +218,7 @@ export class StagedModel {
     return { ...taken, applies, total, seen, left, norm, factor: least(clipNorm, norm), nonFinite, clipped };
   }
 
-  #change(prepared: Prepared, globalFactor: number): { squares: number; largest: number } {
+  #change(prepared: Prepared, globalFactor: number, flushes: boolean): { squares: number; largest: number } {
     const { part, grad, total, seen, left, factor, applies } = prepared;
     const { expected, options } = part;
     const change = { squares: 0, largest: 0 };
@@ -201,16 +231,11 @@ export class StagedModel {
       const changes = out.map((value, e) => a.sub(value, before[e] as number)) as FloatArray;
       change.squares = squaresOf(changes);
       for (const value of changes) if (Math.abs(value) > change.largest) change.largest = Math.abs(value);
-      if (options.ema) {
-        const decay = expected.step === 1 ? 0 : options.ema.decay;
-        const [kept, added] = [a.constant(decay), a.constant(1 - decay)];
-        const ema = part.ema as FloatArray;
-        for (const [e, value] of out.entries()) ema[e] = a.add(a.mul(kept, ema[e] as number), a.mul(added, value));
-      }
+      part.average(before, out);
     }
     if (this.#calls > 1) part.sum.set(applies ? part.sum.slice().fill(0) : total);
     part.waiting = applies ? 0 : part.waiting + 1;
-    if (options.zeroGrads) grad.fill(0);
+    if (options.zeroGrads && !flushes) grad.fill(0);
     return change;
   }
 

@@ -122,7 +122,7 @@ export function toTorch(state: StateDict): TorchStateDict {
     checkOptions(rule, group, g);
     const options = Object.keys(rule.options).filter((name) => group[name] !== undefined);
     const params = group.params.map((name) => {
-      const { step, accumulated: _, ...all } = state.state[name] as ParameterStateDict;
+      const { step, accumulated: _accumulated, averaged: _averaged, ...all } = state.state[name] as ParameterStateDict;
       const arrays = Object.fromEntries(Object.entries(all).filter(([slot]) => !isStageSlot(slot)));
       const lacking = Object.keys(arrays).find((slot) => !rule.slots.includes(slot));
       if (lacking) refuse(`Expected the state of ${show(name)} to have what PyTorch has, but it has '${lacking}'.`);

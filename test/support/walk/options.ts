@@ -10,7 +10,10 @@ const goodChanges: readonly RMSpropOptions[] = [
     { lr: schedules.cosine(0.1, { steps: 50 }) },
     { clipNorm: null },
     { ema: { decay: 0.8 } },
+    { ema: { decay: 0.99, warmup: true } },
+    { ema: { decay: 0.7, start: 4, every: 3 } },
     { ema: null },
+    { initialSquareAvg: 0.5 },
     { zeroGrads: true },
     { zeroGrads: false },
   ],
@@ -20,6 +23,7 @@ const badChanges: readonly Record<string, unknown>[] = [
   ...[{ lr: -1 }, { lr: Number.NaN }, { alpha: 2 }, { eps: "1" }, { centered: 1 }],
   ...[{ momentum: Number.POSITIVE_INFINITY }, { learningRate: 1 }, { maximize: null }, { weightDecay: -0.1 }],
   ...[{ gradScale: 0 }, { clipValue: -1 }, { clipNorm: Number.NaN }, { ema: { decay: 2 } }, { ema: {} }],
+  ...[{ ema: { decay: 0.9, warmup: 1 } }, { ema: { decay: 0.9, start: 0 } }, { ema: { decay: 0.9, every: 0.5 } }],
   ...[{ zeroGrads: 1 }],
 ];
 
@@ -43,6 +47,8 @@ const groupOptions: readonly RMSpropOptions[] = [
   { gradScale: 0.5, clipValue: 0.6, momentum: 0.9 },
   { clipNorm: 1.5, zeroGrads: true },
   { ema: { decay: 0.9 }, lr: schedules.exponential(0.1, { gamma: 0.99 }) },
+  { ema: { decay: 0.999, warmup: true, start: 3 }, momentum: 0.5 },
+  { ema: { decay: 0.9, warmup: true, every: 2 }, zeroGrads: true },
   { ema: { decay: 0.5 }, clipValue: 1, clipNorm: 1, zeroGrads: true, centered: true },
 ];
 

@@ -12,11 +12,10 @@ import {
   type WalkState,
 } from "./state.ts";
 
-function copyOf({ model: { expected, waiting, sum, ema, emaBegins }, group, frozen }: Entry): SavedModel {
+function copyOf({ model: { expected, waiting, sum, ema, averaged }, group, frozen }: Entry): SavedModel {
   const slots = Object.entries(expected.slots).map(([slot, array]) => [slot, array.slice()]);
-  const average = emaBegins ? undefined : ema?.slice();
-  const arrays = { slots: Object.fromEntries(slots), sum: sum.slice(), ema: average };
-  return { group, frozen, step: expected.step, waiting, ...arrays };
+  const arrays = { slots: Object.fromEntries(slots), sum: sum.slice(), ema: ema?.slice() };
+  return { group, frozen, step: expected.step, waiting, averaged, ...arrays };
 }
 
 export function save(walk: WalkState, trainee: Trainee): void {
@@ -68,7 +67,7 @@ function restore({ groups, entries, stages }: Trainee, saved: Saved): void {
   stages.lossScale = saved.lossScale.scale;
   stages.goodSteps = saved.lossScale.goodSteps;
   // A slot that one parameter of a group and number type brings, all of them get.
-  for (const [name, { frozen, step, waiting, slots, sum, ema }] of saved.models) {
+  for (const [name, { frozen, step, waiting, averaged, slots, sum, ema }] of saved.models) {
     const entry = entries.get(name) as Entry;
     const { model, group } = entry;
     entry.frozen = frozen;
@@ -79,10 +78,7 @@ function restore({ groups, entries, stages }: Trainee, saved: Saved): void {
     expected.options = new Expected(new Float32Array(0), groups[group]).options;
     model.waiting = waiting;
     model.sum.set(sum);
-    const averages = groups[group]?.ema || [...saved.models.values()].some((each) => each.group === group && each.ema);
-    if (model.ema || averages) model.makeAverage();
-    if (!ema) model.ema?.fill(0);
-    else model.ema?.set(ema);
-    if (ema) model.emaBegins = false;
+    model.ema = ema?.slice();
+    model.averaged = averaged;
   }
 }

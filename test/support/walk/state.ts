@@ -35,6 +35,8 @@ export interface Entry {
   readonly model: StagedPart;
   readonly group: number;
   frozen: boolean;
+  /** Whether its last step was over data that it was given for it. */
+  elsewhere: boolean;
 }
 
 /** A state that was taken, with what it must hold. */
@@ -53,6 +55,7 @@ export interface SavedModel {
   readonly slots: Readonly<Record<string, FloatArray>>;
   readonly sum: FloatArray;
   readonly ema: FloatArray | undefined;
+  readonly averaged: number;
 }
 
 /** An optimizer, with what it must hold. */

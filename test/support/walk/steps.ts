@@ -1,7 +1,7 @@
 // A walk's steps: of everything, of some parameters with arrays for one call, off the event loop; and what else changes the
 // arrays.
 import type { OptimError } from "../../../lib/index.ts";
-import { type FloatArray, lengthOf } from "../../../lib/typed-array.ts";
+import type { FloatArray } from "../../../lib/typed-array.ts";
 import type { Taken } from "../staged-model.ts";
 import {
   type Entry,
@@ -27,26 +27,26 @@ function stepCode(trainee: Trainee, entries: readonly Entry[], asynchronous: boo
   return asynchronous && full.some(({ source }) => !source.stays) ? "ERR_ASYNC_MEMORY" : undefined;
 }
 
-/** Makes the averages of the groups that a step steps, where options have come to ask for them, and begins those that can. */
-function beginAverages({ entries, groups }: Trainee, taken: readonly Taken[]): void {
-  const stepped = new Set(taken.map(({ part }) => part.group));
-  for (const { model, parameter, group } of entries.values()) {
-    if (!stepped.has(group)) continue;
-    if (groups[group]?.ema && !model.ema) model.makeAverage();
-    // Shared arrays keep their elements when their memory is given up.
-    if (!model.emaBegins || lengthOf(parameter.data) < model.expected.data.length) continue;
-    model.ema?.set(model.expected.data);
-    model.emaBegins = false;
+/** Takes a step that was not refused in the model, and compares what it tells. */
+function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): void {
+  const { stages } = trainee;
+  const { lossScale } = stages;
+  stages.step(taken);
+  noteStep(walk, trainee, taken, lossScale);
+  if (taken.length > 0 && !stages.last?.skipped) notePlaces(trainee, taken);
+  compareLastStep(trainee, taken);
+}
+
+/** Whether a step changed the parameter's own data, or other data that it was given. */
+function notePlaces({ entries }: Trainee, taken: readonly Taken[]): void {
+  for (const entry of entries.values()) {
+    const given = taken.find(({ part }) => part === entry.model);
+    if (given && entry.parameter.expectedGrad.length > 0) entry.elsewhere = (given.out ?? given.data) !== undefined;
   }
 }
 
-/** Takes a step that was not refused in the model, and compares what it tells. */
-function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): void {
+function compareLastStep(trainee: Trainee, taken: readonly Taken[]): void {
   const { stages, optimizer } = trainee;
-  const { lossScale } = stages;
-  beginAverages(trainee, taken);
-  stages.step(taken);
-  noteStep(walk, trainee, taken, lossScale);
   if (taken.length > 0) trainee.lastStep = Math.max(...taken.map(({ part }) => part.expected.step));
   const { last } = stages;
   const expected =
@@ -167,6 +167,32 @@ export async function stepAsync(walk: WalkState, trainee: Trainee, change: () =>
   if (found !== code) throw new Error(`stepAsync: expected ${code ?? "no refusal"}, found ${found ?? String(error)}`);
 }
 
+/** Takes a step with what was accumulated. */
+export function flush(walk: WalkState, trainee: Trainee): void {
+  const entries = included(trainee).filter(({ model }) => model.waiting > 0);
+  const elsewhere = entries.some((entry) => entry.elsewhere) ? "ERR_STATE" : undefined;
+  const lost = entries.some(({ parameter }) => isGone(parameter)) ? "ERR_DETACHED" : undefined;
+  const code = settledCode(trainee) ?? elsewhere ?? lost;
+  const parts = entries.map(({ model }) => model);
+  walk.call("flushAccumulated", code, () => trainee.optimizer.flushAccumulated());
+  if (code !== undefined || parts.length === 0) return;
+  trainee.stages.flush(parts);
+  walk.note("flushed", true);
+  compareLastStep(trainee, entries.map(asTaken));
+}
+
+/** Drops what was accumulated. */
+export function drop(walk: WalkState, trainee: Trainee): void {
+  const code = settledCode(trainee) ?? memoryCode(trainee);
+  walk.call("dropAccumulated", code, () => trainee.optimizer.dropAccumulated());
+  if (code !== undefined) return;
+  for (const { model } of trainee.entries.values()) {
+    walk.note("dropped", model.waiting > 0);
+    model.sum.fill(0);
+    model.waiting = 0;
+  }
+}
+
 export function zeroGrad(walk: WalkState, trainee: Trainee): void {
   const code = idleCode(trainee) ?? memoryCode(trainee);
   walk.call("zeroGrad", code, () => trainee.optimizer.zeroGrad());
@@ -175,12 +201,12 @@ export function zeroGrad(walk: WalkState, trainee: Trainee): void {
 
 export function swapEma(walk: WalkState, trainee: Trainee): void {
   const averages = trainee.groups.some(({ ema }) => ema);
-  const code = idleCode(trainee) ?? (averages ? memoryCode(trainee) : "ERR_OPTION");
+  const hasBegun = ({ group, model: { ema } }: Entry) => trainee.groups[group]?.ema && ema;
+  const swapped = trainee.swapped ?? [...trainee.entries.values()].filter(hasBegun);
+  const elsewhere = swapped.some((entry) => entry.elsewhere) ? "ERR_STATE" : undefined;
+  const code = idleCode(trainee) ?? (averages ? (elsewhere ?? memoryCode(trainee)) : "ERR_OPTION");
   walk.call("swapEma", code, () => trainee.optimizer.swapEma());
   if (code !== undefined) return;
-  const hasBegun = ({ group, model: { expected, ema, emaBegins } }: Entry) =>
-    trainee.groups[group]?.ema && expected.step > 0 && ema && !emaBegins;
-  const swapped = trainee.swapped ?? [...trainee.entries.values()].filter(hasBegun);
   for (const { model } of swapped) {
     const [data, ema] = [model.expected.data, model.ema as FloatArray];
     const before = data.slice();

@@ -18,7 +18,7 @@ function enter(trainee: Trainee, params: readonly Tracked[], options: RMSpropOpt
   for (const parameter of params) {
     const model = new StagedPart(parameter.expected.data, options, group);
     parameter.expected.data = model.expected.data;
-    trainee.entries.set(parameter.name, { parameter, model, group, frozen: false });
+    trainee.entries.set(parameter.name, { parameter, model, group, frozen: false, elsewhere: false });
   }
 }
 
@@ -56,9 +56,18 @@ export function setOption(walk: WalkState, trainee: Trainee): void {
   const view = trainee.disposed ? undefined : trainee.optimizer.paramGroups[index];
   const options = trainee.groups[index];
   if (!view || !options) return;
-  const { change, bad } = chooseChange(walk);
-  walk.call("set an option", bad ? "ERR_OPTION" : undefined, () => Object.assign(view, change));
-  if (bad) return;
+  const chosen = chooseChange(walk);
+  const { change } = chosen;
+  const models = [...trainee.entries.values()].filter((entry) => entry.group === index).map(({ model }) => model);
+  // What the state begins as is set before the first step.
+  const restarts = change.initialSquareAvg !== undefined && change.initialSquareAvg !== (options.initialSquareAvg ?? 0);
+  const late = restarts && models.some(({ expected }) => expected.step > 0);
+  const bad = chosen.bad || late;
+  const inFlight =
+    restarts && trainee.pending && models.some(({ sum }) => sum.length > 0) ? "ERR_STEP_IN_FLIGHT" : undefined;
+  walk.call("set an option", bad ? "ERR_OPTION" : inFlight, () => Object.assign(view, change));
+  if (bad || inFlight) return;
+  if (restarts) for (const { expected } of models) expected.slots.squareAvg?.fill(change.initialSquareAvg as number);
   Object.assign(options, change);
   for (const { model, group } of trainee.entries.values()) if (group === index) Object.assign(model.options, change);
 }

@@ -5,12 +5,12 @@ import type { FloatArray } from "../../../lib/typed-array.ts";
 import { forget, makeMemory, takeMemory, writeGradients } from "./memory.ts";
 import { load, save } from "./saves.ts";
 import { same, type Trainee, WalkState } from "./state.ts";
-import { step, stepAsync, stepWith, swapEma, zeroGrad } from "./steps.ts";
+import { drop, flush, step, stepAsync, stepWith, swapEma, zeroGrad } from "./steps.ts";
 import { addGroup, construct, dispose, freeze, remove, setOption } from "./trainees.ts";
 
 /** Calls that change an optimizer, those made often more than once. */
-const changes = [step, step, stepWith, stepWith, freeze, zeroGrad, save, load];
-const rareChanges = [remove, addGroup, dispose, swapEma, swapEma];
+const changes = [step, step, stepWith, stepWith, freeze, zeroGrad, save, load, flush];
+const rareChanges = [remove, addGroup, dispose, drop, swapEma, swapEma];
 
 const badCalls: readonly (readonly [name: string, code: string, action: () => unknown])[] = [
   ["allocate no shape", "ERR_LENGTH", () => allocate({ x: [-1] })],
@@ -80,7 +80,7 @@ function compareState({ optimizer, entries, stages }: Trainee): void {
     throw new Error(`lossScale: expected ${stages.lossScale}, found ${optimizer.lossScale}`);
   }
   for (const [name, { model }] of entries) {
-    const { step, accumulated, ema, ...slots } = optimizer.state(name);
+    const { step, accumulated, averaged, ema, ...slots } = optimizer.state(name);
     const { expected, waiting, sum } = model;
     if (step !== expected.step) throw new Error(`the step of ${name}: expected ${expected.step}, found ${step}`);
     if (accumulated !== undefined && accumulated !== waiting) {
@@ -92,8 +92,10 @@ function compareState({ optimizer, entries, stages }: Trainee): void {
       const own = slots[slot] as FloatArray | undefined;
       if (!own || !array || !same(own, array)) throw new Error(`the ${slot} of ${name} is not what it should be`);
     }
-    const average = model.emaBegins ? undefined : model.ema;
-    // One that the next step makes is not there yet; one that a load made for others is, and holds zeros.
+    const average = model.ema;
+    if ((averaged ?? 0) !== model.averaged) {
+      throw new Error(`the steps that the average of ${name} took in: expected ${model.averaged}, found ${averaged}`);
+    }
     if (average && ema && !same(ema as FloatArray, average)) {
       throw new Error(`the average of ${name} is not what it should be`);
     }
