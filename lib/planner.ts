@@ -197,7 +197,7 @@ export class Planner<O extends RatedOptions> {
    * @param again Whether the backend may be told to take it again.
    */
   taken(plan: Plan<O>, skipped: boolean, again: boolean): void {
-    const { cohorts } = plan;
+    const { cohorts, stages } = plan;
     plan.repeats = again && (plan.repeats || isConstant(plan));
     this.#made = none;
     if (skipped) return;
@@ -205,7 +205,7 @@ export class Planner<O extends RatedOptions> {
       const { clock, applies, averages } = cohorts[i] as Cohort<O>;
       clock.step += applies ? 1 : 0;
       clock.waiting = applies ? 0 : clock.waiting + 1;
-      clock.averaged += averages ? 1 : 0;
+      clock.averaged += stages && averages ? 1 : 0; // without stages, `averages` is of an earlier step
     }
     if (plan !== this.#plan || this.#elsewhere.size > 0) this.#notePlaces(plan);
   }
