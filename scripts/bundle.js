@@ -17,7 +17,7 @@ const kernels = join(root, "prebuilds", "wasm", "kernels.js");
  */
 const entries = {
   node: { index: "lib/index.ts", "checkpoint/index": "lib/checkpoint/index.ts", "cli/main": "lib/cli/main.ts" },
-  browser: { browser: "lib/browser.ts" },
+  browser: { browser: "lib/browser.ts", "checkpoint/browser": "lib/checkpoint/browser.ts" },
 };
 
 /**
@@ -60,12 +60,18 @@ for (const { fileName, imports = [] } of files) {
   if (foreign.length > 0) throw new Error(`Expected dist/${fileName} to import no package, but it imports ${foreign}.`);
 }
 
-const source = createRequire(import.meta.url).resolve("@stdlib/math-base-special-kernel-cos");
+const { resolve } = createRequire(import.meta.url);
+const source = resolve("@stdlib/math-base-special-kernel-cos");
 const licence = (file) => readFileSync(join(dirname(source), "..", file), "utf8");
 writeFileSync(
   join(dist, "exact-math.LICENSE.txt"),
   `The files of dist/ hold code of the packages @stdlib/math-base-special-kernel-cos and -sin.\n\n` +
     `${licence("NOTICE")}\n${licence("LICENSE")}`,
+);
+writeFileSync(
+  join(dist, "checkpoint", "sha256.LICENSE.txt"),
+  "The files of dist/ hold code of the package @noble/hashes.\n\n" +
+    readFileSync(join(dirname(resolve("@noble/hashes/sha2.js")), "LICENSE"), "utf8"),
 );
 
 copyFileSync(join(root, "lib", "backends", "binaries.cjs"), join(dist, "backends", "binaries.cjs"));

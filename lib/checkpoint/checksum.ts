@@ -7,10 +7,11 @@ import { type Header, refuse } from "./header.ts";
  */
 export const checksumName = "rmsprop.checksum";
 export const checksumKind = "sha256";
-export const magic = new TextEncoder().encode("rmsprop\0sha-256\0");
+export const magic = Uint8Array.from("rmsprop\0sha-256\0", (character) => character.charCodeAt(0));
 export const trailerLength = magic.length + 32;
 
-export const equal = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /**
  * The checksum that a file carries, or undefined for one of another writer.

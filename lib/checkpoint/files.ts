@@ -1,55 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
-import fs from "node:fs";
+import fs, { type Stats } from "node:fs";
 import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { OptimError, show } from "../errors.ts";
+import type { Sink, Source } from "./bytes.ts";
+import { call, type Task } from "./task.ts";
 
-/** One call of the file system in both forms, so that what reads and writes is spelled once for both. */
-interface Call {
-  sync(): unknown;
-  async(): Promise<unknown>;
-}
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_SYNC = 0, O_NONBLOCK = 0 } = fs.constants;
 
-/** Work that asks for calls of the file system and gets their results. */
-export type Task<T> = Generator<Call, T, unknown>;
-
-function* call<T>(sync: () => T, async: () => Promise<T>): Task<T> {
-  return (yield { sync, async }) as T;
-}
-
-export function runSync<T>(task: Task<T>): T {
-  let next = task.next();
-  while (!next.done) {
-    let result: unknown;
-    try {
-      result = next.value.sync();
-    } catch (error) {
-      next = task.throw(error);
-      continue;
-    }
-    next = task.next(result);
-  }
-  return next.value;
-}
-
-export async function runAsync<T>(task: Task<T>): Promise<T> {
-  let next = task.next();
-  while (!next.done) {
-    let result: unknown;
-    try {
-      result = await next.value.async();
-    } catch (error) {
-      next = task.throw(error);
-      continue;
-    }
-    next = task.next(result);
-  }
-  return next.value;
-}
-
-const open = (path: string, flags: string, mode = 0o666) =>
+const open = (path: string, flags: string | number, mode = 0o666) =>
   call(
     () => fs.openSync(path, flags, mode),
     () => promisify(fs.open)(path, flags, mode),
@@ -84,21 +45,44 @@ const realPath = (path: string) =>
     () => fs.realpathSync(path),
     () => promisify(fs.realpath)(path),
   );
-const modeOf = (path: string) =>
+const readLink = (path: string) =>
   call(
-    () => fs.statSync(path).mode,
-    async () => (await promisify(fs.stat)(path)).mode,
+    () => fs.readlinkSync(path),
+    () => promisify(fs.readlink)(path),
   );
-
-/** The length of a file in bytes. */
-export const sizeOfFile = (file: number) =>
+const statOf = (path: string) =>
   call(
-    () => fs.fstatSync(file).size,
-    async () => (await promisify(fs.fstat)(file)).size,
+    () => fs.statSync(path),
+    () => promisify(fs.stat)(path),
+  );
+const statOfFile = (file: number) =>
+  call(
+    () => fs.fstatSync(file),
+    () => promisify(fs.fstat)(file),
+  );
+const changeMode = (file: number, mode: number) =>
+  call(
+    () => fs.fchmodSync(file, mode),
+    () => promisify(fs.fchmod)(file, mode),
+  );
+const changeModeOf = (path: string, mode: number) =>
+  call(
+    () => fs.chmodSync(path, mode),
+    () => promisify(fs.chmod)(path, mode),
+  );
+const changeOwner = (file: number, user: number, group: number) =>
+  call(
+    () => fs.fchownSync(file, user, group),
+    () => promisify(fs.fchown)(file, user, group),
+  );
+const changeOwnerOf = (path: string, user: number, group: number) =>
+  call(
+    () => fs.chownSync(path, user, group),
+    () => promisify(fs.chown)(path, user, group),
   );
 
 /** Fills `bytes` from a place in a file. Returns how many there were. */
-export function* readAt(file: number, bytes: Uint8Array, position: number): Task<number> {
+function* readAt(file: number, bytes: Uint8Array, position: number): Task<number> {
   let count = 0;
   while (count < bytes.length) {
     const [offset, length, from] = [count, bytes.length - count, position + count];
@@ -113,7 +97,7 @@ export function* readAt(file: number, bytes: Uint8Array, position: number): Task
 }
 
 /** Writes all of `bytes` behind what was written before. */
-export function* append(file: number, bytes: Uint8Array): Task<void> {
+function* append(file: number, bytes: Uint8Array): Task<void> {
   let count = 0;
   while (count < bytes.length) {
     const [offset, length] = [count, bytes.length - count];
@@ -125,17 +109,54 @@ export function* append(file: number, bytes: Uint8Array): Task<void> {
 }
 
 /** @throws OptimError ERR_OPTION for what is neither a path nor a file URL. */
-export function pathOf(path: unknown): string {
-  if (typeof path === "string" && path !== "") return path;
-  if (path instanceof URL && path.protocol === "file:") return fileURLToPath(path);
-  throw new OptimError("ERR_OPTION", `Expected the path of a file, a string or a file URL, but it is ${show(path)}.`);
+export function pathOf(given: unknown): string {
+  const path = given instanceof URL ? pathOfURL(given) : given;
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return path;
+  const found = given instanceof URL ? given.href : given;
+  throw new OptimError("ERR_OPTION", `Expected the path of a file, a string or a file URL, but it is ${show(found)}.`);
+}
+
+function pathOfURL(url: URL): string | undefined {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return undefined; // of another protocol, or with a host or a slash that no path has
+  }
+}
+
+/** The file's name in a sentence. */
+export const named = (kind: string, path: string) => `The ${kind} ${JSON.stringify(path)}`;
+
+/**
+ * Refuses what is no file with bytes of its own: to open a FIFO waits for who writes it, and to replace a device by a file
+ * takes it away from everybody.
+ * @throws OptimError ERR_OPTION.
+ */
+function checkRegular(path: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  const kinds: Readonly<Record<string, boolean>> = {
+    "a folder": stats.isDirectory(),
+    "a FIFO": stats.isFIFO(),
+    "a socket": stats.isSocket(),
+    "a character device": stats.isCharacterDevice(),
+    "a block device": stats.isBlockDevice(),
+  };
+  const kind = Object.keys(kinds).find((name) => kinds[name]) ?? "something else";
+  throw new OptimError("ERR_OPTION", `Expected ${JSON.stringify(path)} to be an ordinary file, but it is ${kind}.`);
 }
 
 /** Opens a file to read, and closes it whatever happens. */
-export function* withFile<T>(path: string, use: (file: number) => Task<T>): Task<T> {
-  const file = yield* open(path, "r");
+export function* withSource<T>(path: string, use: (source: Source) => Task<T>): Task<T> {
+  checkRegular(path, yield* statOf(path));
+  // Something else may have come to be there since; without O_NONBLOCK a FIFO would wait.
+  const file = yield* open(path, O_RDONLY | O_NONBLOCK);
   try {
-    return yield* use(file);
+    const stats = yield* statOfFile(file);
+    checkRegular(path, stats);
+    return yield* use({
+      size: () => call(() => stats.size),
+      readAt: (bytes, position) => readAt(file, bytes, position),
+    });
   } finally {
     yield* close(file);
   }
@@ -143,23 +164,32 @@ export function* withFile<T>(path: string, use: (file: number) => Task<T>): Task
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 
+/** What Node's permission model says of calls on open files, which it has no rules for. */
+const isForbidden = (error: unknown) => codeOf(error) === "ERR_ACCESS_DENIED";
+
+/** Whether Node's permission model is on, which forbids to sync a file. */
+const hasPermissionModel = () => (process as { permission?: unknown }).permission !== undefined;
+
 /**
  * Writes a file and puts it in the place of what was there, so that a crash at any moment leaves the old file or the new
  * one, whole: it is written beside it under another name, synced, and renamed, and the folder is synced. What an error
- * leaves of it is removed.
- * @throws What the file system says. After an error of the folder's sync alone the new file is in its place.
+ * leaves of it is removed. The new file has the mode of the old one, and its owner and group where that is permitted.
+ * @throws OptimError ERR_OPTION where there is something that is no file; what the file system says. After an error of the
+ * folder's sync alone the new file is in its place.
  */
-export function* replaceFile(path: string, write: (file: number) => Task<void>): Task<void> {
-  const { target, mode } = yield* locate(path);
+export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): Task<void> {
+  const { target, old } = yield* locate(path);
   const folder = dirname(target);
   const prefix = temporaryPrefix(basename(target));
   yield* removeAbandoned(folder, prefix);
   const temporary = join(folder, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
-  const file = yield* open(temporary, "wx", mode);
+  const flags = hasPermissionModel() ? O_WRONLY | O_CREAT | O_EXCL | O_SYNC : "wx";
+  const file = yield* open(temporary, flags, old ? 0o600 : 0o666);
   try {
     try {
-      yield* write(file);
-      yield* sync(file);
+      if (old) yield* takeRights(file, temporary, old);
+      yield* write({ append: (bytes) => append(file, bytes) });
+      yield* syncWherePermitted(file);
     } finally {
       yield* close(file);
     }
@@ -171,13 +201,78 @@ export function* replaceFile(path: string, write: (file: number) => Task<void>):
   yield* syncFolder(folder);
 }
 
-/** Where a link points, so that it goes on pointing there, and the rights of the file that is there. */
-function* locate(path: string): Task<{ target: string; mode: number }> {
+/** Where links lead, so that they go on leading there, and what is there. */
+function* locate(path: string): Task<{ target: string; old: Stats | undefined }> {
   try {
     const target = yield* realPath(path);
-    return { target, mode: (yield* modeOf(target)) & 0o777 };
+    const old = yield* statOf(target);
+    checkRegular(path, old);
+    return { target, old };
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return { target: path, mode: 0o666 };
+    if (codeOf(error) !== "ENOENT") throw error;
+    return { target: yield* endOfLinks(path), old: undefined };
+  }
+}
+
+/** Linux's limit; longer chains and loops are the file system's to refuse. */
+const maxLinks = 40;
+
+/** The path that a chain of links leads to whose end is not there. */
+function* endOfLinks(path: string): Task<string> {
+  let target = path;
+  for (let links = 0; links < maxLinks; links++) {
+    let link: string;
+    try {
+      link = yield* readLink(target);
+    } catch (error) {
+      // No link, which Windows has a code of its own for, or nothing there.
+      if (["EINVAL", "ENOENT", "UNKNOWN"].includes(codeOf(error) ?? "")) return target;
+      throw error;
+    }
+    // From where the link really lies: ".." in it goes up from there.
+    target = isAbsolute(link) ? link : `${yield* realPath(dirname(target))}${sep}${link}`;
+  }
+  yield* statOf(path); // ELOOP
+  return target;
+}
+
+/** What file systems say that have no owners, modes, or syncs of folders, and what users are told who may not change them. */
+const isUnsupported = (error: unknown) =>
+  ["EPERM", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "");
+
+/** Gives a new file the owner, the group and the mode of the old one, as far as that is permitted. */
+function* takeRights(file: number, path: string, old: Stats): Task<void> {
+  const own = yield* statOfFile(file);
+  let isOwner = own.uid === old.uid;
+  let isGroup = own.gid === old.gid;
+  if (!isOwner || !isGroup) {
+    if (yield* give(file, path, old.uid, old.gid)) isOwner = isGroup = true;
+    else if (!isOwner && !isGroup) isGroup = yield* give(file, path, own.uid, old.gid);
+  }
+  let mode = old.mode & 0o7777;
+  // A file that is not theirs must not run as them, and another group has no rights but those of everybody.
+  if (!isOwner) mode &= 0o1777;
+  if (!isGroup) mode = (mode & 0o5707) | ((mode & 0o7) << 3);
+  try {
+    yield* changeMode(file, mode);
+  } catch (error) {
+    if (isForbidden(error)) yield* changeModeOf(path, mode);
+    else if (!isUnsupported(error)) throw error;
+  }
+}
+
+/** Whether a file could be given to a user and a group. */
+function* give(file: number, path: string, user: number, group: number): Task<boolean> {
+  try {
+    try {
+      yield* changeOwner(file, user, group);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      yield* changeOwnerOf(path, user, group);
+    }
+    return true;
+  } catch (error) {
+    if (isUnsupported(error)) return false;
     throw error;
   }
 }
@@ -219,12 +314,21 @@ function* removeQuietly(path: string): Task<void> {
 
 function* syncFolder(folder: string): Task<void> {
   if (process.platform === "win32") return; // folders cannot be opened there; a rename is durable by itself
-  yield* withFile(folder, function* (file) {
-    try {
-      yield* sync(file);
-    } catch (error) {
-      // Some network file systems have no sync of folders.
-      if (!["EINVAL", "ENOTSUP", "ENOSYS"].includes(codeOf(error) ?? "")) throw error;
-    }
-  });
+  const file = yield* open(folder, "r");
+  try {
+    yield* syncWherePermitted(file);
+  } catch (error) {
+    // Some network file systems have no sync of folders.
+    if (!isUnsupported(error)) throw error;
+  } finally {
+    yield* close(file);
+  }
+}
+
+function* syncWherePermitted(file: number): Task<void> {
+  try {
+    yield* sync(file);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+  }
 }

@@ -1,11 +1,14 @@
 import { OptimError, show } from "../errors.ts";
 import { showShape, sizeOf } from "../parameter.ts";
-import { type Dtype, dtypes, isDtype } from "./dtypes.ts";
+import { bitsOf } from "./dtypes.ts";
+import { decodeUtf8, encodeUtf8 } from "./host.ts";
+import { parseObject } from "./json.ts";
 
 /** Where a tensor lies in a file's data, in bytes from the data's start. */
 export interface TensorInfo {
   readonly name: string;
-  readonly dtype: Dtype;
+  /** Its number type, also one that has no arrays here. */
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -40,14 +43,15 @@ function record(value: unknown, what: string): Json {
  * @throws OptimError ERR_CHECKPOINT.
  */
 export function parseHeader(bytes: Uint8Array, dataLength: number): Header {
-  let json: unknown;
+  let members: Map<string, unknown>;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    members = parseObject(decodeUtf8(bytes));
   } catch (error) {
-    refuse(`Expected its header to be JSON in UTF-8, but it is not: ${(error as Error).message}.`);
+    return refuse(`Expected its header to be an object of JSON in UTF-8, but it is not: ${(error as Error).message}.`);
   }
-  const { [metadataKey]: metadata = {}, ...rest } = record(json, "its header");
-  const tensors = Object.entries(rest).map(([name, info]) => parseTensor(name, info));
+  const metadata = members.get(metadataKey);
+  members.delete(metadataKey);
+  const tensors = [...members].map(([name, info]) => parseTensor(name, info));
   // Sorted by both ends, so that tensors without elements come before the one that starts where they lie.
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let end = 0;
@@ -64,8 +68,9 @@ export function parseHeader(bytes: Uint8Array, dataLength: number): Header {
   return { metadata: parseMetadata(metadata), tensors };
 }
 
+/** Other writers have null where there is none. */
 function parseMetadata(value: unknown): Map<string, string> {
-  const entries = Object.entries(record(value, `'${metadataKey}'`));
+  const entries = Object.entries(record(value ?? {}, `'${metadataKey}'`));
   for (const [key, text] of entries) {
     if (typeof text !== "string")
       refuse(`Expected ${show(key)} in '${metadataKey}' to be a string, but it is ${show(text)}.`);
@@ -73,14 +78,19 @@ function parseMetadata(value: unknown): Map<string, string> {
   return new Map(entries as [string, string][]);
 }
 
+/** The names of number types, those that the format may yet get among them. */
+const isDtypeName = (value: unknown): value is string =>
+  typeof value === "string" && /^[A-Z][A-Z0-9_]{0,30}$/.test(value);
+
 function parseTensor(name: string, value: unknown): TensorInfo {
   const { dtype, shape, data_offsets: offsets } = record(value, `the entry of ${show(name)}`);
-  if (!isDtype(dtype)) {
-    return refuse(
-      `Expected the dtype of ${show(name)} to be one of ${Object.keys(dtypes).join(", ")}, but it is ${show(dtype)}.`,
-    );
+  if (!isDtypeName(dtype)) {
+    return refuse(`Expected the dtype of ${show(name)} to be a name such as "F32", but it is ${show(dtype)}.`);
   }
-  if (!Array.isArray(shape) || !Number.isSafeInteger(sizeOf(shape) * dtypes[dtype].bytes)) {
+  // Of a type that is not known the size is not either.
+  const bits = bitsOf(dtype);
+  const bytes = Array.isArray(shape) ? (sizeOf(shape) * (bits ?? 8)) / 8 : Number.NaN;
+  if (!Array.isArray(shape) || !Number.isSafeInteger(bits === undefined ? Math.ceil(bytes) : bytes)) {
     return refuse(
       `Expected the shape of ${show(name)} to be an array of whole numbers of 0 or more, but it is ${showShape(shape)}.`,
     );
@@ -92,11 +102,9 @@ function parseTensor(name: string, value: unknown): TensorInfo {
       `Expected the offsets of ${show(name)} to be two whole numbers of 0 or more, but they are ${showShape(offsets)}.`,
     );
   }
-  const expected = sizeOf(shape) * dtypes[dtype].bytes;
-  if (end - begin !== expected) {
-    refuse(
-      `Expected the data of ${show(name)} to have ${expected} bytes by its shape and dtype, but it has ${end - begin}.`,
-    );
+  if (end < begin || (bits !== undefined && end - begin !== bytes)) {
+    const expected = bits === undefined ? "0 bytes or more" : `${bytes} bytes by its shape and dtype`;
+    refuse(`Expected the data of ${show(name)} to have ${expected}, but it has ${end - begin}.`);
   }
   return { name, dtype, shape: shape as number[], begin, end };
 }
@@ -108,7 +116,7 @@ export function formatHeader({ metadata, tensors }: Header): Uint8Array {
     { dtype, shape, data_offsets: [begin, end] },
   ]);
   const json = JSON.stringify(Object.fromEntries([[metadataKey, Object.fromEntries(metadata)], ...entries]));
-  const bytes = new TextEncoder().encode(json);
+  const bytes = encodeUtf8(json);
   const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8).fill(0x20);
   padded.set(bytes);
   return padded;

@@ -1,19 +1,37 @@
-import { createHash } from "node:crypto";
 import { OptimError, show } from "../errors.ts";
+import { memoryOf } from "../memory.ts";
 import { showShape, sizeOf } from "../parameter.ts";
-import { lengthOf } from "../typed-array.ts";
+import { bufferOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import type { Sink } from "./bytes.ts";
 import { checksumKind, checksumName, magic, trailerLength } from "./checksum.ts";
-import { type Dtype, dtypeOfArray, dtypes, encode, isDtype, part, type TensorData, tensorHasMemory } from "./dtypes.ts";
-import { append, replaceFile, type Task } from "./files.ts";
+import {
+  bitsOf,
+  type Dtype,
+  dtypeOfArray,
+  encode,
+  type Form,
+  part,
+  type RawDtype,
+  type TensorData,
+  tensorHasMemory,
+  writeForm,
+} from "./dtypes.ts";
 import { formatHeader, maxHeaderLength, metadataKey, type TensorInfo } from "./header.ts";
+import { createSha256 } from "./host.ts";
+import type { Task } from "./task.ts";
 
 /** A tensor to write. */
 export interface TensorInput {
+  /** The values, row by row. */
   readonly data: TensorData;
-  /** Its product is the data's length. Default one dimension. */
-  readonly shape?: readonly number[];
-  /** How the values are written. Float32Arrays and Float64Arrays may be rounded to any of F64, F32, F16 and BF16; default as they are. */
-  readonly dtype?: Dtype;
+  /** Its product is the number of elements. Default one dimension. */
+  readonly shape?: readonly number[] | undefined;
+  /**
+   * How the values are written; default as they are. Floats of all sizes may be rounded to any of F64, F32, F16 and BF16. A
+   * Uint16Array may hold the codes of F16 or BF16; a Uint8Array the bytes of BOOL or of a type that has no array, F8_E4M3
+   * for one.
+   */
+  readonly dtype?: Dtype | RawDtype | (string & {}) | undefined;
 }
 
 /** Bytes that are converted and written at a time. */
@@ -21,43 +39,59 @@ const chunkLength = 2 ** 20;
 
 interface Checked extends TensorInfo {
   readonly data: TensorData;
+  readonly length: number;
+  readonly form: Form;
+}
+
+/** @throws OptimError ERR_DETACHED where an array has not the memory any more that it had when it was checked. */
+function checkMemory(name: string, data: TensorData, length: number): void {
+  const memory = memoryOf(bufferOf(data));
+  if (tensorHasMemory(data) && lengthOf(data) === length && !memory?.disposed) return;
+  throw new OptimError(
+    "ERR_DETACHED",
+    `Expected ${show(name)} to have its memory until it is written, but it was disposed, detached, transferred, or made ` +
+      "shorter or longer.",
+  );
 }
 
 /** @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_DETACHED. */
-function checkTensor(name: string, input: TensorInput): Omit<Checked, "begin" | "end"> {
+function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end"> {
   if (name === metadataKey || name === checksumName) {
     throw new OptimError(
       "ERR_NAME",
       `Expected tensors of names that the format leaves free, but one is ${show(name)}.`,
     );
   }
-  const { data, shape, dtype } = input;
-  const own = dtypeOfArray(data);
-  if (!own) throw new OptimError("ERR_DTYPE", `Expected ${show(name)} to be a typed array, but it is ${show(data)}.`);
-  if (!tensorHasMemory(data)) {
+  if (typeof input !== "object" || input === null || typedArrayName(input) !== undefined) {
     throw new OptimError(
-      "ERR_DETACHED",
-      `Expected ${show(name)} to have its memory, but it was disposed, detached, transferred or shrunk.`,
+      "ERR_DTYPE",
+      `Expected the tensor ${show(name)} to be { data, shape, dtype }, but it is ${typedArrayName(input) ?? show(input)}.`,
     );
   }
+  const { data, shape: given, dtype } = input as Partial<TensorInput>;
+  const shape: unknown = Array.isArray(given) ? Array.from(given) : given;
+  const own = dtypeOfArray(data);
+  if (!own || data === undefined)
+    throw new OptimError("ERR_DTYPE", `Expected ${show(name)} to be a typed array, but it is ${show(data)}.`);
+  const length = lengthOf(data);
+  checkMemory(name, data, length);
   const asked: unknown = dtype ?? own;
-  const fits =
-    isDtype(asked) &&
-    (asked === own || (dtypes[asked].codec && dtypes[own].codec) || (asked === "BOOL" && own === "U8"));
-  if (!fits)
+  const form = writeForm(own, asked);
+  if (!form)
     throw new OptimError(
       "ERR_DTYPE",
       `Expected ${show(name)} to be written as ${own}, but ${show(asked)} is asked for.`,
     );
-  const length = lengthOf(data);
-  const dimensions = shape === undefined ? [length] : shape;
-  if (!Array.isArray(dimensions) || sizeOf(dimensions) !== length) {
+  // Of types that have no array several elements may lie in a byte.
+  const elements = (length * form.bytes * 8) / (bitsOf(asked as string) as number);
+  const dimensions = shape === undefined ? [elements] : shape;
+  if (!Array.isArray(dimensions) || sizeOf(dimensions) !== elements) {
     throw new OptimError(
       "ERR_LENGTH",
-      `Expected the shape of ${show(name)} to be dimensions whose product is its ${length} elements, but it is ${showShape(dimensions)}.`,
+      `Expected the shape of ${show(name)} to be dimensions whose product is its ${elements} elements, but it is ${showShape(dimensions)}.`,
     );
   }
-  return { name, dtype: asked as Dtype, shape: [...dimensions], data };
+  return { name, dtype: asked as string, shape: dimensions as number[], data, length, form };
 }
 
 /** @throws OptimError ERR_OPTION. */
@@ -85,33 +119,35 @@ export function checkMetadata(metadata: unknown): [string, string][] {
 
 /** Places tensors one behind the other, those of long elements first, so that each begins at a multiple of its own. */
 function place(tensors: readonly Omit<Checked, "begin" | "end">[]): Checked[] {
-  const sorted = [...tensors].sort((a, b) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
+  const bits = ({ dtype }: { dtype: string }) => bitsOf(dtype) as number;
+  const sorted = [...tensors].sort((a, b) => bits(b) - bits(a));
   let end = 0;
   return sorted.map((tensor) => {
     const begin = end;
-    end += lengthOf(tensor.data) * dtypes[tensor.dtype].bytes;
+    end += tensor.length * tensor.form.bytes;
     return { ...tensor, begin, end };
   });
 }
 
 /** Writes a file's bytes in long runs, and hashes them. */
 class Writer {
-  readonly hash = createHash(checksumKind);
-  readonly #file: number;
+  readonly hash = createSha256();
+  readonly #sink: Sink;
   readonly #chunk = new Uint8Array(chunkLength);
   #used = 0;
 
-  constructor(file: number) {
-    this.#file = file;
+  constructor(sink: Sink) {
+    this.#sink = sink;
   }
 
-  *tensor({ dtype, data }: Checked): Task<void> {
-    const size = dtypes[dtype].bytes;
-    const length = lengthOf(data);
+  *tensor({ name, form, length, data }: Checked): Task<void> {
+    const size = form.bytes;
     for (let i = 0; i < length; ) {
       if (chunkLength - this.#used < size) yield* this.flush();
       const count = Math.min(length - i, Math.floor((chunkLength - this.#used) / size));
-      encode(dtype, part(data, i, count), this.#chunk.subarray(this.#used));
+      // Other code ran since the last part was taken, and before the first.
+      checkMemory(name, data, length);
+      encode(form, part(data, i, count), this.#chunk.subarray(this.#used));
       this.#used += count * size;
       i += count;
     }
@@ -130,7 +166,7 @@ class Writer {
   *flush(): Task<void> {
     const written = this.#chunk.subarray(0, this.#used);
     this.hash.update(written);
-    yield* append(this.#file, written);
+    yield* this.#sink.append(written);
     this.#used = 0;
   }
 }
@@ -139,6 +175,22 @@ class Writer {
 export interface Prepared {
   readonly header: Uint8Array;
   readonly tensors: readonly Checked[];
+  /** The file's length in bytes. */
+  readonly length: number;
+}
+
+/** @throws OptimError ERR_DTYPE. */
+function listTensors(given: unknown): unknown[][] {
+  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the tensors as a Map or as Object.entries(…), names with { data }, but it is ${show(given)}.`,
+    );
+  }
+  return [...(given as Iterable<unknown>)].map((pair, i) => {
+    if (Array.isArray(pair) && pair.length === 2) return pair;
+    throw new OptimError("ERR_DTYPE", `Expected tensor ${i} to be [name, { data }], but it is ${show(pair)}.`);
+  });
 }
 
 /** @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_DETACHED, ERR_OPTION. */
@@ -147,11 +199,12 @@ export function prepare(
   metadata: readonly [string, string][],
 ): Prepared {
   const names = new Set<string>();
-  const checked = [...tensors].map(([name, tensor]) => {
-    if (typeof name !== "string" || names.has(name)) {
+  const checked = listTensors(tensors).map(([name, tensor]) => {
+    const isTwice = names.has(name as string);
+    if (typeof name !== "string" || isTwice) {
       throw new OptimError(
         "ERR_NAME",
-        `Expected each tensor to have a name of its own, but one has ${show(name)}${names.has(name) ? ", as another has" : ""}.`,
+        `Expected each tensor to have a name of its own, but one has ${show(name)}${isTwice ? ", as another has" : ""}.`,
       );
     }
     names.add(name);
@@ -176,20 +229,18 @@ export function prepare(
       `Expected names, shapes and metadata of at most ${maxHeaderLength} bytes, but they have ${header.length}.`,
     );
   }
-  return { header, tensors: placed };
+  return { header, tensors: placed, length: 8 + header.length + trailer.end };
 }
 
-/** Writes what was prepared, as `replaceFile` does. */
-export function write(path: string, { header, tensors }: Prepared): Task<void> {
-  return replaceFile(path, function* (file) {
-    const writer = new Writer(file);
-    const length = new Uint8Array(8);
-    new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
-    yield* writer.bytes(length);
-    yield* writer.bytes(header);
-    for (const tensor of tensors) yield* writer.tensor(tensor);
-    yield* writer.bytes(magic);
-    yield* writer.flush();
-    yield* append(file, writer.hash.digest());
-  });
+/** Writes what was prepared. */
+export function* write({ header, tensors }: Prepared, sink: Sink): Task<void> {
+  const writer = new Writer(sink);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
+  yield* writer.bytes(length);
+  yield* writer.bytes(header);
+  for (const tensor of tensors) yield* writer.tensor(tensor);
+  yield* writer.bytes(magic);
+  yield* writer.flush();
+  yield* sink.append(writer.hash.digest());
 }

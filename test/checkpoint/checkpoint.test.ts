@@ -71,7 +71,7 @@ describe.each(["sync", "async"] as const)("%s", (form) => {
     train(whole.optimizer, whole.parameters, 3);
     await save(path, { ...whole, metadata: { epoch: "7" } });
     const rest = make(100);
-    expect(await load(path, rest)).toEqual({ metadata: { epoch: "7" } });
+    expect(await load(path, rest)).toEqual({ metadata: { epoch: "7" }, missing: [], unexpected: [] });
     expect(rest.optimizer.stateDict()).toEqual(whole.optimizer.stateDict());
     for (const { parameters, optimizer } of [whole, rest]) train(optimizer, parameters, 3, 4);
     expect(shown(rest)).toEqual(shown(whole));
@@ -235,7 +235,7 @@ describe.each(["sync", "async"] as const)("%s", (form) => {
     ]);
     writeFileSync(path, Buffer.concat([length, Buffer.from(header), data]));
     const parameters = [parameter("optimizer.w", 2), { ...parameter("b", 2, "float64"), shape: [1, 2] }];
-    expect(await load(path, { parameters })).toEqual({ metadata: { format: "pt" } });
+    expect(await load(path, { parameters })).toEqual({ metadata: { format: "pt" }, missing: [], unexpected: [] });
     expect(parameters.map(({ data }) => Array.from(data))).toEqual([
       [1, -2],
       [3, 4],

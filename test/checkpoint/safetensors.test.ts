@@ -255,7 +255,7 @@ describe("a file made by hand", () => {
     ["no JSON", fileByHand("{", data), /JSON/],
     ["a byte order mark", fileByHand("\ufeff{}", new Uint8Array(0)), /JSON/],
     ["no UTF-8", () => Uint8Array.from([4, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x7d]), /UTF-8/],
-    ["a list", fileByHand("[]", new Uint8Array(0)), /header to be an object.*array/],
+    ["a list", fileByHand("[]", new Uint8Array(0)), /header to be an object of JSON.*expected \{/],
     [
       "metadata of numbers",
       fileByHand({ __metadata__: { a: 1 } }, new Uint8Array(0)),
@@ -263,7 +263,7 @@ describe("a file made by hand", () => {
     ],
     ["metadata that are a list", fileByHand({ __metadata__: [] }, new Uint8Array(0)), /'__metadata__'.*object/],
     ["an entry that is a number", fileByHand(one(1), data), /entry of "a".*object.*1/],
-    ["an unknown dtype", fileByHand(one({ ...whole, dtype: "F8_E4M3" }), data), /dtype of "a".*F64, F32.*"F8_E4M3"/],
+    ["no dtype", fileByHand(one({ ...whole, dtype: 8 }), data), /dtype of "a".*"F32".*8/],
     ["a dtype from the prototype", fileByHand(one({ ...whole, dtype: "constructor" }), data), /dtype of "a"/],
     ["no shape", fileByHand(one({ dtype: "F32", data_offsets: [0, 24] }), data), /shape of "a".*undefined/],
     ["a shape with a fraction", fileByHand(one({ ...whole, shape: [1.5, 4] }), data), /shape of "a".*\[1\.5, 4\]/],

@@ -1,0 +1,2 @@
+// The entry point in browsers, which have no files.
+export * from "./api.ts";

@@ -1,0 +1,88 @@
+import { OptimError, show } from "../errors.ts";
+import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import { call, type Task } from "./task.ts";
+
+/** What a file's bytes are read from. */
+export interface Source {
+  /** How many there are. */
+  size(): Task<number>;
+  /** Fills `bytes` with those from a place on. Returns how many there were. */
+  readAt(bytes: Uint8Array, position: number): Task<number>;
+}
+
+/** What a file's bytes are written to, one run behind the other. */
+export interface Sink {
+  append(bytes: Uint8Array): Task<void>;
+}
+
+/** Whether a value is an ArrayBuffer or a SharedArrayBuffer, of any realm. */
+function isBuffer(value: unknown): value is ArrayBufferLike {
+  if (typeof value !== "object" || value === null) return false;
+  return [false, true].some((shared) => {
+    try {
+      byteLengthOf(value as ArrayBufferLike, shared); // throws a TypeError for what is none
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * A view of what a caller gave as a file's bytes, made by no code of its own.
+ * @throws OptimError ERR_DTYPE, ERR_DETACHED.
+ */
+export function viewOfBytes(given: unknown): Uint8Array {
+  const isBytes = typedArrayName(given) === "Uint8Array";
+  if (!isBytes && !isBuffer(given)) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the bytes of a file as a Uint8Array or an ArrayBuffer, but it is ${typedArrayName(given) ?? show(given)}.`,
+    );
+  }
+  try {
+    if (!isBytes) return new Uint8Array(given as ArrayBufferLike);
+    const bytes = given as Uint8Array;
+    return new Uint8Array(bufferOf(bytes), byteOffsetOf(bytes), lengthOf(bytes));
+  } catch {
+    throw new OptimError("ERR_DETACHED", "Expected the bytes of a file to have their memory, but it was detached.");
+  }
+}
+
+export function sourceOf(bytes: Uint8Array): Source {
+  return {
+    size: () => call(() => bytes.length),
+    readAt: (target, position) =>
+      call(() => {
+        const found = bytes.subarray(position, position + target.length);
+        target.set(found);
+        return found.length;
+      }),
+  };
+}
+
+/** Bytes in memory that a file is written to. */
+export class ByteSink implements Sink {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  #used = 0;
+
+  /** @throws OptimError ERR_MEMORY. */
+  constructor(length: number) {
+    try {
+      this.#bytes = new Uint8Array(length);
+    } catch {
+      throw new OptimError("ERR_MEMORY", `Not enough memory for the ${length} bytes of the file.`);
+    }
+  }
+
+  append(bytes: Uint8Array): Task<void> {
+    return call(() => {
+      this.#bytes.set(bytes, this.#used);
+      this.#used += bytes.length;
+    });
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * A checkpoint is a file of the safetensors format. A parameter `w` is the tensor `w`; its state is
+ * `optimizer.w.square_avg`, `optimizer.w.step`, … in PyTorch's names. Options, and what else an optimizer's state has, are
+ * JSON in the metadata.
+ */
+import { OptimError, show } from "../errors.ts";
+import { type CheckedParameter, checkNames, checkParameter, takeParameter } from "../parameter.ts";
+import type { StateDict } from "../state-dict.ts";
+import { metadataKey } from "./header.ts";
+
+/** What a checkpoint needs of an optimizer. */
+export interface StatefulOptimizer {
+  stateDict(): StateDict;
+  loadStateDict(state: StateDict, options?: { readonly partial?: boolean }): unknown;
+}
+
+export const reserved = "rmsprop.";
+export const formatKey = `${reserved}checkpoint`;
+export const format = "1";
+export const optimizerKey = `${reserved}optimizer`;
+export const statePrefix = "optimizer.";
+export const parameterPrefix = "parameter.";
+
+/** The name of a parameter's tensor: its own, unless that could be taken for something else. */
+export function tensorName(name: string): string {
+  const taken =
+    name === metadataKey || [statePrefix, reserved, parameterPrefix].some((prefix) => name.startsWith(prefix));
+  return taken ? parameterPrefix + name : name;
+}
+
+export function checkOptions(given: unknown, names: readonly string[], owner: string): void {
+  if (typeof given !== "object" || given === null) {
+    throw new OptimError("ERR_OPTION", `Expected ${owner} to be given { parameters, … }, but it is ${show(given)}.`);
+  }
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new OptimError("ERR_OPTION", `The function ${owner} has no option '${unknown}'; it has ${names.join(", ")}.`);
+}
+
+/** @throws OptimError ERR_DTYPE, ERR_NAME, ERR_LENGTH, ERR_DETACHED. */
+export function readParameters(given: unknown): CheckedParameter[] {
+  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected 'parameters' to be an iterable of parameters, but it is ${show(given)}.`,
+    );
+  }
+  const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, i));
+  const parameters = raw.map(checkParameter);
+  checkNames(parameters);
+  return parameters;
+}
+
+export function checkOptimizer(given: unknown): StatefulOptimizer | undefined {
+  if (given === undefined) return undefined;
+  const { stateDict, loadStateDict } = (given ?? {}) as Partial<StatefulOptimizer>;
+  if (typeof stateDict === "function" && typeof loadStateDict === "function") return given as StatefulOptimizer;
+  throw new OptimError("ERR_OPTION", `Expected 'optimizer' to be an optimizer, but it is ${show(given)}.`);
+}

@@ -1,0 +1,247 @@
+import { OptimError, show } from "../errors.ts";
+import { memoryOf } from "../memory.ts";
+import { type CheckedParameter, type Parameter, showShape, sizeOf } from "../parameter.ts";
+import type { StateDict, Unmatched } from "../state-dict.ts";
+import { bufferOf, type FloatArray, hasMemory, lengthOf } from "../typed-array.ts";
+import type { Source } from "./bytes.ts";
+import {
+  checkOptimizer,
+  checkOptions,
+  format,
+  formatKey,
+  optimizerKey,
+  readParameters,
+  reserved,
+  type StatefulOptimizer,
+  statePrefix,
+  tensorName,
+} from "./checkpoint-format.ts";
+import { decodedType } from "./dtypes.ts";
+import { refuse, type TensorInfo } from "./header.ts";
+import { parseJson } from "./json.ts";
+import { ownName } from "./names.ts";
+import { type Opened, open, type Safetensors, type Tensor } from "./read.ts";
+import type { Task } from "./task.ts";
+
+export interface LoadOptions {
+  /** The parameters to fill: all those of the file, by name. */
+  readonly parameters: Iterable<Parameter>;
+  /** Its state and options are replaced by those of the file. Without it the file's are left alone. */
+  readonly optimizer?: StatefulOptimizer | undefined;
+  /**
+   * Whether what does not fit is left out and listed: parameters that one of the two lacks, or that have another shape or
+   * number type, and with them their state; options of groups that do not fit. Default false: all must fit.
+   */
+  readonly partial?: boolean | undefined;
+}
+
+/**
+ * What a checkpoint holds beside what was loaded, and what was not. Parameters are there by the names of their tensors, and
+ * what belongs to an optimizer by its path: `optimizer.state.w`, `optimizer.paramGroups[0]`, `optimizer.lossScale`. Both
+ * lists are empty without `partial`.
+ */
+export interface Loaded extends Unmatched {
+  /** The metadata it was saved with. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What a load is asked for, checked. */
+interface Asked {
+  readonly parameters: readonly CheckedParameter[];
+  readonly optimizer: StatefulOptimizer | undefined;
+  readonly partial: boolean;
+}
+
+/** @throws OptimError ERR_OPTION, and as for parameters. */
+export function readLoadOptions(options: LoadOptions, owner: string): Asked {
+  checkOptions(options, ["parameters", "optimizer", "partial"], owner);
+  const { parameters, optimizer, partial = false } = options;
+  if (typeof partial !== "boolean") {
+    throw new OptimError("ERR_OPTION", `Expected 'partial' to be true or false, but it is ${show(partial)}.`);
+  }
+  return { parameters: readParameters(parameters), optimizer: checkOptimizer(optimizer), partial };
+}
+
+/** What of a file is to be read, and for what. */
+interface Match {
+  readonly isOurs: boolean;
+  /** By the names of their tensors. */
+  readonly fills: ReadonlyMap<string, CheckedParameter>;
+  /** The tensors of states, and what is the rest of one. */
+  readonly slots: ReadonlySet<string>;
+  readonly rest: object | undefined;
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+}
+
+/** Why a tensor's values cannot be a parameter's; undefined where they can. */
+function misfit({ name, shape, length, type }: CheckedParameter, tensor: TensorInfo | undefined): string | undefined {
+  if (!tensor) return `Expected a tensor of the parameter ${show(name)}, but there is none.`;
+  const decoded = decodedType(tensor.dtype);
+  if (!decoded || (decoded === "float64" && type === "float32")) {
+    return `Expected ${show(name)} to have values that ${type} holds, but they are ${tensor.dtype}.`;
+  }
+  const fits = shape ? sameShape(shape, tensor.shape) : sizeOf(tensor.shape) === length;
+  if (fits) return undefined;
+  return `Expected ${show(name)} to have the shape ${showShape(shape ?? [length])}, but it has ${showShape(tensor.shape)}.`;
+}
+
+const sameShape = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((dimension, i) => dimension === b[i]);
+
+/** Compares a file's header with what is to be loaded, before any data is read. */
+function match({ metadata, tensors }: Opened, { parameters, optimizer, partial }: Asked): Match {
+  const isOurs = Object.hasOwn(metadata, formatKey);
+  if (isOurs && metadata[formatKey] !== format) {
+    refuse(`Expected a checkpoint of the version ${format}, but it is of ${show(metadata[formatKey])}.`);
+  }
+  const missing: string[] = [];
+  const left = new Map(tensors.map((info) => [info.name, info]));
+  const fills = new Map<string, CheckedParameter>();
+  for (const parameter of parameters) {
+    const name = isOurs ? tensorName(parameter.name) : parameter.name;
+    const reason = misfit(parameter, left.get(name));
+    if (reason && !partial) refuse(reason);
+    if (reason) missing.push(name);
+    else {
+      fills.set(name, parameter);
+      left.delete(name);
+    }
+  }
+  const state = [...left.values()].filter(({ name }) => isOurs && partsOf(name));
+  for (const { name } of state) left.delete(name);
+  const unexpected = [...left.keys()];
+  if (unexpected.length > 0 && !partial)
+    refuse(`Expected tensors of the given parameters alone, but there is ${show(unexpected[0])}.`);
+  if (!optimizer) return { isOurs, fills, slots: new Set(), rest: undefined, missing, unexpected };
+
+  const filled = new Map([...fills.values()].map((parameter) => [parameter.name, parameter]));
+  const { slots, bad } = matchSlots(state, filled, partial);
+  unexpected.push(...[...bad].map((name) => `optimizer.state.${name}`));
+  const rest = readRest(isOurs ? metadata[optimizerKey] : undefined, partial);
+  return { isOurs, fills, slots, rest, missing, unexpected };
+}
+
+/** The name of the parameter and the slot of a tensor that belongs to a state; undefined for others. */
+function partsOf(key: string): { name: string; slot: string } | undefined {
+  const dot = key.lastIndexOf(".");
+  if (!key.startsWith(statePrefix) || dot < statePrefix.length) return undefined;
+  return { name: key.slice(statePrefix.length, dot), slot: ownName(key.slice(dot + 1)) };
+}
+
+/**
+ * The tensors of states that are to be read, none larger than its parameter, and the names of the parameters whose states
+ * are not. The optimizer checks what is in them.
+ */
+function matchSlots(
+  state: readonly TensorInfo[],
+  parameters: ReadonlyMap<string, CheckedParameter>,
+  partial: boolean,
+): { slots: ReadonlySet<string>; bad: ReadonlySet<string> } {
+  const bad = new Set<string>();
+  for (const { name: key, shape } of state) {
+    const { name, slot } = partsOf(key) as { name: string; slot: string };
+    const length = parameters.get(name)?.length;
+    const found = sizeOf(shape);
+    if (found === length || (length !== undefined && shape.length === 0)) continue;
+    if (!partial) {
+      refuse(
+        length === undefined
+          ? `Expected the state of the given parameters alone, but there is that of '${name}'.`
+          : `Expected the ${slot} of '${name}' to have ${length} elements, but it has ${found}.`,
+      );
+    }
+    bad.add(name);
+  }
+  const good = state.filter(({ name }) => !bad.has((partsOf(name) as { name: string }).name));
+  return { slots: new Set(good.map(({ name }) => name)), bad };
+}
+
+/** What an optimizer's state has beside tensors. */
+function readRest(text: string | undefined, partial: boolean): object {
+  if (text === undefined) {
+    if (!partial) refuse("Expected the state of an optimizer, but there is none.");
+    return { rule: undefined, paramGroups: [] }; // of no rule, so that nothing fits
+  }
+  let rest: unknown;
+  try {
+    rest = parseJson(text as string);
+  } catch (error) {
+    refuse(`Expected the optimizer's options to be JSON, but they are not: ${(error as Error).message}.`);
+  }
+  if (typeof rest !== "object" || rest === null)
+    refuse(`Expected the optimizer's options to be an object, but it is ${show(rest)}.`);
+  return rest as object;
+}
+
+/** Puts an optimizer's state together from its tensors and the rest of it. */
+function stateOf(tensors: ReadonlyMap<string, Tensor>, { slots, rest }: Match): StateDict {
+  const state = new Map<string, [string, number | FloatArray][]>();
+  for (const key of slots) {
+    const { name, slot } = partsOf(key) as { name: string; slot: string };
+    const { shape, data } = tensors.get(key) as Tensor;
+    const values = state.get(name) ?? [];
+    values.push([slot, (shape.length === 0 ? data[0] : data) as number | FloatArray]);
+    state.set(name, values);
+  }
+  const states = [...state].map(([name, values]) => [name, Object.fromEntries(values)] as const);
+  return { ...rest, state: Object.fromEntries(states) } as StateDict;
+}
+
+function loadState(optimizer: StatefulOptimizer, state: StateDict, partial: boolean): Unmatched {
+  try {
+    const unmatched = partial ? optimizer.loadStateDict(state, { partial }) : optimizer.loadStateDict(state);
+    return (unmatched as Unmatched | undefined) ?? { missing: [], unexpected: [] };
+  } catch (error) {
+    if (error instanceof OptimError && error.code === "ERR_STATE") refuse(error.message);
+    throw error;
+  }
+}
+
+const setAll = Float64Array.prototype.set as (this: FloatArray, values: FloatArray) => void;
+
+/** Puts what was read in its place, once the optimizer has taken its state. */
+function apply({ metadata, tensors }: Safetensors, matched: Match, { parameters, optimizer, partial }: Asked): Loaded {
+  const state = optimizer && stateOf(tensors, matched);
+  // Other code that ran since they were read may have taken their memory.
+  for (const { name, data, length } of parameters) {
+    if (!hasMemory(data) || lengthOf(data) !== length || memoryOf(bufferOf(data))?.disposed) {
+      throw new OptimError(
+        "ERR_DETACHED",
+        `Expected the data of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
+      );
+    }
+  }
+  const unmatched = optimizer && loadState(optimizer, state as StateDict, partial);
+  for (const [name, { data }] of matched.fills) setAll.call(data, tensors.get(name)?.data as FloatArray);
+  const prefixed = (paths: readonly string[] = []) => paths.map((path) => `optimizer.${path}`);
+  const ownKeys = Object.entries(metadata).filter(([key]) => !matched.isOurs || !key.startsWith(reserved));
+  return {
+    metadata: Object.fromEntries(ownKeys),
+    missing: [...matched.missing, ...prefixed(unmatched?.missing)],
+    unexpected: [...matched.unexpected, ...prefixed(unmatched?.unexpected)],
+  };
+}
+
+/** Runs what compares a file with what is asked for, and says in what it refuses which file it is. */
+function fitting<T>(what: string, compare: () => T): T {
+  try {
+    return compare();
+  } catch (error) {
+    if (!(error instanceof OptimError) || error.code !== "ERR_CHECKPOINT") throw error;
+    throw new OptimError("ERR_CHECKPOINT", `${what} does not fit. ${error.message}`);
+  }
+}
+
+/**
+ * Reads a checkpoint and checks that it fits, all that can be told of its header before its data.
+ * @param names What it is called where it is damaged, and where it does not fit.
+ * @returns what puts it in its place.
+ */
+export function* load(source: Source, names: { damaged: string; misfit: string }, asked: Asked): Task<() => Loaded> {
+  const opened = yield* open(source, names.damaged);
+  const matched = fitting(names.misfit, () => match(opened, asked));
+  const { fills, slots } = matched;
+  const file = yield* opened.read(({ name }) => fills.has(name) || slots.has(name));
+  return () => fitting(names.misfit, () => apply(file, matched, asked));
+}

@@ -1,0 +1,42 @@
+/** One call of what holds bytes, in both forms, so that what reads and writes is spelled once for both. */
+interface Call {
+  sync(): unknown;
+  async(): Promise<unknown>;
+}
+
+/** Work that asks for calls and gets their results. */
+export type Task<T> = Generator<Call, T, unknown>;
+
+export function* call<T>(sync: () => T, async: () => Promise<T> = async () => sync()): Task<T> {
+  return (yield { sync, async }) as T;
+}
+
+export function runSync<T>(task: Task<T>): T {
+  let next = task.next();
+  while (!next.done) {
+    let result: unknown;
+    try {
+      result = next.value.sync();
+    } catch (error) {
+      next = task.throw(error);
+      continue;
+    }
+    next = task.next(result);
+  }
+  return next.value;
+}
+
+export async function runAsync<T>(task: Task<T>): Promise<T> {
+  let next = task.next();
+  while (!next.done) {
+    let result: unknown;
+    try {
+      result = await next.value.async();
+    } catch (error) {
+      next = task.throw(error);
+      continue;
+    }
+    next = task.next(result);
+  }
+  return next.value;
+}
