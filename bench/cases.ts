@@ -29,7 +29,8 @@ const base = {
 
 const threadCounts = [1, "all"] as const;
 const scripted = ["plain loop", "TensorFlow.js cpu", "TensorFlow.js wasm"];
-const compiled = ["PyTorch", "PyTorch foreach", "torch.compile", "JAX"];
+const torch = ["PyTorch", "PyTorch, memory kept", "PyTorch foreach", "PyTorch foreach, memory kept"];
+const compiled = [...torch, "torch.compile", "JAX"];
 
 /** Everything there is, from the cache nearest to the core to memory. */
 const overview: Suite = {
@@ -52,13 +53,17 @@ const small: Suite = {
   title: "Small arrays, and many of them",
   per: "array",
   cases: [
-    { ...base, size: 64, contenders: ["native", "empty call", "bare loop", "plain loop"] },
+    ...[1, 4, 16, 64].map((size) => ({
+      ...base,
+      size,
+      contenders: ["native", "empty call", "bare loop", "plain loop"],
+    })),
     ...threadCounts.map((threads) => ({
       ...base,
       threads,
       size: 1024,
       arrays: 1000,
-      contenders: ["native", "one array", "PyTorch", "PyTorch foreach"],
+      contenders: ["native", "one array", ...torch],
     })),
     { ...base, size: 16, arrays: 10_000, contenders: ["native", "plain loop"] },
     { ...base, size: 16, arrays: 100_000, contenders: ["native", "one array", "construction"] },

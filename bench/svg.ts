@@ -38,8 +38,9 @@ const palette: Readonly<Record<string, readonly [light: string, dark: string]>> 
   r4: ["#9a6700", "#e3b341"],
   r5: ["#0e7490", "#39c5cf"],
   r6: ["#cf222e", "#ff7b72"],
+  r7: ["#7d4e2d", "#d0a98f"],
 };
-const rivalColours = 7;
+const rivalColours = 8;
 
 /** Without variables, which not every renderer knows. */
 function colours(theme: 0 | 1): string {

@@ -1,5 +1,5 @@
 import { jax } from "../rivals/jax.ts";
-import { compiledTorch, foreachTorch, torch } from "../rivals/pytorch.ts";
+import { compiledTorch, foreachTorch, keptForeachTorch, keptTorch, torch } from "../rivals/pytorch.ts";
 import { tensorflowCpu, tensorflowWasm } from "../rivals/tensorflow.ts";
 import { bareLoop, formulaLoop } from "./bare-loop.ts";
 import type { ContenderKind } from "./contender.ts";
@@ -15,6 +15,6 @@ import { wasm } from "./wasm.ts";
 export const contenderKinds: readonly ContenderKind[] = [
   ...[native, oneThread, oneArray, ordinaryValues, construction, reference, wasm],
   ...[limit, copy, bareLoop, formulaLoop, emptyCall, plainLoop],
-  ...[tensorflowCpu, tensorflowWasm, torch, foreachTorch, compiledTorch, jax],
+  ...[tensorflowCpu, tensorflowWasm, torch, keptTorch, foreachTorch, keptForeachTorch, compiledTorch, jax],
   ...[plainStep, separatePasses],
 ];

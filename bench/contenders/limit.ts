@@ -11,7 +11,9 @@ const trials = 9;
 const trialNanoseconds = 1e6;
 
 /** The fastest of several by the bytes they move: each is tried in turn, several times, and its best counts. */
-function fastest<T extends { run(times: number): number; bytesPerElement: number }>(candidates: readonly T[]): T {
+export function fastest<T extends { run(times: number): number; bytesPerElement: number }>(
+  candidates: readonly T[],
+): T {
   const best = new Map(candidates.map((candidate) => [candidate, Number.POSITIVE_INFINITY]));
   let times = 1;
   while (candidates.every(({ run }) => run(times) < trialNanoseconds)) times *= 2;

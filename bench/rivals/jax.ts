@@ -1,4 +1,4 @@
 import { pythonKind } from "./python.ts";
 
 /** The formula in jax.numpy, compiled, its arrays given to the next step. */
-export const jax = pythonKind("JAX", "jax_numpy.py", "jax");
+export const jax = pythonKind({ name: "JAX", script: "jax_numpy.py", module: "jax" });

@@ -21,6 +21,12 @@ function optimizerOf({ case: of }: Work): Optimizer {
   throw new Missing(`TensorFlow.js has no ${of.optimizer} like ours`);
 }
 
+/**
+ * What its WebAssembly runs with, which it finds out by itself. Threads it never takes on Node (flags_wasm.js); with the flag
+ * forced its workers do not start there, because their program is a blob's address.
+ */
+const hasSimd = () => tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+
 async function contenderOf(work: Work): Promise<Contender> {
   await tf.setBackend(backend);
   await tf.ready();
@@ -35,7 +41,8 @@ async function contenderOf(work: Work): Promise<Contender> {
   return {
     run: repeated(() => optimizer.applyGradients(gradients)),
     param: () => (variables[0] as Variable).dataSync() as Float32Array,
-    version: tf.version_core,
+    version:
+      backend === "wasm" ? `${tf.version_core}${(await hasSimd()) ? " with SIMD" : ""}, one thread` : tf.version_core,
   };
 }
 
