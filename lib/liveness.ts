@@ -82,6 +82,7 @@ export class Liveness {
   held(): Memory[] {
     const held: Memory[] = [];
     for (const { shared, memory, kind, name } of this.#watched) {
+      if (shared && freesUnderWork()) throw sharedOnDeno(kind, name);
       if (memory) held.push(memory);
       else if (!shared) throw asyncMemory(kind, name, "it is an ordinary ArrayBuffer");
     }
@@ -115,6 +116,20 @@ function detached(what: string, needed: string, found: number): OptimError {
     "ERR_DETACHED",
     `Expected the ${what} to have ${needed} as before, but it has ${found}: ` +
       "it was disposed, detached, transferred or shrunk.",
+  );
+}
+
+/**
+ * Whether this runtime frees JavaScript's memory, shared memory among it, when a thread or the program ends, although work
+ * off its event loop goes on. Node and Bun wait for that work.
+ */
+const freesUnderWork = () => "Deno" in globalThis;
+
+function sharedOnDeno(kind: string, name: string): OptimError {
+  return new OptimError(
+    "ERR_ASYNC_MEMORY",
+    `Expected the ${kind} of '${name}' to be in memory of allocate(), without 'shared', but it is shared: ` +
+      "Deno frees shared memory while stepAsync() works in it, where a thread or the program ends. step() takes it.",
   );
 }
 

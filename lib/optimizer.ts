@@ -117,7 +117,8 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * Takes the same step, to the same bits, off the event loop; resolves when it is done. Until then the arrays must be left
    * alone, and the optimizer refuses everything that would change it. Needs memory that cannot be taken away meanwhile:
-   * arrays of `allocate()`, or over SharedArrayBuffers. Without the native backend the step is taken at once.
+   * arrays of `allocate()`, or over SharedArrayBuffers, which Deno frees too early and which are refused there. Without the
+   * native backend the step is taken at once.
    * @param arrays As for `step`.
    * @throws OptimError, as a rejection: ERR_ASYNC_MEMORY, and what `step` throws.
    */

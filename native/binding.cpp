@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <atomic>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
@@ -120,17 +121,16 @@ Napi::Value counters(const Napi::CallbackInfo& info) {
 
 // ---- Steps ----------------------------------------------------------------------------------------------------------
 
-// Bound groups as JavaScript has them.
-struct Bound : BoundGroups {
-  Napi::Reference<Napi::Value> memory;  // of commands, selection and stages
-};
+BoundGroups& bound_of(void* data) {
+  return *static_cast<BoundGroups*>(data);
+}
 
 // Reads what the commands say into `runs`. Returns null and throws where it cannot be done.
-Bound* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, napi_value* argv, std::span<Run>& runs) {
+BoundGroups* read_commands(napi_env env, napi_callback_info info, std::span<Run>& runs) {
   void* data = nullptr;
-  napi_get_cb_info(env, info, argc, argv, nullptr, &data);
-  Bound& bound = *static_cast<Bound*>(data);
-  const char* wrong = bound.read_commands(runs);
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  BoundGroups& bound = bound_of(data);
+  const char* wrong = bound.read_commands(bound.commands, runs);
   if (!wrong) return &bound;
   napi_throw_error(env, nullptr, wrong);
   return nullptr;
@@ -139,7 +139,7 @@ Bound* read_commands(napi_env env, napi_callback_info info, std::size_t* argc, n
 // step(): void. Plain Node-API, as the next, because these calls are the cost of a small step.
 napi_value step_bound(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
-  if (Bound* bound = read_commands(env, info, nullptr, nullptr, runs)) {
+  if (BoundGroups* bound = read_commands(env, info, runs)) {
     bound->prepared = prepare(runs, bound->memory_from);
     step(process_pool(), *bound->prepared, bound->worth, Pace::steady);
   }
@@ -150,7 +150,7 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
 napi_value step_bound_again(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
-  const Bound& bound = *static_cast<Bound*>(data);
+  const BoundGroups& bound = bound_of(data);
   if (bound.prepared) {
     step(process_pool(), *bound.prepared, bound.worth, Pace::steady);
   } else {
@@ -162,9 +162,9 @@ napi_value step_bound_again(napi_env env, napi_callback_info info) {
 // stepStaged(): void
 napi_value step_bound_staged(napi_env env, napi_callback_info info) {
   std::span<Run> runs;
-  const Bound* bound = read_commands(env, info, nullptr, nullptr, runs);
+  const BoundGroups* bound = read_commands(env, info, runs);
   if (!bound) return nullptr;
-  const StagedStep staged = bound->staged(runs);
+  const StagedStep staged = bound->staged(bound->commands, runs);
   if (const char* wrong = wrong_with(staged)) {
     napi_throw_error(env, nullptr, wrong);
   } else {
@@ -173,42 +173,70 @@ napi_value step_bound_staged(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// A step off the event loop. What it works on is referred to until it settles; blocks are held besides, because a
-// buffer that is transferred meanwhile leaves its memory to another owner.
+// A step off the event loop. Deno does not wait for it when its environment ends, so while it works it touches native
+// memory only, which it owns or holds: a copy of the commands, the groups, the blocks that the arrays lie in. Other
+// arrays are of memory that stays by itself; `kept` refers to them where the environment waits.
 struct AsyncStep {
-  BoundGroups& bound;
-  std::span<Run> runs;
-  WorthOneThread worth;
-  bool staged;
+  // What it needs to work. Given up as soon as the work is done, because there may be nobody to tell any more.
+  std::shared_ptr<BoundGroups> working;
+  std::unique_ptr<double[]> memory;  // of the commands, in which the report is written
   std::vector<const void*> held;
+  Commands commands;
+  std::span<Run> runs;
+  bool staged = false;
+
+  std::weak_ptr<BoundGroups> bound;
+  Report report{};
   napi_deferred deferred = nullptr;
   napi_ref kept = nullptr;
   napi_async_work work = nullptr;
 
-  AsyncStep(BoundGroups& groups, std::span<Run> all, bool with_stages)
-      : bound(groups), runs(all), worth(groups.worth), staged(with_stages) {}
+  AsyncStep(BoundGroups& groups, bool with_stages)
+      : working(groups.shared_from_this()), staged(with_stages), bound(working) {
+    const std::size_t bytes = groups.layout().bytes();
+    memory = std::make_unique<double[]>((bytes + sizeof(double) - 1) / sizeof(double));
+    std::memcpy(memory.get(), groups.memory, bytes);
+    commands = groups.layout().in(memory.get());
+  }
   AsyncStep(const AsyncStep&) = delete;
   AsyncStep& operator=(const AsyncStep&) = delete;
-  ~AsyncStep() {
+  ~AsyncStep() { give_up(); }
+
+  // What is wrong with the commands, or null; then they are read.
+  const char* read() {
+    if (const char* wrong = working->read_commands(commands, runs)) return wrong;
+    if (!staged) return nullptr;
+    return commands.stages ? wrong_with(working->staged(commands, runs)) : "These groups are bound without stages.";
+  }
+
+  void give_up() {
     for (const void* block : held) release_block(block);
+    held.clear();
+    memory.reset();
+    working.reset();
   }
 };
 
 void execute_async(napi_env, void* data) {
-  const AsyncStep& async = *static_cast<AsyncStep*>(data);
+  AsyncStep& async = *static_cast<AsyncStep*>(data);
+  const BoundGroups& bound = *async.working;
   if (async.staged) {
-    step_staged(process_pool(), async.bound.staged(async.runs), async.worth, Pace::yielding);
+    step_staged(process_pool(), bound.staged(async.commands, async.runs), bound.worth, Pace::yielding);
+    async.report = async.commands.stages->report;
   } else {
-    step(process_pool(), prepare(async.runs, async.bound.memory_from), async.worth, Pace::yielding);
+    step(process_pool(), prepare(async.runs, bound.memory_from), bound.worth, Pace::yielding);
   }
+  async.give_up();
 }
 
 // In an environment that ends, every call here fails, and there is nobody to tell.
-void complete_async(napi_env env, napi_status, void* data) {
+void complete_async(napi_env env, napi_status status, void* data) {
   const std::unique_ptr<AsyncStep> async(static_cast<AsyncStep*>(data));
-  async->bound.at_work = false;
+  const std::shared_ptr<BoundGroups> bound = async->bound.lock();
+  if (bound) bound->at_work = false;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (bound && async->staged && status == napi_ok) bound->commands.stages->report = async->report;
   napi_value undefined = nullptr;
   napi_get_undefined(env, &undefined);
   napi_delete_reference(env, async->kept);
@@ -217,41 +245,56 @@ void complete_async(napi_env env, napi_status, void* data) {
   napi_close_handle_scope(env, scope);
 }
 
-// Holds the blocks that begin where these buffers do; false if one is no block of this copy of the library.
+// Holds the block that begins where an element of `buffers` does; false if it is no block of this copy of the library.
+bool hold_buffer(napi_env env, napi_value buffers, std::uint32_t index, std::vector<const void*>& held) {
+  napi_value buffer = nullptr;
+  void* data = nullptr;
+  if (napi_get_element(env, buffers, index, &buffer) != napi_ok ||
+      napi_get_arraybuffer_info(env, buffer, &data, nullptr) != napi_ok || !hold_block(data)) {
+    return false;
+  }
+  held.push_back(data);
+  return true;
+}
+
 bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& held) {
   std::uint32_t count = 0;
   if (napi_get_array_length(env, buffers, &count) != napi_ok) return false;
   held.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const Napi::HandleScope scope(env);
-    napi_value buffer = nullptr;
-    void* data = nullptr;
-    if (napi_get_element(env, buffers, i, &buffer) != napi_ok ||
-        napi_get_arraybuffer_info(env, buffer, &data, nullptr) != napi_ok || !hold_block(data)) {
-      return false;
-    }
-    held.push_back(data);
+    napi_handle_scope scope = nullptr;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+    const bool holds = hold_buffer(env, buffers, i, held);
+    napi_close_handle_scope(env, scope);
+    if (!holds) return false;
   }
   return true;
 }
 
 // Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, napi_value kept, napi_value buffers,
-                       bool staged) {
-  auto async = std::make_unique<AsyncStep>(bound, runs, staged);
+napi_value begin_async(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, bool staged) {
+  auto async = std::make_unique<AsyncStep>(bound, staged);
+  if (const char* wrong = async->read()) {
+    napi_throw_error(env, nullptr, wrong);
+    return nullptr;
+  }
   if (!hold_buffers(env, buffers, async->held)) return nullptr;
   napi_value name = nullptr;
   napi_value promise = nullptr;
   if (napi_create_string_utf8(env, "rmsprop.stepAsync", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_reference(env, kept, 1, &async->kept) != napi_ok ||
       napi_create_async_work(env, nullptr, name, execute_async, complete_async, async.get(), &async->work) != napi_ok ||
-      napi_create_promise(env, &async->deferred, &promise) != napi_ok ||
-      napi_queue_async_work(env, async->work) != napi_ok) {
+      napi_create_promise(env, &async->deferred, &promise) != napi_ok) {
+    napi_throw_error(env, nullptr, "The step could not be begun.");
+    return nullptr;
+  }
+  bound.at_work = true;
+  if (napi_queue_async_work(env, async->work) != napi_ok) {
+    bound.at_work = false;
     napi_throw_error(env, nullptr, "The step could not be begun.");
     return nullptr;
   }
   async.release();
-  bound.at_work = true;
   return promise;
 }
 
@@ -260,29 +303,20 @@ napi_value begin_async(napi_env env, BoundGroups& bound, std::span<Run> runs, na
 napi_value step_bound_async(napi_env env, napi_callback_info info) {
   std::size_t argc = 3;
   napi_value argv[3];
-  std::span<Run> runs;
-  Bound* bound = read_commands(env, info, &argc, argv, runs);
-  if (!bound) return nullptr;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
   bool staged = false;
   napi_get_value_bool(env, argv[2], &staged);
-  if (staged) {
-    const char* wrong =
-        bound->stage_memory ? wrong_with(bound->staged(runs)) : "These groups are bound without stages.";
-    if (wrong) {
-      napi_throw_error(env, nullptr, wrong);
-      return nullptr;
-    }
-  }
   try {
-    return begin_async(env, *bound, runs, argv[0], argv[1], staged);
+    return begin_async(env, bound_of(data), argv[0], argv[1], staged);
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, nullptr, "There is no memory to begin the step in.");
     return nullptr;
   }
 }
 
-void delete_bound(napi_env, void* bound, void*) {
-  delete static_cast<Bound*>(bound);
+void delete_bound(napi_env, void* owner, void*) {
+  delete static_cast<std::shared_ptr<BoundGroups>*>(owner);
 }
 
 // A group's arrays one after the other: a typed array of its number type, or null. Plain Node-API, because a group has
@@ -372,7 +406,7 @@ napi_value rebind_bound(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   void* data = nullptr;
   napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  Bound& bound = *static_cast<Bound*>(data);
+  BoundGroups& bound = bound_of(data);
   bool fits = false;
   try {
     if (bound.at_work) refuse(env, "These groups are at work.");
@@ -386,7 +420,9 @@ napi_value rebind_bound(napi_env env, napi_callback_info info) {
     error.ThrowAsJavaScriptException();
     return nullptr;
   }
-  return Napi::Boolean::New(env, fits);
+  napi_value answer = nullptr;
+  napi_get_boolean(env, fits, &answer);
+  return answer;
 }
 
 // Gives `object` a property of its own, past whatever setters a program has put into its prototypes.
@@ -396,14 +432,15 @@ void define(Napi::Env env, napi_value object, const char* name, napi_value value
   if (napi_define_properties(env, object, 1, &property) != napi_ok) refuse(env, "A property could not be defined.");
 }
 
-// Defines a function over `bound`, which keeps `owner` alive.
-void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, Bound* bound,
-                     napi_value owner) {
+// Defines a function over `bound`, which keeps alive what it is of.
+void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, BoundGroups* bound,
+                     napi_value owner, napi_value memory) {
   napi_value function = nullptr;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, bound, &function) != napi_ok) {
     refuse(env, "The step function could not be made.");
   }
   define(env, function, "owner", owner);
+  define(env, function, "memory", memory);
   define(env, object, name, function);
 }
 
@@ -415,54 +452,46 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
   const std::uint32_t isa = info[0].As<Napi::Number>().Uint32Value();
   if (isa >= backends.size()) refuse(env, "No such instruction set.");
   try {
-    auto bound = std::make_unique<Bound>();
+    auto owned = std::make_unique<std::shared_ptr<BoundGroups>>(std::make_shared<BoundGroups>());
+    BoundGroups* const bound = owned->get();
     bound->backend = backends[isa];
     const bool staged = info[3].ToBoolean();
     std::vector<Group> groups = read_groups(env, *bound->backend, info[1].As<Napi::Array>(), staged);
-    const std::size_t selection_capacity = parameter_count(groups);
-    bound->selection_capacity = selection_capacity;
+    bound->selection_capacity = parameter_count(groups);
     bound->replace(std::move(groups));
     if (staged && !(bound->stage_memory = StageMemory::create(bound->groups))) return env.Undefined();
-    const std::size_t run_capacity = info[2].As<Napi::Number>().Uint32Value();
-    bound->runs.resize(run_capacity);
+    bound->runs.resize(info[2].As<Napi::Number>().Uint32Value());
     if (info[4].IsNumber()) {
       const std::size_t elements = std::max(info[4].As<Napi::Number>().Uint32Value(), 1u);
       bound->worth = {elements, elements};
     }
     if (info[5].IsNumber()) bound->memory_from = info[5].As<Napi::Number>().Uint32Value();
 
-    const std::size_t command_count = 1 + run_capacity * stride;
-    const std::size_t stage_offset = command_count * sizeof(double);
-    const std::size_t stage_bytes = staged ? sizeof(Stages) + run_capacity * sizeof(RunStages) : 0;
-    const std::size_t selection_offset = stage_offset + stage_bytes;
-    Napi::ArrayBuffer memory =
-        Napi::ArrayBuffer::New(env, selection_offset + selection_capacity * sizeof(std::uint32_t));
-    bound->commands = static_cast<const double*>(memory.Data());
-    bound->selection =
-        reinterpret_cast<const std::uint32_t*>(static_cast<const char*>(memory.Data()) + selection_offset);
-    bound->memory = Napi::Reference<Napi::Value>::New(memory, 1);
-
-    if (staged) {
-      bound->stages = reinterpret_cast<Stages*>(static_cast<char*>(memory.Data()) + stage_offset);
-      bound->run_stages = reinterpret_cast<const RunStages*>(bound->stages + 1);
-    }
+    const CommandLayout layout = bound->layout();
+    Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, layout.bytes());
+    bound->memory = memory.Data();
+    bound->commands = layout.in(bound->memory);
 
     Napi::Object result = Napi::Object::New(env);
-    define(env, result, "commands", Napi::Float64Array::New(env, command_count, memory, 0));
-    define(env, result, "selection", Napi::Uint32Array::New(env, selection_capacity, memory, selection_offset));
+    define(env, result, "commands", Napi::Float64Array::New(env, layout.numbers(), memory, 0));
+    define(env, result, "selection",
+           Napi::Uint32Array::New(env, layout.selection_capacity, memory, layout.selection_at()));
     napi_value owner = nullptr;
-    if (napi_create_external(env, bound.get(), delete_bound, nullptr, &owner) != napi_ok) {
+    if (napi_create_external(env, owned.get(), delete_bound, nullptr, &owner) != napi_ok) {
       refuse(env, "The groups could not be kept.");
     }
-    Bound* released = bound.release();
-    define_function(env, result, "step", step_bound, released, owner);
-    define_function(env, result, "stepAgain", step_bound_again, released, owner);
-    define_function(env, result, "stepAsync", step_bound_async, released, owner);
-    define_function(env, result, "rebind", rebind_bound, released, owner);
+    owned.release();
+    const auto define_bound = [&](const char* name, napi_callback callback) {
+      define_function(env, result, name, callback, bound, owner, memory);
+    };
+    define_bound("step", step_bound);
+    define_bound("stepAgain", step_bound_again);
+    define_bound("stepAsync", step_bound_async);
+    define_bound("rebind", rebind_bound);
     if (staged) {
-      const std::size_t numbers = stage_bytes / sizeof(double);
-      define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, stage_offset));
-      define_function(env, result, "stepStaged", step_bound_staged, released, owner);
+      const std::size_t numbers = layout.stage_bytes() / sizeof(double);
+      define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, layout.stages_at()));
+      define_bound("stepStaged", step_bound_staged);
     }
     return result;
   } catch (const std::bad_alloc&) {

@@ -6,7 +6,7 @@ namespace rmsprop {
 namespace {
 
 // Reads one run's command, or says what is wrong with it.
-const char* read_run(const BoundGroups& bound, const double* command, Run& run) {
+const char* read_run(const BoundGroups& bound, const Commands& from, const double* command, Run& run) {
   const double group = command[0];
   if (!(group >= 0 && group < static_cast<double>(bound.groups.size())))
     return "A run names a group that is not bound.";
@@ -21,7 +21,7 @@ const char* read_run(const BoundGroups& bound, const double* command, Run& run) 
   if (!run.whole_group) {
     const double size = static_cast<double>(bound.selection_capacity);
     if (!(command[2] >= 0 && command[3] >= 0 && command[2] + command[3] <= size)) return "A selection is too long.";
-    run.selection = {bound.selection + static_cast<std::size_t>(command[2]), static_cast<std::size_t>(command[3])};
+    run.selection = {from.selection + static_cast<std::size_t>(command[2]), static_cast<std::size_t>(command[3])};
     for (const std::uint32_t i : run.selection) {
       if (i >= run.group->parameters.size()) return "A selection names a parameter that is not bound.";
     }
@@ -31,6 +31,18 @@ const char* read_run(const BoundGroups& bound, const double* command, Run& run) 
 }
 
 }  // namespace
+
+Commands CommandLayout::in(void* memory) const {
+  auto* const bytes = static_cast<unsigned char*>(memory);
+  Commands commands;
+  commands.numbers = static_cast<const double*>(memory);
+  commands.selection = reinterpret_cast<const std::uint32_t*>(bytes + selection_at());
+  if (staged) {
+    commands.stages = reinterpret_cast<Stages*>(bytes + stages_at());
+    commands.run_stages = reinterpret_cast<const RunStages*>(commands.stages + 1);
+  }
+  return commands;
+}
 
 bool BoundGroups::replace(std::vector<Group> others) {
   if (parameter_count(others) > selection_capacity) return false;
@@ -43,15 +55,17 @@ bool BoundGroups::replace(std::vector<Group> others) {
   return true;
 }
 
-const char* BoundGroups::read_commands(std::span<Run>& read) {
+const char* BoundGroups::read_commands(const Commands& from, std::span<Run>& read) {
   prepared.reset();
   if (at_work) return "These groups are at work.";
-  const double count = commands[0];
+  const double count = from.numbers[0];
   if (!(count >= 0 && count <= static_cast<double>(runs.size()))) return "Too many runs.";
   read = {runs.data(), static_cast<std::size_t>(count)};
-  const double* command = commands + 1;
+  const double* command = from.numbers + 1;
   const char* wrong = nullptr;
-  for (std::size_t i = 0; i < read.size() && !wrong; ++i, command += stride) wrong = read_run(*this, command, read[i]);
+  for (std::size_t i = 0; i < read.size() && !wrong; ++i, command += stride) {
+    wrong = read_run(*this, from, command, read[i]);
+  }
   return wrong;
 }
 

@@ -14,36 +14,60 @@
 
 namespace rmsprop {
 
-// A step's commands lie in memory that JavaScript writes: commands[0] is the number of runs; then each run has `stride`
-// numbers: group, variant, first index in the selection, number of indices (or -1: the whole group), coefficients.
+// A step's commands are numbers that JavaScript writes: the first is the number of runs; then each run has `stride` of
+// them: group, variant, first index in the selection, number of indices (or -1: the whole group), coefficients.
 inline constexpr std::size_t run_header = 4;
 inline constexpr std::size_t stride = run_header + max_coefficients;
 
-struct BoundGroups {
+// Where the commands of a step and what goes with them lie.
+struct Commands {
+  const double* numbers = nullptr;
+  const std::uint32_t* selection = nullptr;
+  Stages* stages = nullptr;  // null where steps have none
+  const RunStages* run_stages = nullptr;
+};
+
+// How they lie in one block of memory: the numbers, then the stages, then the selection.
+struct CommandLayout {
+  std::size_t run_capacity = 0;
+  std::size_t selection_capacity = 0;
+  bool staged = false;
+
+  std::size_t numbers() const { return 1 + run_capacity * stride; }
+  std::size_t stages_at() const { return numbers() * sizeof(double); }
+  std::size_t stage_bytes() const { return staged ? sizeof(Stages) + run_capacity * sizeof(RunStages) : 0; }
+  std::size_t selection_at() const { return stages_at() + stage_bytes(); }
+  std::size_t bytes() const { return selection_at() + selection_capacity * sizeof(std::uint32_t); }
+
+  Commands in(void* memory) const;
+};
+
+// Whoever works on them off the event loop shares them.
+struct BoundGroups : std::enable_shared_from_this<BoundGroups> {
   const Backend* backend = nullptr;
   std::vector<Group> groups;
   std::vector<unsigned> bound_slots;     // of each group, one bit each
   std::vector<Run> runs;                 // as many as a step may have
   std::optional<PreparedRuns> prepared;  // the last step's, where it was neither staged nor off the event loop
-  const double* commands = nullptr;
-  const std::uint32_t* selection = nullptr;
-  std::size_t selection_capacity = 0;  // the most parameters there may be
-  bool at_work = false;                // off the event loop
+  void* memory = nullptr;                // that JavaScript writes, and may take away at any time but within a call
+  Commands commands;                     // in it
+  std::size_t selection_capacity = 0;    // the most parameters there may be
+  bool at_work = false;                  // off the event loop
   WorthOneThread worth;
   std::size_t memory_from = beyond_caches;
   std::unique_ptr<StageMemory> stage_memory;  // null where steps have no stages
-  Stages* stages = nullptr;
-  const RunStages* run_stages = nullptr;
 
-  StagedStep staged(std::span<Run> all) const {
-    return {*backend, all, run_stages, *stages, *stage_memory, memory_from};
+  CommandLayout layout() const { return {runs.size(), selection_capacity, stage_memory != nullptr}; }
+
+  StagedStep staged(const Commands& from, std::span<Run> all) const {
+    return {*backend, all, from.run_stages, *from.stages, *stage_memory, memory_from};
   }
 
   // Takes groups in the place of those there are, if there is room for them; otherwise nothing is changed.
   bool replace(std::vector<Group> others);
 
-  // Reads the commands, which may say anything, into `read`. Returns what is wrong with them, or null.
-  const char* read_commands(std::span<Run>& read);
+  // Reads commands, which may say anything, into `read`. Returns what is wrong with them, or null.
+  const char* read_commands(const Commands& from, std::span<Run>& read);
 };
 
 }  // namespace rmsprop

@@ -58,8 +58,9 @@ bool inside(const BoundGroups& bound, const Run& run) {
   if (index >= bound.groups.size() || run.variant >= run.group->rule->variant_count) return false;
   if (run.group->rule->used_slots[run.variant] & ~bound.bound_slots[index]) return false;
   if (!run.group->rule->kernels[0][run.variant]) return false;
+  const std::uint32_t* const selection = bound.commands.selection;
   for (const std::uint32_t& i : run.selection) {
-    if (&i < bound.selection || &i >= bound.selection + bound.selection_capacity) return false;
+    if (&i < selection || &i >= selection + bound.selection_capacity) return false;
     if (i >= run.group->parameters.size()) return false;
   }
   return true;
@@ -76,8 +77,7 @@ void test_any(const Backend& backend) {
   CHECK(!bound.replace({group(backend, "sgd", memory), group(backend, "sgd", memory), group(backend, "sgd", memory)}));
   CHECK(bound.groups.size() == 2);
   bound.runs.resize(most_runs);
-  bound.commands = commands.data();
-  bound.selection = selection.data();
+  bound.commands = {commands.data(), selection.data()};
 
   const auto limit = static_cast<double>(bound.groups[0].rule->variant_count);
   Random random;
@@ -88,7 +88,7 @@ void test_any(const Backend& backend) {
     for (double& command : commands) command = random.number(limit);
     for (std::uint32_t& index : selection) index = static_cast<std::uint32_t>(random.bits() % (parameters + 1));
     std::span<Run> runs;
-    if (bound.read_commands(runs)) {
+    if (bound.read_commands(bound.commands, runs)) {
       ++refused;
       continue;
     }
@@ -103,7 +103,7 @@ void test_any(const Backend& backend) {
   bound.at_work = true;
   commands[0] = 0;
   std::span<Run> runs;
-  CHECK(bound.read_commands(runs) != nullptr);
+  CHECK(bound.read_commands(bound.commands, runs) != nullptr);
 }
 
 }  // namespace
