@@ -72,6 +72,8 @@ const needed = [
     "dist/index.js",
     "dist/index.d.ts",
     "dist/browser.js",
+    "dist/workerd.js",
+    "dist/kernels.wasm",
     "dist/rmsprop.js",
     "dist/checkpoint/index.js",
     "dist/cli/main.js",
@@ -82,7 +84,7 @@ const needed = [
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
 const allowed =
-  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|d\.ts|txt)|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
+  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|wasm|d\.ts|txt)|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
 for (const file of paths) expect(allowed.test(file), `${file} is in it`);
 for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
   const source = file.replace(/^dist/, "lib").replace(/\.d\.ts$/, ".ts");
@@ -90,7 +92,7 @@ for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
 }
 // What a program loads to start, and no more, is what makes it start fast.
 const started = paths.filter((file) => /^dist\/.*\.js$/.test(file) && !/^dist\/(cli|checkpoint)\//.test(file));
-expect(started.length <= 5, `dist/ has ${started.join(", ")}, more than an entry point each and what they share`);
+expect(started.length <= 6, `dist/ has ${started.join(", ")}, more than an entry point each and what they share`);
 for (const { path, size: bytes } of files) expect(bytes <= largestFile, `${path} has ${bytes} bytes`);
 expect(size <= largestTarball, `it has ${size} bytes, more than ${largestTarball}`);
 const hashes = join(root, hashesFile);

@@ -4,7 +4,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -17,14 +17,18 @@ const kernels = join(root, "prebuilds", "wasm", "kernels.js");
  */
 const entries = {
   node: { index: "lib/index.ts", "checkpoint/index": "lib/checkpoint/index.ts", "cli/main": "lib/cli/main.ts" },
-  browser: { browser: "lib/browser.ts", "checkpoint/browser": "lib/checkpoint/browser.ts" },
+  browser: {
+    browser: "lib/browser.ts",
+    workerd: "lib/workerd.ts",
+    "checkpoint/browser": "lib/checkpoint/browser.ts",
+  },
 };
 
 /**
  * Files of the package that stay files of their own: the paths of the binaries, which bundlers and tracers of files follow, and
  * the kernels. Each lies as far from dist/ as from lib/.
  */
-const separate = [/\/binaries\.cjs$/, /\/prebuilds\/wasm\/kernels\.js$/];
+const separate = [/\/binaries\.cjs$/, /\/prebuilds\/wasm\/kernels\.js$/, /\/kernels\.wasm$/];
 
 /** What the library imports at run time. Other packages become part of its files. */
 const external = [...separate, /^node:/];
@@ -53,10 +57,12 @@ for (const [platform, input] of Object.entries(entries)) {
 if (existsSync(kernels)) {
   const output = { file: join(dist, "rmsprop.js"), minify: true, sourcemap: false };
   files.push(...(await bundle("lib/browser.ts", [], output)));
+  const { default: base64 } = await import(pathToFileURL(kernels).href);
+  writeFileSync(join(dist, "kernels.wasm"), Buffer.from(base64, "base64"));
 }
 
 for (const { fileName, imports = [] } of files) {
-  const foreign = imports.filter((name) => !/^node:|^\.|\.js$|binaries\.cjs$/.test(name));
+  const foreign = imports.filter((name) => !/^node:|^\.|\.(c?js|wasm)$/.test(name));
   if (foreign.length > 0) throw new Error(`Expected dist/${fileName} to import no package, but it imports ${foreign}.`);
 }
 

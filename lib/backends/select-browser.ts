@@ -4,11 +4,15 @@ import { createReference } from "./reference.ts";
 import { createWasm } from "./wasm.ts";
 import { decodeBase64, loadKernels } from "./wasm-kernels.ts";
 
-/** Chooses the backend in a browser: WebAssembly, or, with one warning, the reference where the page may not compile. */
-export function selectBackend(rules: readonly AnyRule[], base64: string): BackendInfo {
+/**
+ * Chooses the backend where there is no Node: WebAssembly, or, with one warning, the reference where the page may not compile.
+ * @param kernels The kernels' module: compiled, or its bytes in base64.
+ */
+export function selectBackend(rules: readonly AnyRule[], kernels: string | WebAssembly.Module): BackendInfo {
+  const source = () => (typeof kernels === "string" ? decodeBase64(kernels) : kernels);
   return useFirst(
     [
-      { title: "WebAssembly", create: () => createWasm(loadKernels(decodeBase64(base64), rules)) },
+      { title: "WebAssembly", create: () => createWasm(loadKernels(source(), rules)) },
       { title: "the TypeScript reference", create: createReference },
     ],
     (message) => console.warn(`rmsprop: ${message}`),

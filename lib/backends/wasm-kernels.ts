@@ -63,8 +63,10 @@ interface Exports {
   readonly backend: WebAssembly.Global;
 }
 
-function exportsOf(bytes: Uint8Array): Exports {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+function exportsOf(source: Uint8Array | WebAssembly.Module): Exports {
+  // Asked in this way, because a module of another realm is no instance of this one's class.
+  const module = "byteLength" in source ? new WebAssembly.Module(source) : source;
+  const { exports } = new WebAssembly.Instance(module);
   const { memory, __indirect_function_table: table, _ZN7rmsprop4wasm7backendE: backend } = exports;
   if (!memory || !table || !backend) {
     throw new Error(`the WebAssembly module is another: it exports ${Object.keys(exports).join(", ")}`);
@@ -107,15 +109,15 @@ export function decodeBase64(base64: string): Uint8Array {
 }
 
 /**
- * Compiles the kernels and reads their tables. Everything that the tables say is compared with the rules, so that what was
+ * Compiles the kernels, unless they are, and reads their tables. Everything that the tables say is compared with the rules, so that what was
  * compiled for others, or laid out otherwise, is refused.
  * @throws Error with the reason why they cannot run; CompileError where the runtime does not take them.
  */
-export function loadKernels(bytes: Uint8Array, rules: readonly AnyRule[]): WasmKernels {
+export function loadKernels(source: Uint8Array | WebAssembly.Module, rules: readonly AnyRule[]): WasmKernels {
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
     throw new Error("the memory of WebAssembly is little-endian, and this processor is not");
   }
-  const { memory, table, backend } = exportsOf(bytes);
+  const { memory, table, backend } = exportsOf(source);
   const reader = new Reader(memory.buffer);
   const isa = reader.text(backend.value + backendFields.isa);
   if (isa !== "wasm") throw new Error(`the WebAssembly module has kernels for "${isa}"`);

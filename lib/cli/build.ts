@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { print } from "./output.ts";
 
 /** The package, above both lib/cli and dist/cli. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -44,12 +45,16 @@ function run(command: string, args: readonly string[], shell = false): boolean {
  */
 export function build(args: readonly string[]): number {
   if (args.length > 0) {
-    console[args[0] === "--help" ? "log" : "error"](help);
-    return args[0] === "--help" ? 0 : 2;
+    if (args[0] === "--help") {
+      print(help);
+      return 0;
+    }
+    console.error(help);
+    return 2;
   }
   let found = findTools(process.cwd()) ?? findTools(root) ?? findTools(toolsFolder);
   if (!found) {
-    console.log(`This project has no cmake-js and node-addon-api, so npm fetches them into ${toolsFolder}.`);
+    print(`This project has no cmake-js and node-addon-api, so npm fetches them into ${toolsFolder}.`);
     mkdirSync(toolsFolder, { recursive: true });
     writeFileSync(join(toolsFolder, "package.json"), '{ "private": true }\n');
     const options = ["install", "--prefix", toolsFolder, "--no-audit", "--no-fund", ...tools];
@@ -76,6 +81,6 @@ export function build(args: readonly string[]): number {
     stdio: "inherit",
   });
   if (status !== 0) return 1;
-  console.log(`Built ${binary}.`);
+  print(`Built ${binary}.`);
   return 0;
 }

@@ -7,6 +7,7 @@ import { targetOf } from "../backends/load.ts";
 import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
 import { rules } from "../optimizers/all.ts";
 import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
+import { print } from "./output.ts";
 import { byInstructionSet, listed, type SelfTest, selfTest } from "./self-test.ts";
 
 const help = `usage: rmsprop doctor [--json]
@@ -167,7 +168,7 @@ export function doctor(args: readonly string[]): number {
       options: { json: { type: "boolean" }, help: { type: "boolean" } },
     });
     if (values.help) {
-      console.log(help);
+      print(help);
       return 0;
     }
     json = values.json ?? false;
@@ -176,8 +177,8 @@ export function doctor(args: readonly string[]): number {
     return 2;
   }
   const findings = examine((found) => {
-    if (!json) for (const line of linesOf(found)) console.log(line);
+    if (!json) for (const line of linesOf(found)) print(line);
   });
-  if (json) console.log(JSON.stringify(findings, null, 2));
+  if (json) print(JSON.stringify(findings, null, 2));
   return findings.exitCode;
 }

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // npx rmsprop COMMAND
+import { readFileSync } from "node:fs";
+import { print, unwritten } from "./output.ts";
 
 interface Command {
   /** One line for the list of commands. */
@@ -23,17 +25,30 @@ const commands: Readonly<Record<string, Command>> = {
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `usage: rmsprop COMMAND\n\n${lines.join("\n")}`;
+  return `usage: rmsprop COMMAND, or rmsprop --version\n\n${lines.join("\n")}`;
 }
 
-const [name, ...args] = process.argv.slice(2);
-if (name === undefined || name === "--help" || name === "help") {
-  console.log(usage());
-  process.exitCode = name === undefined ? 2 : 0;
-} else if (Object.hasOwn(commands, name)) {
-  const run = await (commands[name] as Command).load();
-  process.exitCode = await run(args);
-} else {
+/** Runs what the arguments say. Returns the exit code. */
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === "--version") {
+    print(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version);
+    return 0;
+  }
+  if (name === undefined || name === "--help" || name === "help") {
+    print(usage());
+    return name === undefined ? 2 : 0;
+  }
+  if (Object.hasOwn(commands, name)) {
+    const run = await (commands[name] as Command).load();
+    return run(args);
+  }
   console.error(`Expected a command, found ${name}.\n${usage()}`);
-  process.exitCode = 2;
+  return 2;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+const failure = await unwritten();
+if (failure !== undefined) {
+  console.error(failure);
+  process.exitCode = 1;
 }

@@ -1,0 +1,35 @@
+// What commands print. console.log() does not say where a write fails, so that `rmsprop doctor > full-disk` would be a success.
+
+let failure: unknown;
+
+process.stdout.on("error", (error) => {
+  failure ??= error;
+});
+// There is nowhere left to say it.
+process.stderr.on("error", () => {});
+
+/** Prints a line, or several, to standard output. */
+export function print(text: string): void {
+  try {
+    process.stdout.write(`${text}\n`);
+  } catch (error) {
+    failure ??= error;
+  }
+}
+
+/**
+ * Waits until everything is written.
+ * @returns why something could not be, in a sentence
+ */
+export async function unwritten(): Promise<string | undefined> {
+  await new Promise<void>((resolve) => {
+    try {
+      process.stdout.write("", () => resolve());
+    } catch {
+      resolve();
+    }
+  });
+  if (failure === undefined) return undefined;
+  const reason = failure instanceof Error ? failure.message : String(failure);
+  return `Expected standard output to take what rmsprop prints, but it does not: ${reason}.`;
+}

@@ -1,0 +1,11 @@
+// The entry point in workerd (Cloudflare Workers), which compiles no WebAssembly while a program runs, but gives a compiled
+// module for an import of its file.
+
+import { selectBackend } from "./backends/select-browser.ts";
+import kernels from "./kernels.wasm";
+import { rules } from "./optimizers/all.ts";
+
+export * from "./api.ts";
+
+/** What executes steps in this worker. */
+export const backend = selectBackend(rules, kernels);
