@@ -120,6 +120,7 @@ const optionTable: OptionTable = {
   dtype: {
     default: "float32",
     domain: '"float32" or "float64"',
+    words: ["float32", "float64"],
     accepts: (value) => value === "float32" || value === "float64",
   },
   shared: boolean(false),

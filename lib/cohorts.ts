@@ -5,6 +5,7 @@ import type { Clock, Entry, Group } from "./group.ts";
 import { Liveness } from "./liveness.ts";
 import { isRate, type LearningRate, rateDomain } from "./options.ts";
 import type { AnyRule } from "./rule.ts";
+import { isSchedule } from "./schedules/schedule.ts";
 import type { StepStages } from "./stages.ts";
 import type { FloatArray, NumberType } from "./typed-array.ts";
 
@@ -181,7 +182,9 @@ function rateAt(lr: LearningRate, step: number): number {
   if (typeof lr === "number") return lr;
   const rate: unknown = typeof lr === "function" ? lr(step) : lr.rate(step);
   if (!isRate(rate)) {
-    throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}.`);
+    const uncalled = typeof lr === "function" && (typeof rate === "function" || isSchedule(rate));
+    const hint = uncalled ? ": call a schedule first, as in 'lr: schedules.constant(0.1)'." : ".";
+    throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}${hint}`);
   }
   return rate;
 }

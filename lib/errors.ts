@@ -1,3 +1,6 @@
+import { typedArrayName } from "./typed-array.ts";
+import { classNameOf, isProxy } from "./values.ts";
+
 /** What went wrong, for programs. The message says it for people: what was expected and what was found. */
 export type OptimErrorCode =
   | "ERR_OPTION"
@@ -37,9 +40,19 @@ export function show(value: unknown): string {
     case "symbol":
       return "a symbol";
     case "object":
-      if (value === null) return "null";
-      return Array.isArray(value) ? "an array" : "an object";
+      return value === null ? "null" : showObject(value);
     default:
       return String(value);
   }
+}
+
+/** An object as the one of its class that it is. */
+function showObject(value: object): string {
+  if (isProxy(value)) return "a proxy";
+  if (Array.isArray(value)) return "an array";
+  const name = typedArrayName(value) ?? classNameOf(value);
+  // What only has the prototype of a typed array is none.
+  if (name === undefined || name === "Object" || (/Array$/.test(name) && !ArrayBuffer.isView(value)))
+    return "an object";
+  return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
 }

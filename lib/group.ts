@@ -5,7 +5,8 @@ import { type CheckedParameter, type Parameter, type RawParameter, takeParameter
 import { usedSlots, variantOf } from "./rule.ts";
 import { checkSlotsIdle, restartSlots, type SlotRun } from "./slots.ts";
 import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
-import type { FloatArray } from "./typed-array.ts";
+import { type FloatArray, typedArrayName } from "./typed-array.ts";
+import { isRecord } from "./values.ts";
 
 /** Parameters with options of their own, as a constructor or `addParamGroup` takes them. */
 export type ParamGroupInput<O> = { readonly params: Iterable<Parameter> } & Partial<O>;
@@ -23,10 +24,22 @@ export interface RawGroup {
 }
 
 function listOf(given: unknown, what: string): unknown[] {
-  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
-    throw new OptimError("ERR_DTYPE", `Expected ${what} to be an iterable of parameters, but it is ${show(given)}.`);
+  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given) || !(Symbol.iterator in given)) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected ${what} to be an iterable of parameters, but it is ${show(given)}${listHint(given)}`,
+    );
   }
   return [...(given as Iterable<unknown>)];
+}
+
+/** What somebody who gave no list most likely wants to give, after what was found. */
+function listHint(given: unknown): string {
+  if (!isRecord(given)) return ".";
+  const values = Object.values(given);
+  const areArrays = values.length > 0 && values.every((value) => typedArrayName(value) !== undefined);
+  if (areArrays || "parameters" in given) return ": of a model of allocate() it is model.parameters.";
+  return "data" in given || "params" in given ? ": put it into a list, [ … ]." : ".";
 }
 
 /** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
@@ -37,12 +50,22 @@ export function takeGroup(given: object, position: string): RawGroup {
   return { options, params: params.map((parameter, i) => takeParameter(parameter, i, list)) };
 }
 
+const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
+
 /** Reads what a constructor was given for parameters: a list of parameters is one group. */
 export function takeGroups(given: unknown): RawGroup[] {
   const items = listOf(given, "the parameters");
-  const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
-  if (items.length > 0 && items.every(isGroup)) return items.map((item, i) => takeGroup(item, `group ${i}`));
-  return [{ options: {}, params: items.map((item, i) => takeParameter(item, i)) }];
+  const groups = items.filter(isGroup);
+  if (groups.length === 0) return [{ options: {}, params: items.map((item, i) => takeParameter(item, i)) }];
+  if (groups.length < items.length) {
+    const other = items.findIndex((item) => !isGroup(item));
+    throw new OptimError(
+      "ERR_DTYPE",
+      "Expected a list of parameters or a list of groups, { params, ...options }, but element " +
+        `${items.indexOf(groups[0])} is a group and element ${other} is none: put those parameters into a group of their own.`,
+    );
+  }
+  return groups.map((item, i) => takeGroup(item, `group ${i}`));
 }
 
 /** Steps taken, shared by the parameters that took the same ones. */

@@ -1,6 +1,8 @@
 import { OptimError, show } from "./errors.ts";
 import { isSchedule, type Rate } from "./schedules/schedule.ts";
 import type { LossScale, StageOptions } from "./stage-options.ts";
+import { isPlain, isRecord } from "./values.ts";
+import { didYouMean, meantOption, nearest } from "./words.ts";
 
 /** One option: its default, the values it takes, and those in words for an error. */
 export interface OptionSpec {
@@ -11,6 +13,8 @@ export interface OptionSpec {
   accepts(value: unknown): boolean;
   /** What to keep of a value that has parts: a frozen copy, each part read once. `accepts` is asked about the copy. */
   copy?(value: unknown): unknown;
+  /** The words that are taken, or that a list may hold: for an error about another. */
+  readonly words?: readonly string[];
 }
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
@@ -42,7 +46,7 @@ export const boolean = (value: boolean): OptionSpec => ({
 
 export const learningRate = (value: number): OptionSpec => ({
   default: value,
-  domain: `${rateDomain}, or a function from the step, which counts from 1, to one, or a schedule`,
+  domain: "a number of 0 or more, a schedule, or a function of the step (1, 2, …) that returns such a number",
   accepts: (found) => isRate(found) || typeof found === "function" || isSchedule(found),
 });
 
@@ -91,9 +95,6 @@ export interface Gains {
 /** The values of Hinton's lecture 6d. */
 export const lectureGains: Readonly<Gains> = Object.freeze({ up: 0.05, down: 0.95, min: 0.1, max: 10 });
 
-const isRecord = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** A frozen copy of an object's own properties that are not undefined, over others; what is no object stays as it is. */
 function copyRecord(found: unknown, over: object = {}): unknown {
   if (!isRecord(found)) return found;
@@ -137,8 +138,9 @@ export const pair = (
 /** One of some names, or null for none. It cannot be set later, because it stands for other options too. */
 export const choice = (names: readonly string[]): OptionSpec => ({
   default: null,
-  domain: `one of ${names.map((name) => `"${name}"`).join(", ")}, or null`,
+  domain: names.length > 0 ? `one of ${names.map((name) => `"${name}"`).join(", ")}, or null` : "null: there are none",
   fixed: true,
+  words: names,
   accepts: (found) => found === null || names.includes(found as string),
 });
 
@@ -209,6 +211,7 @@ export const optimizerOptions = {
   gradientAccumulationSteps: { default: 1, domain: "a whole number of 1 or more", accepts: isCount },
   diagnostics: {
     default: false,
+    words: diagnosticNames,
     domain: `true, false, or a list of ${diagnosticNames.map((name) => `"${name}"`).join(", ")}`,
     accepts: (found) =>
       found === false || (Array.isArray(found) && found.every((name) => diagnosticNames.includes(name))),
@@ -218,29 +221,6 @@ export const optimizerOptions = {
     },
   },
 } satisfies OptionTable;
-
-/** What other libraries call an option of ours. */
-const otherNames: Readonly<Record<string, string>> = {
-  learningrate: "lr",
-  rho: "alpha",
-  decay: "alpha",
-  epsilon: "eps",
-  l2: "weightDecay",
-  globalclipnorm: "clipGlobalNorm",
-  maxgradnorm: "clipGlobalNorm",
-  maxnorm: "clipGlobalNorm",
-  clipgradnorm: "clipGlobalNorm",
-  useema: "ema",
-  emamomentum: "ema",
-  accumulationsteps: "gradientAccumulationSteps",
-};
-
-/** The option that somebody who wrote `name` most likely meant. */
-function meant(name: string, known: readonly string[]): string | undefined {
-  const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, "");
-  const candidate = Object.hasOwn(otherNames, plain(name)) ? (otherNames[plain(name)] as string) : name;
-  return known.find((option) => plain(option) === plain(candidate));
-}
 
 /** Refuses a name that is not an option. */
 export function checkOptionName(table: OptionTable, name: PropertyKey, owner: string): void {
@@ -253,9 +233,9 @@ export function checkOptionName(table: OptionTable, name: PropertyKey, owner: st
       `Expected ${shown} to be given to the constructor of ${owner}, for all groups, but it is given to one.`,
     );
   }
-  const instead = typeof name === "string" ? meant(name, known) : undefined;
-  const hint = instead ? `did you mean '${instead}'?` : `it has ${known.join(", ")}.`;
-  throw new OptimError("ERR_OPTION", `${owner} has no option ${shown}; ${hint}`);
+  const instead = typeof name === "string" ? meantOption(name, known) : undefined;
+  const hint = instead ? didYouMean(`'${instead}'`) : `; it has ${known.join(", ")}.`;
+  throw new OptimError("ERR_OPTION", `${owner} has no option ${shown}${hint}`);
 }
 
 /** Refuses a value outside its option's domain, and returns what to keep of one inside. */
@@ -263,9 +243,18 @@ export function checkOption(table: OptionTable, name: string, value: unknown): u
   const spec = table[name] as OptionSpec;
   const kept = spec.copy ? spec.copy(value) : value;
   if (!spec.accepts(kept)) {
-    throw new OptimError("ERR_OPTION", `Expected '${name}' to be ${spec.domain}, but it is ${show(value)}.`);
+    throw new OptimError("ERR_OPTION", `Expected '${name}' to be ${spec.domain}, but it ${found(spec, value, kept)}`);
   }
   return kept;
+}
+
+/** What was found, for an error: of a list of words the first that is none of those that are taken. */
+function found({ words = [] }: OptionSpec, value: unknown, kept: unknown): string {
+  const isWord = (item: unknown) => words.includes(item as string);
+  const isList = Array.isArray(kept) && words.length > 0 && !kept.every(isWord);
+  const wrong: unknown = isList ? kept.find((item) => !isWord(item)) : value;
+  const instead = typeof wrong === "string" ? nearest(wrong, words) : undefined;
+  return `${isList ? "has" : "is"} ${show(wrong)}${didYouMean(instead === undefined ? undefined : `"${instead}"`)}`;
 }
 
 /** Refuses to set an option of a running group that is fixed. */
@@ -277,18 +266,31 @@ export function checkSettable(table: OptionTable, name: string, owner: string): 
   );
 }
 
+/** Refuses options that an object inherits or hides, as an instance of a class may: only its own are read. */
+export function checkOwn(table: OptionTable, given: object, owner: string): void {
+  if (isPlain(given)) return;
+  const own = Object.keys(given);
+  const other = Object.keys(table).find((name) => name in given && !own.includes(name));
+  if (other === undefined) return;
+  throw new OptimError(
+    "ERR_OPTION",
+    `Expected '${other}' to be a property of its own of the options of ${owner}, but it is inherited or hidden.`,
+  );
+}
+
 /**
  * Reads options that a user gave over `base`, each property once. Undefined stands for an option not given.
  * @throws OptimError ERR_OPTION for a name that is no option and for a value outside its domain.
  */
 export function readOptions<O extends object>(table: OptionTable, base: O, given: unknown, owner: string): O {
   if (given === undefined) return { ...base };
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (!isRecord(given)) {
     throw new OptimError(
       "ERR_OPTION",
       `Expected the options of ${owner} to be an object, but they are ${show(given)}.`,
     );
   }
+  checkOwn(table, given, owner);
   const options = { ...base } as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     const value = (given as Record<string, unknown>)[name];

@@ -12,6 +12,8 @@ import {
   numberTypeOf,
   typedArrayName,
 } from "./typed-array.ts";
+import { hasMethod, isRecord } from "./values.ts";
+import { didYouMean, meantKey } from "./words.ts";
 
 /** An array to train, with its gradient. */
 export interface Parameter {
@@ -36,9 +38,10 @@ function checkArray(array: unknown, kind: string, name: string): NumberType {
   const type = numberTypeOf(array);
   if (!type) {
     const found = typedArrayName(array) ?? show(array);
+    const hint = hasMethod(array, "dataSync") ? ", whose dataSync() gives one." : ".";
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the ${kind} of '${name}' to be a Float32Array or a Float64Array, but it is ${found}.`,
+      `Expected the ${kind} of '${name}' to be a Float32Array or a Float64Array, but it is ${found}${hint}`,
     );
   }
   const floats = array as FloatArray;
@@ -85,29 +88,47 @@ export interface RawParameter {
   readonly index: number;
   /** What it is one of, in words that follow its index. */
   readonly list: string;
+  /** Where it lacks something: its own properties of other names. */
+  readonly others: readonly string[];
   readonly name: unknown;
   readonly data: unknown;
   readonly grad: unknown;
   readonly shape: unknown;
 }
 
+/** The properties that are read. A parameter may have others besides, which are the user's. */
+const keys: readonly string[] = ["name", "data", "grad", "shape"];
+
 export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
   const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
   const { name, data, grad, shape } = source;
-  return { given, index, list, name, data, grad, shape: Array.isArray(shape) ? Array.from(shape) : shape };
+  const lacks = name === undefined || data === undefined || grad === undefined;
+  const others = lacks && isRecord(given) ? Object.keys(given).filter((key) => !keys.includes(key)) : [];
+  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? Array.from(shape) : shape };
+}
+
+/** Refuses what is no parameter at all, or lacks something that it has under another name. */
+function checkForm({ given, index, list, others, name, data, grad }: RawParameter): void {
+  const what = `Expected parameter ${index}${list} to be { name, data, grad }`;
+  const isEmpty = name === undefined && data === undefined && grad === undefined && others.length === 0;
+  if (typeof given !== "object" || given === null || Array.isArray(given) || isEmpty || hasMethod(given, "dataSync")) {
+    throw new OptimError("ERR_DTYPE", `${what}, but it is ${show(given)}.`);
+  }
+  const lacking = Object.entries({ name, data, grad }).flatMap(([key, value]) => (value === undefined ? [key] : []));
+  for (const other of others) {
+    const meant = meantKey(other, lacking);
+    if (meant) throw new OptimError("ERR_DTYPE", `${what}, but it has ${show(other)}${didYouMean(meant)}`);
+  }
+  if (lacking.length === 3) throw new OptimError("ERR_DTYPE", `${what}, but it has ${others.map(show).join(", ")}.`);
 }
 
 /**
  * Checks a parameter. No user code runs here, so what is found stays so.
  * @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
-export function checkParameter({ given, index, list, name, data, grad, shape }: RawParameter): CheckedParameter {
-  if (typeof given !== "object" || given === null) {
-    throw new OptimError(
-      "ERR_DTYPE",
-      `Expected parameter ${index}${list} to be { name, data, grad }, but it is ${show(given)}.`,
-    );
-  }
+export function checkParameter(raw: RawParameter): CheckedParameter {
+  checkForm(raw);
+  const { index, list, name, data, grad, shape } = raw;
   if (typeof name !== "string") {
     throw new OptimError(
       "ERR_NAME",

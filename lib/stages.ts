@@ -5,8 +5,9 @@ import { power } from "./coefficients.ts";
 import type { Cohort, Plan } from "./cohorts.ts";
 import type { AnyDefinition } from "./definition.ts";
 import type { Clock } from "./group.ts";
-import { checkOptionName, defaultsOf, optimizerOptions, readOptions } from "./options.ts";
+import { checkOptionName, checkOwn, defaultsOf, optimizerOptions, readOptions } from "./options.ts";
 import type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
+import { isRecord } from "./values.ts";
 
 /** State arrays that stages have beside the rule's slots. */
 export const stageSlots = ["ema", "gradAccumulator"] as const;
@@ -29,9 +30,10 @@ export type AnyStageOptions = Readonly<Required<StageOptions>>;
  */
 export function splitOptions(definition: AnyDefinition, given: unknown): [WholeOptions, unknown] {
   const defaults = defaultsOf<WholeOptions>(optimizerOptions);
-  if (typeof given !== "object" || given === null || Array.isArray(given)) return [defaults, given];
-  const entries = Object.entries(given);
+  if (!isRecord(given)) return [defaults, given];
   const table = { ...definition.options, ...optimizerOptions };
+  checkOwn(table, given, definition.name);
+  const entries = Object.entries(given);
   for (const [name] of entries)
     if (!Object.hasOwn(optimizerOptions, name)) checkOptionName(table, name, definition.name);
   const [whole, rest] = [true, false].map((wanted) =>

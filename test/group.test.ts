@@ -97,8 +97,8 @@ describe("groups override options", () => {
     const list = [{ params: [x] }, y] as never;
     expectRefusal(
       thrownBy(() => new RMSprop(list)),
-      "ERR_NAME",
-      /parameter 0 to have a string as its name, but it is undefined/,
+      "ERR_DTYPE",
+      /a list of parameters or a list of groups, .* but element 0 is a group and element 1 is none/,
     );
   });
 });
@@ -302,7 +302,7 @@ describe("addParamGroup", () => {
       optimizer.step();
     }
     expect([optimizer.state("x").step, optimizer.state("y").step]).toEqual([6, 3]);
-    expect(optimizer.lastStep).toEqual({ step: 6, skipped: false });
+    expect(optimizer.lastStep).toEqual({ step: 6, applied: true, skipped: false });
     expect(resultOf(optimizer, x)).toEqual(resultOf(first, ownX));
     expect(resultOf(optimizer, y)).toEqual(resultOf(second, ownY));
   });

@@ -76,7 +76,7 @@ test("that gives no rate, or is none, is refused, and nothing changes", () => {
     expectRefusal(
       thrownBy(() => new RMSprop([parameter("w")], { lr: lr as never })),
       "ERR_OPTION",
-      /'lr'.*or a schedule/,
+      /'lr'.*a schedule, or a function/,
     );
   }
 });

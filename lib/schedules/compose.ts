@@ -1,6 +1,6 @@
 import { OptimError, show } from "../errors.ts";
 import { isRate, rateDomain } from "../options.ts";
-import { checkStep } from "./domains.ts";
+import { callFirst, checkStep } from "./domains.ts";
 import type { ScheduleFunction } from "./functions.ts";
 import { isSchedule, loadSchedules, type Rate, type Schedule, type ScheduleState } from "./schedule.ts";
 
@@ -14,7 +14,8 @@ function checkMembers(owner: string, members: unknown): asserts members is reado
   if (!Array.isArray(members) || members.length === 0) {
     throw new OptimError(
       "ERR_OPTION",
-      `Expected ${owner} to be given a list of one schedule or more, but it is ${Array.isArray(members) ? "empty" : show(members)}.`,
+      `Expected ${owner} to be given a list of one schedule or more, but it is ` +
+        (Array.isArray(members) ? "empty." : `${show(members)}${callFirst(owner, "[ … ]")}`),
     );
   }
   members.forEach((member, i) => {

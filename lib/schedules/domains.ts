@@ -32,14 +32,28 @@ export const belowOne = (value?: number): OptionSpec => ({
 export const oneOf = (choices: readonly string[]): OptionSpec => ({
   default: choices[0],
   domain: choices.map((choice) => JSON.stringify(choice)).join(" or "),
+  words: choices,
   accepts: (found) => choices.includes(found as string),
 });
+
+/** What to say where a schedule was most likely given as a learning rate itself, which calls it with the step alone. */
+export const callFirst = (owner: string, given: string) =>
+  `; where it is given as 'lr' itself, call it first: lr: schedules.${owner}(${given}).`;
 
 /**
  * Reads the options of a schedule. Those without a default must be given.
  * @throws OptimError ERR_OPTION.
  */
 export function readScheduleOptions<O extends object>(owner: string, table: OptionTable, given: unknown): Required<O> {
+  const needed = Object.keys(table).filter((name) => table[name]?.default === undefined);
+  if (given === undefined && needed.length > 0) {
+    const names = needed.map((name) => `'${name}'`).join(", ");
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected the schedule ${owner} to be given ${names}, but there are no options` +
+        callFirst(owner, `0.1, { ${needed.join(", ")} }`),
+    );
+  }
   const options = readOptions(table, defaultsOf<Required<O>>(table), given, `The schedule ${owner}`);
   for (const [name, value] of Object.entries(options)) checkOption(table, name, value);
   return options;

@@ -45,7 +45,7 @@ const boolean = (value: boolean): OptionCase => ({
 });
 const rate = (value: number): OptionCase => ({
   default: value,
-  domain: `${finite}, or a function`,
+  domain: "a number of 0 or more, a schedule, or a function of the step",
   good: [0, -0, 1e-300, 3, most, () => 0.5, class {}],
   bad: badNumbers.filter((found) => typeof found !== "function"),
 });
@@ -261,5 +261,7 @@ export function shownInErrors(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "symbol" || typeof value === "function") return `a ${typeof value}`;
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const { name } = value.constructor;
+  return name === "Object" ? "an object" : `a ${name}`;
 }

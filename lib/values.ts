@@ -1,0 +1,64 @@
+// Looks at values that a user gave, without running code of their own: for errors, and to tell one kind from another.
+
+type IsProxy = (value: unknown) => boolean;
+
+/** Node, Deno and Bun can tell a proxy; in a browser none can, and a proxy's traps may run. */
+function findIsProxy(): IsProxy {
+  try {
+    const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+    const util = process?.getBuiltinModule?.("node:util") as { types?: { isProxy?: IsProxy } } | undefined;
+    return util?.types?.isProxy ?? (() => false);
+  } catch {
+    return () => false; // a permission that is not given
+  }
+}
+
+/** Whether a value is a proxy; false where the runtime does not tell. */
+export const isProxy = findIsProxy();
+
+/** The prototypes of an object and the object itself, nearest first, up to the first proxy. */
+function* chainOf(value: object): Generator<object> {
+  for (let at: object | null = value; at !== null && !isProxy(at); at = Object.getPrototypeOf(at)) yield at;
+}
+
+/** The value of a property that is a plain one, an object's own or inherited. */
+function plainValue(value: object, name: string): unknown {
+  try {
+    for (const at of chainOf(value)) {
+      const found = Object.getOwnPropertyDescriptor(at, name);
+      if (found) return found.value;
+    }
+  } catch {
+    // a trap of a proxy that a browser does not show
+  }
+  return undefined;
+}
+
+/** The name of an object's class, where it has one that can be said. */
+export function classNameOf(value: object): string | undefined {
+  const made = plainValue(value, "constructor");
+  if (typeof made !== "function") return undefined;
+  const name = plainValue(made, "name");
+  return typeof name === "string" && name.length <= 60 && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? name : undefined;
+}
+
+/** Whether an object has a method, its own or inherited. */
+export function hasMethod(value: unknown, name: string): boolean {
+  return typeof value === "object" && value !== null && typeof plainValue(value, name) === "function";
+}
+
+/** Whether an object is a literal or like one: its prototype is none, or that of objects of any realm. Traps may run. */
+export function isPlain(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "hasOwnProperty");
+}
+
+/**
+ * Whether a value is an object with properties of its own to read. Of a Map or a Promise there are none to read, and of a
+ * list none that have a name.
+ */
+export function isRecord(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  return isPlain(value) || Object.keys(value).length > 0;
+}
