@@ -3,7 +3,9 @@ import type { Plan, Streams } from "./cohorts.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Entry } from "./group.ts";
 import { checkArrayOf, checkIntervals, type Interval, intervalOf } from "./parameter.ts";
-import type { FloatArray } from "./typed-array.ts";
+import { type FloatArray, typedArrayName } from "./typed-array.ts";
+import { hasMethod, isRecord } from "./values.ts";
+import { didYouMean, meantKey } from "./words.ts";
 
 /** Arrays of one parameter for one call. What is left out is the parameter's own. */
 export interface StepArraysOf {
@@ -11,41 +13,53 @@ export interface StepArraysOf {
   readonly data?: FloatArray;
   /** The gradient; null: the call skips this parameter. */
   readonly grad?: FloatArray | null;
-  /** Written instead of what is read, which then stays as it is. */
+  /**
+   * Written instead of what is read, which then stays as it is. A call that is skipped (`skipNonFinite`) or only
+   * accumulates gradients does not write it: `lastStep.applied` tells.
+   */
   readonly out?: FloatArray;
 }
 
-/** Arrays for one call by parameter name. */
-export type StepArrays = Readonly<Record<string, StepArraysOf>>;
+/** Arrays for one call by parameter name. A typed array is the gradient; null leaves the parameter out. */
+export type StepArrays = Readonly<Record<string, FloatArray | StepArraysOf | null>>;
+
+const keys: readonly string[] = ["data", "grad", "out"];
 
 /** What was given for one parameter, each property read once, not checked. */
 interface RawInput {
   readonly given: unknown;
+  /** What a step does not read of it: its own properties of other names. */
+  readonly others: readonly string[];
   readonly data: unknown;
   readonly grad: unknown;
   readonly out: unknown;
 }
 
+const forms = "{ data, grad, out } or a gradient";
+
 /** Reads what a call was given. All user code that it may hold has run afterwards. */
 export function takeInputs(given: unknown): ReadonlyMap<string, RawInput> {
-  if (typeof given !== "object" || given === null) {
+  if (!isRecord(given)) {
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the arrays of a step to be an object from name to { data, grad, out }, but they are ${show(given)}.`,
+      `Expected the arrays of a step to be an object from name to ${forms}, but they are ${show(given)}.`,
     );
   }
-  const inputs = new Map<string, RawInput>();
-  for (const [name, arrays] of Object.entries(given)) {
-    const source = (typeof arrays === "object" && arrays !== null ? arrays : {}) as StepArraysOf;
-    const { data, grad, out } = source;
-    inputs.set(name, { given: arrays, data, grad, out });
-  }
-  return inputs;
+  return new Map(Object.entries(given).map(([name, arrays]) => [name, takeInput(arrays)]));
+}
+
+function takeInput(given: unknown): RawInput {
+  const isGradient = given === null || typedArrayName(given) !== undefined;
+  if (isGradient) return { given, others: [], data: undefined, grad: given, out: undefined };
+  const source = (typeof given === "object" && !Array.isArray(given) ? given : {}) as StepArraysOf;
+  const others = Object.keys(source).filter((key) => !keys.includes(key));
+  const { data, grad, out } = source;
+  return { given, others, data, grad, out };
 }
 
 /**
  * The entries that a call names and steps: those that are not frozen and whose gradient is not null.
- * @throws OptimError ERR_NAME for a name that no parameter has, ERR_DTYPE for what is no object.
+ * @throws OptimError ERR_NAME for a name that no parameter has, ERR_DTYPE for what holds no arrays, or more than them.
  */
 export function enteredBy(
   inputs: ReadonlyMap<string, RawInput>,
@@ -57,17 +71,26 @@ export function enteredBy(
     if (!entry) {
       throw new OptimError("ERR_NAME", `Expected arrays for parameters by name, but none is named ${show(name)}.`);
     }
-    const { given, grad } = input;
-    if (typeof given !== "object" || given === null) {
-      throw new OptimError(
-        "ERR_DTYPE",
-        `Expected the arrays of '${name}' to be { data, grad, out }, but they are ${show(given)}.`,
-      );
-    }
+    checkForm(input, name);
+    const { grad } = input;
     const own = grad === undefined ? entry.parameter.grad : grad;
     if (own !== null && !entry.frozen) entered.set(entry, { ...input, grad: own });
   }
   return entered;
+}
+
+/** Refuses what is neither a gradient nor an object with arrays under the names that a step reads, and nothing else. */
+function checkForm({ given, others, data, grad, out }: RawInput, name: string): void {
+  const isEmpty = data === undefined && grad === undefined && out === undefined;
+  if (others.length === 0 && !isEmpty) return;
+  const refuse = (found: string): never => {
+    throw new OptimError("ERR_DTYPE", `Expected the arrays of '${name}' to be ${forms}, but ${found}`);
+  };
+  if (hasMethod(given, "dataSync")) refuse(`they are ${show(given)}: give what its dataSync() returns.`);
+  if (!isRecord(given) || others.includes("0")) refuse(`they are ${show(given)}.`);
+  const [other] = others;
+  if (other === undefined) refuse("there is none of these in the object.");
+  else refuse(`the object has ${show(other)}${didYouMean(meantKey(other, keys))}`);
 }
 
 /**

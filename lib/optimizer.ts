@@ -45,6 +45,11 @@ export type Parameters<O> = Iterable<Parameter> | Iterable<ParamGroupInput<O>>;
 
 /** What the last call of `step` or `stepAsync` did. */
 export interface StepInfo extends Findings {
+  /**
+   * Whether it stepped a parameter: false where it was skipped, only accumulated gradients, or had nothing to step. Then
+   * no `out` was written either.
+   */
+  readonly applied: boolean;
   /** The step that it was, from 1: the highest of those of its parameters; of a call that took none, their last one. */
   readonly step: number;
 }
@@ -67,6 +72,7 @@ export abstract class Optimizer<O extends RatedOptions> {
   #stepping = false;
   #disposed = false;
   #lastStep = 0;
+  #applied = false;
   #findings: Findings | undefined;
 
   protected constructor(definition: Definition<O>, params: Parameters<O>, given: (O & OptimizerOptions) | undefined) {
@@ -87,8 +93,8 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   /** What the last step did; undefined before the first. */
   get lastStep(): StepInfo | undefined {
-    if (this.#findings) return { step: this.#lastStep, ...this.#findings };
-    return this.#lastStep === 0 ? undefined : { step: this.#lastStep, skipped: false };
+    if (!this.#findings && this.#lastStep === 0) return undefined;
+    return Object.freeze({ step: this.#lastStep, applied: this.#applied, skipped: false, ...this.#findings });
   }
 
   /** What to multiply the loss by before the backward pass (option `lossScale`); 1 without one. */
@@ -445,9 +451,12 @@ export abstract class Optimizer<O extends RatedOptions> {
   #advance(plan: Plan<O>, again: boolean): void {
     const { cohorts } = plan;
     this.#findings = plan.stages && this.#stages.settle(plan);
-    this.#planner.taken(plan, this.#findings?.skipped ?? false, again);
+    const skipped = this.#findings?.skipped ?? false;
+    this.#planner.taken(plan, skipped, again);
+    this.#applied = false;
     for (let i = 0; i < cohorts.length; i++) {
-      const { clock } = cohorts[i] as Cohort<O>;
+      const { clock, applies } = cohorts[i] as Cohort<O>;
+      this.#applied ||= applies && !skipped;
       if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
     }
   }

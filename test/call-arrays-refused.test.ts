@@ -15,6 +15,7 @@ import {
   detach,
   growable,
   type OwnParameter,
+  own,
   parameter,
   refuses,
   resizable,
@@ -30,7 +31,7 @@ describe("arrays that do not fit are refused whole", () => {
     ["an Int32Array", "ERR_DTYPE", /a Float32Array or a Float64Array, but it is Int32Array/, () => new Int32Array(5)],
     ["an array", "ERR_DTYPE", /but it is an array/, () => [0, 0, 0, 0, 0]],
     ["a number", "ERR_DTYPE", /but it is 5/, () => 5],
-    ["a proxy", "ERR_DTYPE", /but it is an object/, () => new Proxy(new Float32Array(5), {})],
+    ["a proxy", "ERR_DTYPE", /but it is a proxy/, () => new Proxy(new Float32Array(5), {})],
     [
       "of the other number type",
       "ERR_DTYPE",
@@ -104,7 +105,7 @@ describe("arrays that do not fit are refused whole", () => {
         const call = () => optimizer.step({ a: good, b: { [key]: array(type) as FloatArray } });
         refuses(call, code, /^Expected the/, witnesses, whole.source);
         refuses(call, code, new RegExp(`the ${kinds[key]} of 'b'.*${message.source}`), witnesses);
-        optimizer.step({ a: good, b: {} });
+        optimizer.step({ a: good, ...own(b) });
         expect([optimizer.state("a").step, optimizer.state("b").step]).toEqual([2, 2]);
       }
     });
@@ -141,10 +142,14 @@ describe("arrays that do not fit are refused whole", () => {
       (_, { one }) => ({ a: { data: one }, b: { data: one } }),
       /the data of 'a' and the data of 'b'/,
     ],
-    ["out in another's data", ({ data }) => ({ a: {}, b: { out: data } }), /the \w+ of '[ab]' and the \w+ of '[ab]'/],
+    [
+      "out in another's data",
+      ({ data }) => ({ a: { data }, b: { out: data } }),
+      /the \w+ of '[ab]' and the \w+ of '[ab]'/,
+    ],
     [
       "out in another's gradient",
-      ({ grad }) => ({ a: {}, b: { out: grad } }),
+      ({ grad }) => ({ a: { grad }, b: { out: grad } }),
       /the \w+ of '[ab]' and the \w+ of '[ab]'/,
     ],
     [
@@ -159,7 +164,10 @@ describe("arrays that do not fit are refused whole", () => {
     ],
     [
       "data in another's state",
-      (_, __, optimizer) => ({ a: { data: optimizer.state("b").squareAvg as FloatArray }, b: {} }),
+      (_, __, optimizer) => ({
+        a: { data: optimizer.state("b").squareAvg as FloatArray },
+        b: { grad: new Float32Array(5) },
+      }),
       /the \w+ of '[ab]' and the \w+ of '[ab]'/,
     ],
   ];
@@ -208,10 +216,10 @@ describe("user code in a call's arrays", () => {
     optimizer.step();
     const before = [a, b].map((p) => resultOf(optimizer, p));
     for (const key of ["data", "grad", "out"]) {
-      const arrays = { a: {}, b: Object.defineProperty({}, key, { get: fail }) };
+      const arrays = { ...own(a), b: Object.defineProperty({}, key, { get: fail }) };
       expect(thrownBy(() => optimizer.step(arrays))).toBe(error);
     }
-    const whole = Object.defineProperty({ a: {} }, "b", { enumerable: true, get: fail });
+    const whole = Object.defineProperty(own(a), "b", { enumerable: true, get: fail });
     expect(thrownBy(() => optimizer.step(whole))).toBe(error);
     expect([a, b].map((p) => resultOf(optimizer, p))).toEqual(before);
     optimizer.step();
@@ -231,26 +239,26 @@ describe("user code in a call's arrays", () => {
       const optimizer = new RMSprop([a, b], { momentum: 0.5 });
       optimizer.step();
       const given = { data: array(), grad: array(), out: array() };
-      const own = victim.startsWith("own ");
-      const source = own ? a : given;
+      const isOwn = victim.startsWith("own ");
+      const source = isOwn ? a : given;
       const target = source[victim.replace("own ", "") as "data"];
       const arrays = {
-        a: own ? {} : given,
+        a: isOwn ? { out: given.out } : given,
         get b() {
           attack(target);
-          return {};
+          return { grad: b.grad };
         },
       };
       // Of an optimizer whose own array is gone there is no state dict to compare.
-      const witnesses = own ? [optimizer.state("a").squareAvg as FloatArray] : [optimizer];
+      const witnesses = isOwn ? [optimizer.state("a").squareAvg as FloatArray] : [optimizer];
       refuses(() => optimizer.step(arrays), "ERR_DETACHED", /of 'a'/, [...witnesses, ...arraysOf([b])], victim);
-      if (!own) optimizer.step();
+      if (!isOwn) optimizer.step();
     }
   });
 
   const entries: readonly [string, (optimizer: RMSprop) => unknown][] = [
     ["step", (optimizer) => optimizer.step()],
-    ["step with arrays", (optimizer) => optimizer.step({ a: {} })],
+    ["step with arrays", (optimizer) => optimizer.step({ a: null })],
     ["zeroGrad", (optimizer) => optimizer.zeroGrad()],
     ["stateDict", (optimizer) => optimizer.stateDict()],
     ["loadStateDict", (optimizer) => optimizer.loadStateDict({ rule: "rmsprop", paramGroups: [], state: {} })],
@@ -278,7 +286,7 @@ describe("user code in a call's arrays", () => {
       const arrays = {
         get a() {
           if (from === "getter") code();
-          return {};
+          return p.grad;
         },
       };
       optimizer.step(arrays);

@@ -1,11 +1,12 @@
 // Parameters that are frozen, removed and added, arrays that lose their memory, and all of it in any order.
 import { describe, expect, test } from "vitest";
-import { type FloatArray, RMSprop, type RMSpropOptions } from "../lib/index.ts";
+import { type FloatArray, type Parameter, RMSprop, type RMSpropOptions } from "../lib/index.ts";
 import {
   arraysOf,
   bytesOf,
   detach,
   type OwnParameter,
+  own,
   parameter,
   refuses,
   resizable,
@@ -24,14 +25,14 @@ import {
 } from "./support/steps.ts";
 
 describe("a plain step over arrays that lost their memory", () => {
-  const preparations: readonly [string, (optimizer: RMSprop) => void][] = [
+  const preparations: readonly [string, (optimizer: RMSprop, b: Parameter) => void][] = [
     ["nothing", () => undefined],
     ["a new option", (optimizer) => Object.assign(groupOf(optimizer), { momentum: 0.5, centered: true })],
     ["freeze", (optimizer) => optimizer.freeze("b")],
     ["remove", (optimizer) => optimizer.remove("b")],
     ["loadStateDict", (optimizer) => optimizer.loadStateDict(optimizer.stateDict())],
     ["addParamGroup", (optimizer) => optimizer.addParamGroup({ params: [parameter("c")] })],
-    ["a partial step", (optimizer) => optimizer.step({ b: {} })],
+    ["a partial step", (optimizer, b) => optimizer.step(own(b))],
   ];
   test.each(preparations)("is ERR_DETACHED and changes nothing, after %s", (_, prepare) => {
     for (const kind of ["data", "gradient"]) {
@@ -41,7 +42,7 @@ describe("a plain step over arrays that lost their memory", () => {
         const b = parameter("b");
         const optimizer = new RMSprop([a, b]);
         optimizer.step();
-        prepare(optimizer);
+        prepare(optimizer, b);
         const gone = kind === "data" ? buffer : other;
         if (way === "detached") detach(gone);
         else gone.resize(40);
@@ -49,7 +50,7 @@ describe("a plain step over arrays that lost their memory", () => {
         const refused = (action: () => unknown) =>
           refuses(action, "ERR_DETACHED", new RegExp(`the ${kind} of 'a'`), witnesses, `${kind} ${way}`);
         refused(() => optimizer.step());
-        refused(() => optimizer.step({ a: {} }));
+        refused(() => optimizer.step(own(a)));
         refused(() => optimizer.zeroGrad());
         refused(() => optimizer.stateDict());
         refused(() => optimizer.addParamGroup({ params: [parameter("d")] }));
@@ -104,7 +105,7 @@ describe("freeze, unfreeze, remove and addParamGroup", () => {
     step(5, 0, 1);
     optimizer.freeze();
     step(6, 0, 1);
-    expect(optimizer.lastStep).toEqual({ step: 5, skipped: false });
+    expect(optimizer.lastStep).toEqual({ step: 5, applied: true, skipped: false });
   });
 
   test.each(["freeze", "unfreeze", "remove"] as const)(
@@ -173,7 +174,7 @@ describe("freeze, unfreeze, remove and addParamGroup", () => {
     optimizer.step();
     expected.take(a.grad);
     expectResults(optimizer, [a], [expected]);
-    expect(optimizer.lastStep).toEqual({ step: 1, skipped: false });
+    expect(optimizer.lastStep).toEqual({ step: 1, applied: true, skipped: false });
   });
 
   test("parameters of one number type share memory until the last of them is gone", () => {
@@ -253,7 +254,9 @@ describe("plain and partial steps, frozen, removed and added parameters, options
           const type = p.data instanceof Float64Array ? "float64" : "float32";
           const given = (share: number) => (uniform() < share ? values(type, p.data.length, pick(1e6)) : undefined);
           const [data, grad, out] = [given(0.3), uniform() < 0.1 ? null : given(0.5), given(0.3)];
-          arrays[key] = { ...(data && { data }), ...(grad !== undefined && { grad }), ...(out && { out }) };
+          // What is the parameter's own may be named too, and has to be where nothing else is.
+          const named = data ?? (grad === undefined && !out ? p.data : undefined);
+          arrays[key] = { ...(named && { data: named }), ...(grad !== undefined && { grad }), ...(out && { out }) };
           if (frozen || grad === null) continue;
           const [dataCopy, outCopy] = [data?.slice(), out?.slice()];
           const gradient = (grad ?? p.grad).slice();
@@ -295,20 +298,20 @@ describe("plain and partial steps, frozen, removed and added parameters, options
     const parameters = parametersOf(["float32", "float64"]);
     const alone = parametersOf(["float32", "float64"]);
     const optimizer = new RMSprop(parameters, everything);
-    const own = alone.map((p) => new RMSprop([p], everything));
+    const others = alone.map((p) => new RMSprop([p], everything));
     const uniform = uniformFrom(9);
     for (let step = 0; step < 30; step++) {
       drawGradients(parameters, step);
       drawGradients(alone, step);
       const chosen = parameters.filter(() => uniform() < 0.5);
       if (step % 3 === 0) optimizer.step();
-      else optimizer.step(Object.fromEntries(chosen.map(({ name }) => [name, {}])));
+      else optimizer.step(own(...chosen));
       parameters.forEach((p, i) => {
-        if (step % 3 === 0 || chosen.includes(p)) own[i]?.step();
+        if (step % 3 === 0 || chosen.includes(p)) others[i]?.step();
       });
     }
     parameters.forEach((p, i) => {
-      expect(resultOf(optimizer, p)).toEqual(resultOf(own[i] as RMSprop, alone[i] as OwnParameter));
+      expect(resultOf(optimizer, p)).toEqual(resultOf(others[i] as RMSprop, alone[i] as OwnParameter));
     });
   });
 });

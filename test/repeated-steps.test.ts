@@ -58,7 +58,7 @@ const betweens: Readonly<Record<string, Between>> = {
     (optimizer.paramGroups[0] as { lr: unknown }).lr = 0.5;
     return optimizer.stepAsync();
   },
-  "a step of one parameter": (optimizer) => optimizer.step({ a: {} }),
+  "a step of one parameter": (optimizer, { a }) => optimizer.step({ a }),
   "a frozen parameter": (optimizer) => optimizer.freeze("b"),
   "a parameter that leaves": (optimizer) => optimizer.remove("a"),
   "a parameter that comes": (optimizer) =>

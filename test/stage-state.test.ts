@@ -14,7 +14,7 @@ import {
   SGD,
 } from "../lib/index.ts";
 import type { FloatArray } from "../lib/typed-array.ts";
-import { plain, refuses, snapshot } from "./support/arrays.ts";
+import { own, plain, refuses, snapshot } from "./support/arrays.ts";
 import { uniformFrom } from "./support/cases.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { bitText, rejects } from "./support/steps.ts";
@@ -87,7 +87,7 @@ describe("a skipped step", () => {
     const optimizer = new SGD(parameters, { clipGlobalNorm: 1 });
     gradOf(parameters, 0)[0] = Number.NaN;
     optimizer.step();
-    expect(optimizer.lastStep).toEqual({ step: 1, skipped: false, gradNorm: Number.NaN });
+    expect(optimizer.lastStep).toEqual({ step: 1, applied: true, skipped: false, gradNorm: Number.NaN });
     expect([...dataOf(parameters, 0)]).toEqual([Number.NaN, Number.NaN]);
   });
 
@@ -96,7 +96,7 @@ describe("a skipped step", () => {
     const optimizer = new SGD(parameters, { skipNonFinite: true });
     gradOf(parameters, 0)[0] = Number.NaN;
     optimizer.step();
-    expect(optimizer.lastStep).toEqual({ step: 0, skipped: true, nonFinite: 1 });
+    expect(optimizer.lastStep).toEqual({ step: 0, applied: false, skipped: true, nonFinite: 1 });
   });
 });
 
@@ -207,7 +207,7 @@ describe("options set in the middle of a run", () => {
       group.zeroGrads = true;
       if (withArrays) {
         drawGradients();
-        optimizer.step({ p0: {}, p1: {} }); // whose clocks stay together, so that the standing plan could stay too
+        optimizer.step(own(...parameters)); // whose clocks stay together, so that the standing plan could stay too
         for (const { grad } of parameters) expect((grad as FloatArray).every((value) => value === 0)).toBe(true);
       }
       drawGradients();

@@ -95,8 +95,9 @@ for (const [name, { whole = {}, first = {}, second = {} }] of Object.entries(opt
               model.step(parts.map((part, i) => ({ part, grad: expectedGrads[i] as FloatArray })));
               if (asynchronous) await optimizer.stepAsync();
               else optimizer.step();
-              const { step: taken, ...found } = optimizer.lastStep ?? { step: -1 };
+              const { step: taken, applied, ...found } = optimizer.lastStep ?? { step: -1 };
               expect(found, `step ${step}`).toEqual(model.last);
+              expect(applied).toBe(model.last?.skipped !== true && parts.some(({ waiting }) => waiting === 0));
               if (model.last?.skipped) skips++;
               parameters.forEach(({ name, data, grad }, i) => {
                 const part = parts[i] as StagedPart;

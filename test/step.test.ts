@@ -2,7 +2,7 @@
 // (support/steps.ts); functions as learning rates; zeroGrad().
 import { describe, expect, test } from "vitest";
 import { RMSprop } from "../lib/index.ts";
-import { arraysOf, bytesOf, detach, type OwnParameter, parameter, refuses, thrownBy } from "./support/arrays.ts";
+import { arraysOf, bytesOf, detach, type OwnParameter, own, parameter, refuses, thrownBy } from "./support/arrays.ts";
 import { numberTypes } from "./support/cases.ts";
 import {
   bitText,
@@ -30,7 +30,7 @@ describe("a plain step", () => {
         e.take((parameters[i] as OwnParameter).grad);
       });
       expect(parameters.map(({ grad }) => bytesOf(grad))).toEqual(before);
-      expect(optimizer.lastStep).toEqual({ step, skipped: false });
+      expect(optimizer.lastStep).toEqual({ step, applied: true, skipped: false });
     }
     expectResults(optimizer, parameters, expected);
   });
@@ -68,7 +68,7 @@ describe("a plain step", () => {
     expect(optimizer.state("b").step).toBe(0);
     expect(bitText(b.data)).toEqual(bitText((expected[1] as Expected).data));
     expectResults(optimizer, [a, c], [expected[0] as Expected, expected[2] as Expected]);
-    expect(optimizer.lastStep).toEqual({ step: 3, skipped: false });
+    expect(optimizer.lastStep).toEqual({ step: 3, applied: true, skipped: false });
   });
 
   test("of nothing but null gradients does nothing, and is none", () => {
@@ -119,11 +119,11 @@ describe("lr functions", () => {
     const optimizer = new RMSprop([{ params: [a, b, c] }, { params: [] }], { lr });
     optimizer.step();
     expect(taken(calls)).toEqual([1]);
-    optimizer.step({ a: {} });
+    optimizer.step(own(a));
     expect(taken(calls)).toEqual([2]);
     optimizer.step();
     expect(taken(calls)).toEqual([3, 2]);
-    optimizer.step({ b: {}, c: {} });
+    optimizer.step(own(b, c));
     expect(taken(calls)).toEqual([3]);
     optimizer.step(); // all are at 4 again
     expect(taken(calls)).toEqual([4]);
@@ -157,8 +157,8 @@ describe("lr functions", () => {
     ["null", null],
     ['"0.1"', "0.1"],
     ["1n", 1n],
-    ["an object", Promise.resolve(0.1)],
-    ["a function", () => 0.1],
+    ["a Promise", Promise.resolve(0.1)],
+    ["a function: call a schedule first, as in .lr: schedules.constant\\(0.1\\).", () => 0.1],
   ])("that give %s refuse the step, for all groups", (found, rate) => {
     const [a, b] = [parameter("a"), parameter("b", 7, "float64")];
     let bad = false;
@@ -171,7 +171,7 @@ describe("lr functions", () => {
     const message = new RegExp(`^Expected lr\\(2\\) to be a finite number of 0 or more, but it is ${found}\\.$`);
     const witnesses = [optimizer, ...arraysOf([a, b])];
     refuses(() => optimizer.step(), "ERR_OPTION", message, witnesses);
-    refuses(() => optimizer.step({ a: {}, b: {} }), "ERR_OPTION", message, witnesses);
+    refuses(() => optimizer.step(own(a, b)), "ERR_OPTION", message, witnesses);
     bad = false;
     optimizer.step();
     expect([optimizer.state("a").step, optimizer.state("b").step]).toEqual([2, 2]);
@@ -190,11 +190,11 @@ describe("lr functions", () => {
     const expected = [a, b].map(({ name, data }) => resultOf(optimizer, { name, data }));
     bad = true;
     expect(thrownBy(() => optimizer.step())).toBe(error);
-    expect(thrownBy(() => optimizer.step({ b: {} }))).toBe(error);
+    expect(thrownBy(() => optimizer.step(own(b)))).toBe(error);
     expect([a, b].map((p) => resultOf(optimizer, p))).toEqual(expected);
     bad = false;
     optimizer.step();
-    expect(optimizer.lastStep).toEqual({ step: 2, skipped: false });
+    expect(optimizer.lastStep).toEqual({ step: 2, applied: true, skipped: false });
   });
 
   test("are what they were when the step began: what they set is for the next", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { allocate, type FloatArray, RMSprop, type StateDict } from "../../lib/index.ts";
 import { bufferOf } from "../../lib/typed-array.ts";
-import { detach, parameter, refuses, thrownBy } from "../support/arrays.ts";
+import { detach, own, parameter, refuses, thrownBy } from "../support/arrays.ts";
 import { rejects } from "../support/steps.ts";
 
 describe("memory that an lr function takes away is noticed by the step that asked it", () => {
@@ -39,7 +39,7 @@ describe("memory that an lr function takes away is noticed by the step that aske
     optimizer.step();
     gone = true;
     const witnesses = [second.params.b, second.grads.b, optimizer.state("b").squareAvg as FloatArray];
-    const arrays = way.endsWith("arrays") ? { a: {}, b: {} } : undefined;
+    const arrays = way.endsWith("arrays") ? own(...first.parameters, ...second.parameters) : undefined;
     if (way.startsWith("stepAsync")) {
       await rejects(() => optimizer.stepAsync(arrays), "ERR_DETACHED", /of 'a'/, witnesses);
     } else {

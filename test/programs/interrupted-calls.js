@@ -74,7 +74,7 @@ function replaceBuiltIns() {
 const fresh = (options) => {
   const model = allocate({ w: [length], b: [3] });
   const optimizer = new RMSprop(model.parameters, { lr: 0.1, ...options });
-  return { model, optimizer, arrays: { w: model.parameters[0], b: {} } };
+  return { model, optimizer, arrays: { w: { grad: model.grads.w }, b: { data: model.params.b } } };
 };
 
 const stages = {
@@ -109,13 +109,13 @@ const actions = {
   },
   "step with arrays": () => {
     const { model, optimizer, arrays } = fresh();
-    optimizer.step({ b: {} });
+    optimizer.step({ b: model.grads.b });
     return { model, run: () => optimizer.step(arrays) };
   },
   "step with arrays, parting clocks": () => {
     const { model, optimizer, arrays } = fresh({ lr: (step) => 1 / step });
     optimizer.step(arrays);
-    return { model, run: () => optimizer.step({ w: {} }) };
+    return { model, run: () => optimizer.step({ w: model.grads.w }) };
   },
   stepAsync: () => {
     const { model, optimizer } = fresh();

@@ -142,6 +142,10 @@ export interface OwnParameter extends Parameter {
   readonly grad: FloatArray;
 }
 
+/** Parameters as a call names them that steps them with arrays of their own. */
+export const own = (...parameters: readonly Parameter[]) =>
+  Object.fromEntries(parameters.map(({ name, data }) => [name, { data }]));
+
 /** A parameter over arrays of its own. */
 export function parameter(name: string, length = 5, type: NumberType = "float32", seed = name.length): OwnParameter {
   return { name, data: values(type, length, seed), grad: values(type, length, seed + 1000) };

@@ -49,8 +49,9 @@ function compareLastStep(trainee: Trainee, taken: readonly Taken[]): void {
   const { stages, optimizer } = trainee;
   if (taken.length > 0) trainee.lastStep = Math.max(...taken.map(({ part }) => part.expected.step));
   const { last } = stages;
-  const expected =
-    last || trainee.lastStep > 0 ? { step: trainee.lastStep, ...(last ?? { skipped: false }) } : undefined;
+  const applied = last?.skipped !== true && taken.some(({ part }) => part.waiting === 0);
+  const info = { step: trainee.lastStep, applied, ...(last ?? { skipped: false }) };
+  const expected = last || trainee.lastStep > 0 ? info : undefined;
   const found = optimizer.lastStep as unknown as Record<string, unknown> | undefined;
   const names = new Set([...Object.keys(expected ?? {}), ...Object.keys(found ?? {})]);
   for (const name of names) {
@@ -91,18 +92,32 @@ export function step(walk: WalkState, trainee: Trainee): void {
   if (code === undefined) advance(walk, trainee, entries.map(asTaken));
 }
 
-type GivenArrays = Record<string, Record<string, unknown>>;
+type GivenArrays = Record<string, unknown>;
+
+/** What is neither a gradient nor an object with arrays alone, over a gradient that would fit. */
+const badForms: readonly ((grad: FloatArray) => unknown)[] = [
+  ...[() => ({}), () => undefined, () => 1, () => new Map(), async () => ({})],
+  (grad) => [grad],
+  (grad) => ({ grads: grad }),
+  (grad) => ({ grad, lr: 1 }),
+  (grad) => new Map([["grad", grad]]),
+  (grad) => Promise.resolve({ grad }),
+  () => new Int8Array(3),
+  () => ({ grad: new Int8Array(3) }),
+];
 
 /** Puts something that does not fit among arrays for one call. Returns the code that refuses it. */
 function spoil(walk: WalkState, arrays: GivenArrays, entry: Entry | undefined): string {
   const kind = walk.one(["ERR_NAME", "ERR_DTYPE", "ERR_LENGTH"]) as string;
   if (kind === "ERR_NAME" || !entry) {
-    arrays.nobody = {};
+    arrays.nobody = walk.one([{}, null, new Float32Array(1)]);
     return "ERR_NAME";
   }
   const { name, data } = entry.parameter;
   const ArrayType = data.constructor as Float64ArrayConstructor;
-  arrays[name] = { grad: kind === "ERR_DTYPE" ? new Int8Array(3) : new ArrayType(data.length + 1) };
+  const bad = walk.one(badForms) as (typeof badForms)[number];
+  const long = new ArrayType(data.length + 1);
+  arrays[name] = kind === "ERR_DTYPE" ? bad(new ArrayType(data.length)) : walk.one([long, { grad: long }]);
   return kind;
 }
 
@@ -113,6 +128,11 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
   const given: (readonly [what: string, found: FloatArray, expected: FloatArray])[] = [];
   for (const { parameter, model } of entries) {
     const { name, data, expectedGrad } = parameter;
+    if (walk.chance(0.1)) {
+      arrays[name] = walk.one([null, { grad: null }, { grad: null, out: new Float32Array(1) }]);
+      walk.note("left out by null", true);
+      continue;
+    }
     const own = (what: string, share: number) => {
       if (!walk.chance(share)) return undefined;
       const array = new (data.constructor as Float64ArrayConstructor)(data.length);
@@ -122,11 +142,16 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
       return { array, expected };
     };
     const [grad, out, from] = [own("grad", 0.5), own("out", 0.3), own("data", 0.1)];
-    arrays[name] = {
-      ...(grad && { grad: grad.array }),
-      ...(out && { out: out.array }),
-      ...(from && { data: from.array }),
-    };
+    const bare = grad && !out && !from && walk.chance(0.5);
+    walk.note("given a bare gradient", bare);
+    arrays[name] = bare
+      ? grad.array
+      : {
+          ...(grad && { grad: grad.array }),
+          ...(out && { out: out.array }),
+          // An object that names none is refused: here the parameter's own stand for it.
+          ...((from || (!grad && !out)) && { data: from?.array ?? data }),
+        };
     const [wanted, read] = [out?.expected, from?.expected];
     taken.push({ part: model, grad: grad?.expected ?? expectedGrad, data: read, out: wanted });
   }
