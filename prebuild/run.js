@@ -2,13 +2,19 @@
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashesFile, listOfHashes, products } from "./products.js";
-import { install, root } from "./toolchain.js";
+import { hostProblem, install, root } from "./toolchain.js";
 
 const names = process.argv.slice(2);
 const known = products.map(({ name }) => name);
 const unknown = names.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   console.error(`Expected targets among ${known.join(", ")}, found ${unknown.join(", ")}.`);
+  process.exit(2);
+}
+
+const problem = hostProblem();
+if (problem) {
+  console.error(problem);
   process.exit(2);
 }
 

@@ -1,6 +1,6 @@
 // The toolchain of package.json beside this file, installed when it is first needed.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -10,6 +10,21 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 /** The repository. */
 export const root = dirname(here);
+
+/**
+ * Whether the toolchain runs on a machine. zig comes in a package for each kind, and only those in the lock file are installed.
+ * @param {string} [system] Platform and processor. Default: this machine's.
+ * @returns {string | undefined} why it does not
+ */
+export function hostProblem(system = `${process.platform}-${process.arch}`) {
+  const { packages } = JSON.parse(readFileSync(join(here, "package-lock.json"), "utf8"));
+  const prefix = "node_modules/@zigc/";
+  const hosts = Object.keys(packages)
+    .filter((name) => name.startsWith(prefix) && /-/.test(name.slice(prefix.length)))
+    .map((name) => name.slice(prefix.length));
+  if (hosts.includes(system)) return undefined;
+  return `The toolchain runs on ${hosts.join(", ")}: prebuild/package-lock.json has zig for no other. This is ${system}, for which npm run build:native builds.`;
+}
 
 /**
  * Installs what package-lock.json names, unless it is there. Not by `npm ci`, which refuses a lock file without the

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { countDivisions, inspect } from "../prebuild/inspect.js";
 import { products } from "../prebuild/products.js";
+import { hostProblem } from "../prebuild/toolchain.js";
 import { root } from "./support/compile.ts";
 import { objectSets } from "./support/objects.ts";
 
@@ -90,5 +91,14 @@ describe("prebuild:check", () => {
     const none = check("--read", "--partial", name);
     expect(none.status).toBe(1);
     expect(none.output).toContain("problem: there is no binary to check");
+  });
+});
+
+describe("prebuild", () => {
+  test("says where its toolchain runs", () => {
+    expect(hostProblem("linux-x64")).toBeUndefined();
+    for (const system of ["darwin-arm64", "win32-x64", "linux-arm64"]) {
+      expect(hostProblem(system)).toMatch(new RegExp(`^The toolchain runs on linux-x64: .* This is ${system}, `));
+    }
   });
 });
