@@ -2,12 +2,17 @@
 import type { AnyDefinition } from "../../lib/definition.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { defaultsOf, type OptionSpec, optimizerOptions } from "../../lib/options.ts";
-import { type Docstring, interfaces } from "./docstrings.ts";
+import { type Docstring, readInterfaces } from "./declarations.ts";
 import { written, writtenStep } from "./infix.ts";
 
 type AnyOptions = Record<string, unknown>;
 
-const documented = interfaces();
+const documented = new Map(
+  [...readInterfaces()].map(([name, { parents, members }]) => [
+    name,
+    { parents, members: new Map(members.map((member) => [member.name, member.docstring])) },
+  ]),
+);
 
 /** The interfaces of an optimizer's options: its own, and those that it extends. */
 function interfacesOf(name: string): string[] {
