@@ -106,9 +106,13 @@ function frozenOf<V>(names: readonly string[], values: readonly V[]): Readonly<R
   return Object.freeze(object);
 }
 
-/** The shape of each parameter by name, outermost dimension first. */
+/**
+ * The shape of each parameter by name: a list of its dimensions, outermost first, each a whole number of 0 or more. Elements
+ * lie in row order: that of row `i` and column `j` of a shape `[rows, columns]` has the index `i * columns + j`.
+ */
 export type Shapes = Readonly<Record<string, readonly number[]>>;
 
+/** What `allocate` takes beside the shapes. */
 export interface AllocateOptions<D extends NumberType = NumberType> {
   /** The number type of the arrays. Default "float32". */
   dtype?: D;
@@ -128,9 +132,9 @@ const optionTable: OptionTable = {
 
 /** Parameters and gradients of a model, each in one run of memory. */
 export interface Model<N extends string = string, A extends FloatArray = FloatArray> {
-  /** The values by name: views of one run of memory. */
+  /** The values by name, flat and in row order: views of one run of memory. They begin as zeros. */
   readonly params: { readonly [name in N]: A };
-  /** The gradients by name, for the user's backward pass to write. */
+  /** The gradients by name, of the same lengths, for your backward pass to write. They begin as zeros. */
   readonly grads: { readonly [name in N]: A };
   /** The same, as an optimizer takes them, in the order of the shapes. */
   readonly parameters: readonly (Parameter & { readonly name: N; readonly shape: readonly number[] })[];
@@ -140,6 +144,7 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
    * @throws OptimError ERR_STEP_IN_FLIGHT while a `stepAsync` works on them.
    */
   dispose(): void;
+  /** The same as `dispose()`, for `using`. */
   [Symbol.dispose](): void;
 }
 
@@ -150,7 +155,18 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
  * memory, they are in SharedArrayBuffers.
  *
  * @param shapes For example `{ w1: [784, 128], b1: [128] }`. The shape `[]` is one element.
+ * @param options The number type of the arrays, and whether worker threads can share them.
  * @throws OptimError ERR_LENGTH for a shape that is none, ERR_OPTION, ERR_MEMORY.
+ * @example
+ * ```js
+ * import { allocate } from "rmsprop";
+ *
+ * const model = allocate({ weights: [2, 3], bias: [3] });
+ * model.params.weights.set([1, 2, 3, 4, 5, 6]); // rows 1 2 3 and 4 5 6
+ * console.log(model.params.weights.length, model.grads.bias.length); // 6 3
+ * console.log(model.parameters[0].name, model.parameters[0].shape); // weights [ 2, 3 ]
+ * model.dispose();
+ * ```
  */
 export function allocate<const S extends Shapes>(
   shapes: S,

@@ -3,20 +3,32 @@ import { classNameOf, isProxy } from "./values.ts";
 
 /** What went wrong, for programs. The message says it for people: what was expected and what was found. */
 export type OptimErrorCode =
+  /** An unknown or misspelled option, or a value that an option or an argument does not take. */
   | "ERR_OPTION"
+  /** An array, or something in its place, of a type that does not fit. */
   | "ERR_DTYPE"
+  /** An array or a shape of a length that does not fit, or a view whose length can change. */
   | "ERR_LENGTH"
+  /** Arrays that overlap in memory, where a step would write one of them. */
   | "ERR_ALIASED"
+  /** A name that two parameters have, or that none has. */
   | "ERR_NAME"
+  /** An array that has lost its memory since, or an optimizer that was disposed. */
   | "ERR_DETACHED"
+  /** A call while a step is at work that it would disturb: `stepAsync`, or an `lr` function that comes back to its optimizer. */
   | "ERR_STEP_IN_FLIGHT"
+  /** A `stepAsync` over memory that could be taken away while it works. Use arrays of `allocate()`, or shared ones. */
   | "ERR_ASYNC_MEMORY"
+  /** A state that does not fit the optimizer; or a call that needs the parameters in their place, while `swapEma()` has averages there. */
   | "ERR_STATE"
+  /** A file that is damaged, or that holds what does not fit. */
   | "ERR_CHECKPOINT"
+  /** More memory than there is. */
   | "ERR_MEMORY";
 
 /** Every error this package throws. It is thrown before anything is changed. */
 export class OptimError extends Error {
+  /** What went wrong, for programs. */
   readonly code: OptimErrorCode;
 
   constructor(code: OptimErrorCode, message: string) {

@@ -60,7 +60,10 @@ export interface StepInfo extends Findings {
  */
 export type ParameterState = { readonly step: number } & { readonly [slot: string]: FloatArray | number };
 
-/** The machinery that all optimizers share: groups, steps, state. Each optimizer adds its definition. */
+/**
+ * What all optimizers share: groups, steps, state. It is not made by itself; `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend
+ * it.
+ */
 export abstract class Optimizer<O extends RatedOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
@@ -86,7 +89,18 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#adopt(raw);
   }
 
-  /** The groups' options: `optimizer.paramGroups[0].lr = 1e-4` takes effect at the next step. */
+  /**
+   * The groups, in the order in which they were given: the names of their parameters and their options. An option that is
+   * set takes effect at the next step.
+   * @example
+   * ```js
+   * import { SGD, allocate } from "rmsprop";
+   *
+   * const optimizer = new SGD(allocate({ w: [2], b: [2] }).parameters, { lr: 0.1 });
+   * optimizer.paramGroups[0].lr = 0.01;
+   * console.log(optimizer.paramGroups[0].params, optimizer.paramGroups[0].momentum); // [ 'w', 'b' ] 0
+   * ```
+   */
   get paramGroups(): readonly ParamGroup<O>[] {
     return this.#planner.groups.map(({ view }) => view);
   }
@@ -97,7 +111,7 @@ export abstract class Optimizer<O extends RatedOptions> {
     return Object.freeze({ step: this.#lastStep, applied: this.#applied, skipped: false, ...this.#findings });
   }
 
-  /** What to multiply the loss by before the backward pass (option `lossScale`); 1 without one. */
+  /** What to multiply the loss by before the backward pass, with the option `lossScale`; else 1. */
   get lossScale(): number {
     return this.#stages.lossScale?.scale ?? 1;
   }
@@ -110,6 +124,20 @@ export abstract class Optimizer<O extends RatedOptions> {
    * @throws OptimError ERR_DETACHED where an array lost its memory, ERR_OPTION where an `lr` function gives no rate,
    * ERR_STEP_IN_FLIGHT from within such a function, ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_ALIASED for arrays that do not
    * fit; nothing is changed then. What the function throws comes through.
+   * @example
+   * ```js
+   * import { SGD } from "rmsprop";
+   *
+   * const w = { name: "w", data: Float32Array.of(1, 2), grad: Float32Array.of(1, 1) };
+   * const b = { name: "b", data: Float32Array.of(3), grad: Float32Array.of(1) };
+   * const optimizer = new SGD([w, b], { lr: 0.5 });
+   * optimizer.step();
+   * console.log(w.data, b.data); // Float32Array(2) [ 0.5, 1.5 ] Float32Array(1) [ 2.5 ]
+   *
+   * const out = new Float32Array(1);
+   * optimizer.step({ b: { grad: Float32Array.of(2), out } });
+   * console.log(w.data, b.data, out); // Float32Array(2) [ 0.5, 1.5 ] Float32Array(1) [ 2.5 ] Float32Array(1) [ 1.5 ]
+   * ```
    */
   step(arrays?: StepArrays): void {
     this.#enter();
@@ -127,6 +155,17 @@ export abstract class Optimizer<O extends RatedOptions> {
    * native backend the step is taken at once.
    * @param arrays As for `step`.
    * @throws OptimError, as a rejection: ERR_ASYNC_MEMORY, and what `step` throws.
+   * @example
+   * ```js
+   * import { RMSprop, allocate } from "rmsprop";
+   *
+   * const model = allocate({ w: [1000, 1000] });
+   * const optimizer = new RMSprop(model.parameters);
+   * model.grads.w.fill(1);
+   * const stepping = optimizer.stepAsync(); // meanwhile the next batch can be read, for example
+   * await stepping;
+   * console.log(optimizer.lastStep.step); // 1
+   * ```
    */
   async stepAsync(arrays?: StepArrays): Promise<void> {
     this.#enter();
@@ -181,7 +220,12 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#planner.dropAccumulated();
   }
 
-  /** Sets every gradient to zero. What was accumulated of earlier ones stays; `dropAccumulated()` drops it. */
+  /**
+   * Sets every gradient to zero, those of frozen parameters too. Needed before a backward pass that adds to the gradients;
+   * the option `zeroGrads` does it in the step's own pass. What was accumulated of earlier ones stays; `dropAccumulated()`
+   * drops it.
+   * @throws OptimError ERR_DETACHED, ERR_STEP_IN_FLIGHT.
+   */
   zeroGrad(): void {
     this.#idle();
     this.#checkMemory();
@@ -197,6 +241,20 @@ export abstract class Optimizer<O extends RatedOptions> {
    * or whose average has not begun, are left as they are.
    * @throws OptimError ERR_OPTION where no group has the option `ema`; ERR_STATE where an average is not one of the
    * parameter's own data, because its last step was given other data: exchange those with `state(name).ema`; ERR_DETACHED.
+   * @example
+   * ```js
+   * import { SGD, allocate } from "rmsprop";
+   *
+   * const { params, grads, parameters } = allocate({ w: [1] });
+   * const optimizer = new SGD(parameters, { lr: 1, ema: { decay: 0.5 } });
+   * grads.w[0] = -1;
+   * for (let step = 0; step < 3; step++) optimizer.step();
+   * console.log(params.w[0]); // 3
+   * optimizer.swapEma(); // evaluate here
+   * console.log(params.w[0]); // 2.25
+   * optimizer.swapEma();
+   * console.log(params.w[0]); // 3
+   * ```
    */
   swapEma(): void {
     this.#idle();
@@ -220,7 +278,16 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   /**
    * Adds parameters, with options that override the constructor's.
-   * @throws OptimError as the constructor does.
+   * @param group `{ params, ...options }`.
+   * @throws OptimError as the constructor does; nothing is added then.
+   * @example
+   * ```js
+   * import { SGD, allocate } from "rmsprop";
+   *
+   * const optimizer = new SGD(allocate({ w: [2] }).parameters, { lr: 0.1 });
+   * optimizer.addParamGroup({ params: allocate({ head: [2] }).parameters, momentum: 0.9 });
+   * console.log(optimizer.paramGroups.map(({ params, lr, momentum }) => [params[0], lr, momentum])); // [ [ 'w', 0.1, 0 ], [ 'head', 0.1, 0.9 ] ]
+   * ```
    */
   addParamGroup(group: ParamGroupInput<O>): void {
     this.#idle();
@@ -235,7 +302,22 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * Leaves parameters out of all steps, until `unfreeze`. Their state is kept. That they are frozen goes with the state, into
    * `stateDict()` and checkpoints.
+   * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
+   * @example
+   * ```js
+   * import { SGD } from "rmsprop";
+   *
+   * const w = { name: "w", data: Float32Array.of(1), grad: Float32Array.of(1) };
+   * const b = { name: "b", data: Float32Array.of(1), grad: Float32Array.of(1) };
+   * const optimizer = new SGD([w, b], { lr: 0.5 });
+   * optimizer.freeze("b");
+   * optimizer.step();
+   * console.log(w.data[0], b.data[0]); // 0.5 1
+   * optimizer.unfreeze("b");
+   * optimizer.step();
+   * console.log(w.data[0], b.data[0]); // 0 0.5
+   * ```
    */
   freeze(...names: string[]): void {
     this.#setFrozen(names, true);
@@ -243,6 +325,7 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   /**
    * Takes parameters back into the steps.
+   * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
   unfreeze(...names: string[]): void {
@@ -252,6 +335,7 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * Takes parameters out for good and gives their state's memory back, that of a group's parameters of one number type when
    * the last of them is gone.
+   * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
   remove(...names: string[]): void {
@@ -269,7 +353,18 @@ export abstract class Optimizer<O extends RatedOptions> {
 
   /**
    * The state of a parameter: live views, which the next step changes.
+   * @param name The name of a parameter.
    * @throws OptimError ERR_NAME where there is no such parameter.
+   * @example
+   * ```js
+   * import { RMSprop } from "rmsprop";
+   *
+   * const w = { name: "w", data: Float32Array.of(1, 2), grad: Float32Array.of(2, 4) };
+   * const optimizer = new RMSprop([w], { alpha: 0.5 });
+   * optimizer.step();
+   * const { step, squareAvg } = optimizer.state("w");
+   * console.log(step, squareAvg); // 1 Float32Array(2) [ 2, 8 ]
+   * ```
    */
   state(name: string): ParameterState {
     this.#alive();
@@ -281,6 +376,22 @@ export abstract class Optimizer<O extends RatedOptions> {
   /**
    * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that is
    * a function is left out; of a schedule its state is taken.
+   * @throws OptimError ERR_STEP_IN_FLIGHT, ERR_DETACHED.
+   * @example
+   * ```js
+   * import { RMSprop, allocate } from "rmsprop";
+   *
+   * const { parameters, grads } = allocate({ w: [2] });
+   * const optimizer = new RMSprop(parameters, { momentum: 0.9 });
+   * grads.w.fill(1);
+   * optimizer.step();
+   * const state = optimizer.stateDict();
+   * console.log(state.rule, state.state.w.step, Object.keys(state.state.w)); // rmsprop 1 [ 'step', 'squareAvg', 'momentumBuffer' ]
+   *
+   * const other = new RMSprop(allocate({ w: [2] }).parameters);
+   * other.loadStateDict(state);
+   * console.log(other.paramGroups[0].momentum); // 0.9
+   * ```
    */
   stateDict(): StateDict {
     this.#idle();
@@ -333,7 +444,10 @@ export abstract class Optimizer<O extends RatedOptions> {
     return unmatched;
   }
 
-  /** Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are. */
+  /**
+   * Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are.
+   * @throws OptimError ERR_STEP_IN_FLIGHT.
+   */
   dispose(): void {
     if (this.#disposed) return;
     this.#idle();
@@ -341,6 +455,7 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#planner.dispose();
   }
 
+  /** The same as `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

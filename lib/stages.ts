@@ -83,6 +83,7 @@ export interface Findings {
   readonly nonFinite?: number;
 }
 
+/** Where the search for a scale of the loss is (option `lossScale`). */
 export interface LossScaleState {
   /** What the next loss is to be multiplied by. */
   scale: number;

@@ -57,8 +57,9 @@ export interface LoadedEntry {
   readonly arrays: Record<string, FloatArray>;
 }
 
-/** What `loadStateDict` takes: a state whose arrays are typed arrays, or lists of numbers, as JSON has them. */
+/** What `loadStateDict` takes: a `StateDict` whose arrays are typed arrays, or lists of numbers, as JSON has them. */
 export interface StateInput extends Omit<StateDict, "state"> {
+  /** For each parameter the steps it took, and its slots. */
   state: Record<string, { step: number } & Record<string, FloatArray | readonly number[] | number>>;
 }
 

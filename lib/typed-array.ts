@@ -1,8 +1,7 @@
-/**
- * Typed arrays by their internal slots. Every getter here is the intrinsic one, taken when this module loads: an array's
- * own `length`, a subclass or another realm's prototype cannot change what it says, and no user code runs in it.
- */
+// Typed arrays by their internal slots. Every getter here is the intrinsic one, taken when this module loads: an array's
+// own `length`, a subclass or another realm's prototype cannot change what it says, and no user code runs in it.
 
+/** What can be stepped. Arrays of other realms and subclasses count, and so do views of shared and WebAssembly memory. */
 export type FloatArray = Float32Array | Float64Array;
 
 /** The number types that kernels compute in. */

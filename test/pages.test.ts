@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { root } from "./support/compile.ts";
 import {
@@ -31,6 +32,7 @@ const runners: Readonly<Record<string, { readonly command: string | undefined; r
 /** Every fence that is neither run nor printed by one that is, with the reason. */
 const notRun: readonly { readonly page: string; readonly language: string; readonly reason: string }[] = [
   { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
+  { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
   { page: "docs/checkpoints.md", language: "js", reason: "pieces of programs" },
 ];
@@ -98,6 +100,22 @@ describe("links", () => {
     }
   });
 });
+
+test.skipIf(!existsSync(join(root, "dist", "rmsprop.js")))(
+  "docs/platforms.md says how large the browser's file is",
+  () => {
+    const [, file, sent, kernels] =
+      /under (\d+) kB, and under (\d+) kB .*gzip.*? under (\d+) kB/.exec(textOf("docs/platforms.md")) ?? [];
+    const bundle = readFileSync(join(root, "dist", "rmsprop.js"));
+    const module = readFileSync(join(root, "dist", "kernels.wasm"));
+    const sizes = [bundle.length, gzipSync(bundle).length, gzipSync(module).length].map((bytes) => bytes / 1000);
+    const said = [file, sent, kernels].map(Number);
+    for (const [i, size] of sizes.entries()) {
+      expect(size).toBeLessThan(said[i] as number);
+      expect(size).toBeGreaterThan((said[i] as number) * 0.8);
+    }
+  },
+);
 
 describe("the README", () => {
   const lines = textOf("README.md").split("\n");

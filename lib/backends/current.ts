@@ -3,6 +3,7 @@ import type { Backend } from "./backend.ts";
 
 /** What executes steps in this process, and why. */
 export interface BackendInfo {
+  /** The native add-on, its kernels compiled to WebAssembly, or their reference in TypeScript. */
   readonly name: "native" | "wasm" | "reference";
   /** The instruction set in use: sse2, avx2, avx512, neon or wasm; "none" on the reference. */
   readonly isa: string;
@@ -11,7 +12,8 @@ export interface BackendInfo {
   /** Why no better backend runs, or undefined where the best does or another was asked for. */
   readonly fallbackReason: string | undefined;
   /**
-   * Sets the most threads a step may use, from 1 to 1,024, for all optimizers of this process. No result depends on it.
+   * Sets the most threads a step may use, for all optimizers of this process. No result depends on it.
+   * @param count From 1 to 1,024.
    * @throws OptimError ERR_OPTION for anything else.
    */
   setThreads(count: number): void;

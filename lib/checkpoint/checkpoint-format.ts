@@ -10,7 +10,9 @@ import { metadataKey } from "./header.ts";
 
 /** What a checkpoint needs of an optimizer. */
 export interface StatefulOptimizer {
+  /** A copy of the state. */
   stateDict(): StateDict;
+  /** Puts a state in the place of its own; with `partial` as far as it fits. */
   loadStateDict(state: StateDict, options?: { readonly partial?: boolean }): unknown;
 }
 

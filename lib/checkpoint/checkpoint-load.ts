@@ -23,6 +23,7 @@ import { ownName } from "./names.ts";
 import { type Opened, open, type Safetensors, type Tensor } from "./read.ts";
 import type { Task } from "./task.ts";
 
+/** What is filled from a checkpoint. */
 export interface LoadOptions {
   /** The parameters to fill: all those of the file, by name. */
   readonly parameters: Iterable<Parameter>;

@@ -20,6 +20,7 @@ import { formatJson } from "./json.ts";
 import { torchName } from "./names.ts";
 import { checkMetadata, type Prepared, prepare, type TensorInput } from "./write.ts";
 
+/** What goes into a checkpoint. */
 export interface SaveOptions {
   /** The parameters to save, such as `model.parameters`: those of the optimizer, and any others. */
   readonly parameters: Iterable<Parameter>;

@@ -25,9 +25,26 @@ function* loading(given: unknown, options: LoadOptions): Task<Loaded> {
  * rate that is a function is not saved; the state of a schedule that has one is.
  *
  * @param path A path or a file URL. A symbolic link goes on pointing where it does.
+ * @param options What to save.
  * @throws OptimError as an optimizer's constructor does for the parameters, ERR_NAME where a parameter of the optimizer is
  * left out, ERR_OPTION, also where there is something that is no ordinary file, ERR_STEP_IN_FLIGHT, before a file is made;
  * what the file system says, such as ENOSPC, when the old file is still there.
+ * @example
+ * ```js
+ * import { RMSprop, allocate } from "rmsprop";
+ * import { loadCheckpoint, saveCheckpoint } from "rmsprop/checkpoint";
+ *
+ * const model = allocate({ w: [2] });
+ * const optimizer = new RMSprop(model.parameters);
+ * model.grads.w.fill(1);
+ * optimizer.step();
+ * saveCheckpoint("model.safetensors", { parameters: model.parameters, optimizer, metadata: { epoch: "7" } });
+ *
+ * const again = allocate({ w: [2] });
+ * const going = new RMSprop(again.parameters);
+ * const { metadata } = loadCheckpoint("model.safetensors", { parameters: again.parameters, optimizer: going });
+ * console.log(metadata.epoch, again.params.w[0] === model.params.w[0], going.state("w").step); // 7 true 1
+ * ```
  */
 export function saveCheckpoint(path: string | URL, options: SaveOptions): void {
   runSync(saving(path, options, false));
@@ -51,6 +68,7 @@ export async function saveCheckpointAsync(path: string | URL, options: SaveOptio
  * values. Of a damaged file nothing is loaded.
  *
  * @param path A path or a file URL.
+ * @param options What to fill.
  * @throws OptimError ERR_CHECKPOINT where the file is damaged or does not fit: other names, shapes or number types,
  * another rule or other groups; ERR_OPTION where it is no ordinary file; ERR_STEP_IN_FLIGHT, ERR_DETACHED, ERR_MEMORY; what
  * the file system says, such as ENOENT. Nothing is changed then.

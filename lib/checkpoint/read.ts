@@ -32,7 +32,9 @@ export interface Tensor {
 
 /** A file's tensors and its metadata. */
 export interface Safetensors {
+  /** The strings of the header, by name. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 

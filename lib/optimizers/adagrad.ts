@@ -14,6 +14,7 @@ import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../p
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 
+/** The options of `Adagrad`: its own, and those that every optimizer has. */
 export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
   /**
    * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
@@ -170,6 +171,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
 export class Adagrad extends Optimizer<AdagradOptions> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
   constructor(params: Parameters<AdagradOptions>, options?: AdagradOptions & OptimizerOptions) {

@@ -22,6 +22,7 @@ import type { NumberType } from "../typed-array.ts";
 
 const { fround } = Math;
 
+/** The options of `RMSprop`: its own, and those that every optimizer has. */
 export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
   /**
    * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
@@ -403,10 +404,24 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  *
  * The learning rate multiplies `g` where there is no momentum, or with `lrInMomentum`. Decoupled weight decay multiplies
  * `param` in the last line by `1 - lr * weightDecay`. A preset may have another order of operations.
+ * @example
+ * ```js
+ * import { RMSprop } from "rmsprop";
+ *
+ * // The minimum of (x - 3)^2 + (y + 1)^2.
+ * const p = { name: "p", data: new Float32Array(2), grad: new Float32Array(2) };
+ * const optimizer = new RMSprop([p], { lr: (step) => 0.1 / Math.sqrt(step), alpha: 0.9 });
+ * for (let step = 0; step < 1000; step++) {
+ *   p.grad.set([2 * (p.data[0] - 3), 2 * (p.data[1] + 1)]);
+ *   optimizer.step();
+ * }
+ * console.log(p.data[0].toFixed(2), p.data[1].toFixed(2)); // 3.00 -1.00
+ * ```
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
   constructor(params: Parameters<RMSpropOptions>, options?: RMSpropOptions & OptimizerOptions) {

@@ -6,6 +6,7 @@ import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 
+/** The options of `Rprop`: its own, and those that every optimizer has. */
 export interface RpropOptions extends CommonOptions<RpropPresetName> {
   /**
    * The step size before the first step: a finite number of 0 or more. Default 0.01. After a
@@ -158,6 +159,7 @@ export const rpropDefinition: Definition<RpropOptions> = {
 export class Rprop extends Optimizer<RpropOptions> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
   constructor(params: Parameters<RpropOptions>, options?: RpropOptions & OptimizerOptions) {

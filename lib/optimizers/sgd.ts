@@ -15,6 +15,7 @@ import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 
+/** The options of `SGD`: its own, and those that every optimizer has. */
 export interface SGDOptions extends CommonOptions<SGDPresetName> {
   /**
    * Learning rate: a finite number of 0 or more, a function of the step, which counts from 1, or a schedule with state.
@@ -218,6 +219,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
 export class SGD extends Optimizer<SGDOptions> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
+   * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
   constructor(params: Parameters<SGDOptions>, options?: SGDOptions & OptimizerOptions) {

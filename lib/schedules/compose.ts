@@ -49,6 +49,7 @@ function compose(owner: string, members: readonly Rate[], rate: ScheduleFunction
   };
 }
 
+/** Options of `schedules.sequence`. */
 export interface SequenceOptions {
   /** The last step of each schedule but the last one, each larger than the one before. */
   milestones: readonly number[];
@@ -58,7 +59,18 @@ export interface SequenceOptions {
  * One schedule after another, each counting its own steps from 1: PyTorch's SequentialLR. For example a warm-up of 100
  * steps before a cosine: `sequence([linearWarmup(lr, { steps: 100 }), cosine(lr, { steps: 900 })], { milestones: [100] })`.
  * It has state if one of the schedules has.
+ * @param schedules Numbers, functions of the step, or schedules: one or more.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
+ * @example
+ * ```js
+ * import { SGD, allocate, schedules } from "rmsprop";
+ *
+ * const { cosine, linearWarmup, sequence } = schedules;
+ * const lr = sequence([linearWarmup(0.1, { steps: 10 }), cosine(0.1, { steps: 90 })], { milestones: [10] });
+ * const optimizer = new SGD(allocate({ w: [2] }).parameters, { lr });
+ * console.log(lr(5), lr(10), lr(100).toFixed(4)); // 0.05 0.1 0.0000
+ * ```
  */
 export function sequence(schedules: readonly ((step: number) => number)[], options: SequenceOptions): ScheduleFunction;
 export function sequence(schedules: readonly Rate[], options: SequenceOptions): ScheduleFunction | Schedule;
@@ -90,6 +102,7 @@ export function sequence(schedules: readonly Rate[], options: SequenceOptions): 
  * The product of several schedules, each at the same step, as PyTorch's ChainedScheduler makes it: one gives the rate, the
  * others factors of it. For example `chain([cosine(lr, { steps: 1000 }), linearWarmup(1, { steps: 100 })])`. It has state
  * if one of the schedules has.
+ * @param schedules Numbers, functions of the step, or schedules: one or more.
  * @throws OptimError ERR_OPTION.
  */
 export function chain(schedules: readonly ((step: number) => number)[]): ScheduleFunction;

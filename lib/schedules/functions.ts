@@ -13,7 +13,8 @@ const blend = (a: number, b: number, weight: number) => weight * a + (1 - weight
 const halfTurn = (x: number) => (1 + cosPi(x)) / 2;
 
 /**
- * The same learning rate at every step.
+ * The same learning rate at every step: `lr`.
+ * @param lr The rate, a finite number of 0 or more.
  * @throws OptimError ERR_OPTION for a rate that is not a finite number of 0 or more.
  */
 export function constant(lr: number): ScheduleFunction {
@@ -24,6 +25,7 @@ export function constant(lr: number): ScheduleFunction {
   };
 }
 
+/** Options of `schedules.step`. */
 export interface StepOptions {
   /** Steps at one rate, 1 or more. */
   stepSize: number;
@@ -37,6 +39,7 @@ const stepTable = { stepSize: wholeNumber(1), gamma: fraction(0.1) };
  * Multiplies the rate by `gamma` after each `stepSize` steps: `lr * gamma ** floor((step - 1) / stepSize)`, PyTorch's
  * StepLR.
  * @param lr The rate of the first steps.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
  */
 export function step(lr: number, options: StepOptions): ScheduleFunction {
@@ -45,6 +48,7 @@ export function step(lr: number, options: StepOptions): ScheduleFunction {
   return (at) => rate * power(gamma, Math.floor((checkStep(at) - 1) / stepSize));
 }
 
+/** Options of `schedules.exponential`. */
 export interface ExponentialOptions {
   /** What the rate is multiplied by after each step, from 0 to 1. */
   gamma: number;
@@ -55,6 +59,7 @@ const exponentialTable = { gamma: { ...fraction(0), default: undefined } };
 /**
  * Multiplies the rate by `gamma` after each step: `lr * gamma ** (step - 1)`, PyTorch's ExponentialLR.
  * @param lr The rate of the first step.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
  */
 export function exponential(lr: number, options: ExponentialOptions): ScheduleFunction {
@@ -63,6 +68,7 @@ export function exponential(lr: number, options: ExponentialOptions): ScheduleFu
   return (at) => rate * power(gamma, checkStep(at) - 1);
 }
 
+/** Options of `schedules.cosine`. */
 export interface CosineOptions {
   /** Steps from `lr` to `min`, 1 or more. */
   steps: number;
@@ -77,6 +83,7 @@ const cosineTable = { steps: wholeNumber(1), min: nonNegative(0) };
  * `w = (1 + cos(π * (step - 1) / steps)) / 2` (Loshchilov and Hutter 2017, "SGDR", equation 5; PyTorch's
  * CosineAnnealingLR), and stays at `min` after `steps` steps.
  * @param lr The rate of the first step.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
  */
 export function cosine(lr: number, options: CosineOptions): ScheduleFunction {
@@ -85,6 +92,7 @@ export function cosine(lr: number, options: CosineOptions): ScheduleFunction {
   return (at) => blend(rate, min, halfTurn(Math.min(checkStep(at) - 1, steps) / steps));
 }
 
+/** Options of `schedules.linearWarmup`. */
 export interface LinearWarmupOptions {
   /** The step that is the first at the full rate, 1 or more. */
   steps: number;
@@ -97,6 +105,8 @@ const linearWarmupTable = { steps: wholeNumber(1), from: nonNegative(0) };
 /**
  * Rises along a line to `lr`, which it reaches at step `steps` and keeps: `w * lr + (1 - w) * from` with
  * `w = min(step, steps) / steps`.
+ * @param lr The rate from step `steps` on.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
  */
 export function linearWarmup(lr: number, options: LinearWarmupOptions): ScheduleFunction {
@@ -105,6 +115,7 @@ export function linearWarmup(lr: number, options: LinearWarmupOptions): Schedule
   return (at) => blend(rate, from, Math.min(checkStep(at), steps) / steps);
 }
 
+/** Options of `schedules.oneCycle`. */
 export interface OneCycleOptions {
   /** Steps of the cycle, 2 or more. */
   steps: number;
@@ -128,6 +139,7 @@ const oneCycleTable = {
  * `lr / divFactor` to `lr` until step `pctStart * steps`, then falls to `lr / divFactor / finalDivFactor` until step
  * `steps`, both along half a turn of the cosine, and stays there.
  * @param lr The highest rate.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
  */
 export function oneCycle(lr: number, options: OneCycleOptions): ScheduleFunction {

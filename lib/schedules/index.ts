@@ -1,4 +1,4 @@
-/** Learning rates that change with the step, with the same bits on every runtime. */
+// Learning rates that change with the step.
 export { chain, type SequenceOptions, sequence } from "./compose.ts";
 export {
   type CosineOptions,

@@ -3,6 +3,7 @@ import { isRate, nonNegative, rateDomain } from "../options.ts";
 import { belowOne, checkRate, checkStep, oneOf, readScheduleOptions, wholeNumber } from "./domains.ts";
 import type { Schedule, ScheduleState } from "./schedule.ts";
 
+/** Options of `schedules.reduceOnPlateau`. */
 export interface ReduceOnPlateauOptions {
   /** Whether a metric is better when it is smaller, "min", the default, or when it is larger, "max". */
   mode?: "min" | "max";
@@ -49,11 +50,19 @@ export class ReduceOnPlateau implements Schedule {
   #badReports = 0;
   #cooldownLeft = 0;
 
+  /**
+   * Made by `reduceOnPlateau`, which checks what it is given.
+   * @internal
+   */
   constructor(rate: number, options: Required<ReduceOnPlateauOptions>) {
     this.#rate = rate;
     this.#options = options;
   }
 
+  /**
+   * The rate now.
+   * @param step Any step: the rate depends on the reports alone.
+   */
   rate(step: number): number {
     checkStep(step);
     return this.#rate;
@@ -62,6 +71,7 @@ export class ReduceOnPlateau implements Schedule {
   /**
    * Takes a metric into account, such as an epoch's loss; the next step has the rate that follows from it. A metric that
    * is NaN is no better than any.
+   * @param metric For example the loss of an epoch.
    * @throws OptimError ERR_OPTION for anything but a number.
    */
   report(metric: number): void {
@@ -98,10 +108,16 @@ export class ReduceOnPlateau implements Schedule {
     return mode === "min" ? metric < bound : metric > bound;
   }
 
+  /** A copy of the rate, the best metric and the counts. */
   stateDict(): ScheduleState {
     return { rate: this.#rate, best: this.#best, badReports: this.#badReports, cooldownLeft: this.#cooldownLeft };
   }
 
+  /**
+   * Puts a state in the place of its own.
+   * @param state As `stateDict` gave it.
+   * @throws OptimError ERR_STATE where it does not fit; nothing is changed then.
+   */
   loadStateDict(state: ScheduleState): void {
     const { rate, best, badReports, cooldownLeft } = (state ?? {}) as Record<string, unknown>;
     const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -126,7 +142,18 @@ export class ReduceOnPlateau implements Schedule {
 /**
  * Reduces the rate when a metric no longer gets better: hand each metric to the `report` of what this returns.
  * @param lr The rate of the first step.
+ * @param options See below.
  * @throws OptimError ERR_OPTION.
+ * @example
+ * ```js
+ * import { SGD, allocate, schedules } from "rmsprop";
+ *
+ * const plateau = schedules.reduceOnPlateau(0.1, { patience: 1 });
+ * const optimizer = new SGD(allocate({ w: [2] }).parameters, { lr: plateau });
+ * for (const loss of [1, 0.5, 0.5, 0.5]) plateau.report(loss); // after each epoch
+ * optimizer.step();
+ * console.log(plateau.rate(1)); // 0.010000000000000002
+ * ```
  */
 export function reduceOnPlateau(lr: number, options?: ReduceOnPlateauOptions): ReduceOnPlateau {
   const rate = checkRate("reduceOnPlateau", lr);

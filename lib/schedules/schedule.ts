@@ -3,12 +3,16 @@ export type ScheduleState = Readonly<Record<string, unknown>>;
 
 /** A learning rate that depends on more than the step. An optimizer's `stateDict` includes its state. */
 export interface Schedule {
-  /** The learning rate of a step, which counts from 1: a finite number of 0 or more. */
+  /**
+   * The learning rate of a step: a finite number of 0 or more.
+   * @param step The step, from 1.
+   */
   rate(step: number): number;
   /** A copy of the state. */
   stateDict(): ScheduleState;
   /**
    * Puts a state in the place of the schedule's own.
+   * @param state As `stateDict` gave it.
    * @throws OptimError ERR_STATE where it does not fit; nothing is changed then.
    */
   loadStateDict(state: ScheduleState): void;

@@ -1,5 +1,5 @@
 // What the package exports, with signatures and docstrings, as TypeScript's own compiler reads it in lib/.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Node, NodeArray } from "typescript/unstable/ast";
 import { SyntaxKind } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as Declared, SymbolFlags } from "typescript/unstable/sync";
@@ -39,13 +39,13 @@ export interface Member {
 export interface Export {
   readonly name: string;
   readonly kind: "class" | "interface" | "type" | "function" | "value" | "namespace";
-  /** The type's own text, a function's overloads, or a value's type. */
+  /** A type's or an interface's own text, a function's overloads, or a value's type. */
   readonly signatures: readonly string[];
   readonly parameters: readonly Parameter[];
   readonly docstring: Docstring;
   readonly members: readonly Member[];
-  /** The names of what an interface or a class extends. */
-  readonly parents: readonly string[];
+  /** What an interface extends. */
+  readonly parents: readonly Export[];
   /** What a namespace exports. */
   readonly exports: readonly Export[];
   /** The members of a union, each with the comment before it. */
@@ -62,6 +62,10 @@ interface Declaration extends Node {
   readonly modifiers?: NodeArray<Node>;
   readonly parameters?: NodeArray<Declaration>;
   readonly questionToken?: Node;
+  /** An interface's members have their question mark here. */
+  readonly postfixToken?: Node;
+  readonly typeParameters?: NodeArray<Declaration>;
+  readonly constraint?: Node;
   readonly dotDotDotToken?: Node;
   readonly initializer?: Node;
   readonly heritageClauses?: NodeArray<Node & { readonly types: NodeArray<Node> }>;
@@ -85,23 +89,28 @@ function markdown(text: string): string {
   return blocks.join("\n\n").trim();
 }
 
-function docstringOf(symbol: Declared, checker: Checker): Docstring {
+function docstring(owner: string, said: string, saidOf: readonly { readonly name: string; readonly text: string }[]) {
   const params = new Map<string, string>();
   const tags: Record<string, string> = {};
   const examples: string[] = [];
-  for (const { name, text = "" } of symbol.getJsDocTags(checker)) {
+  for (const { name, text } of saidOf) {
     if (name === "example") {
       const program = /^```js\n(.*?)\n?```$/s.exec(text.trim())?.[1];
-      if (program === undefined) throw new Error(`Expected the example of ${symbol.name} to be a fence of js: ${text}`);
+      if (program === undefined) throw new Error(`Expected the example of ${owner} to be a fence of js: ${text}`);
       examples.push(program);
     } else if (name === "param") {
-      const [, param, said] = /^(\S+)\s*(.*)$/s.exec(text) as unknown as [string, string, string];
-      params.set(param, oneLine(said));
+      const [, param, words] = /^(\S+)\s*(.*)$/s.exec(text) as unknown as [string, string, string];
+      params.set(param, oneLine(words));
     } else {
       tags[name] = oneLine(text);
     }
   }
-  return { text: markdown(symbol.getDocumentationComment(checker)), params, tags, examples };
+  return { text: markdown(said), params, tags, examples };
+}
+
+function docstringOf(symbol: Declared, checker: Checker): Docstring {
+  const tags = symbol.getJsDocTags(checker).map(({ name, text = "" }) => ({ name, text }));
+  return docstring(symbol.name, symbol.getDocumentationComment(checker), tags);
 }
 
 const textOf = (node: Node | undefined) => (node ? oneLine(node.getText()) : "");
@@ -114,17 +123,28 @@ function signatureOf(node: Declaration): string {
     .slice(node.getStart(), end)
     .trim()
     .replace(/^(?:export |async |override |public |abstract )+/, "")
+    .replace(/\s*\/\*\*[\s\S]*?\*\//g, "") // comments on the members of a union
     .replace(/;?$/, ";")
-    .replace(/^ {2}/gm, "");
+    .replaceAll(`\n${indentOf(node)}`, "\n");
 }
 
-const parametersOf = (node: Declaration): Parameter[] =>
-  [...(node.parameters ?? [])].map(({ name, type, questionToken, initializer, dotDotDotToken }) => ({
+function indentOf(node: Declaration): string {
+  const { text } = node.getSourceFile();
+  return text.slice(text.lastIndexOf("\n", node.getStart()) + 1, node.getStart());
+}
+
+/** A type that is a parameter of its own declaration is told by what that must be. */
+function parametersOf(node: Declaration): Parameter[] {
+  const constraints = new Map(
+    [...(node.typeParameters ?? [])].map(({ name, constraint }) => [textOf(name), textOf(constraint)]),
+  );
+  return [...(node.parameters ?? [])].map(({ name, type, questionToken, initializer, dotDotDotToken }) => ({
     name: textOf(name),
-    type: textOf(type),
+    type: constraints.get(textOf(type)) || textOf(type),
     optional: questionToken !== undefined || initializer !== undefined,
     rest: dotDotDotToken !== undefined,
   }));
+}
 
 /** The overloads of a function or method, without the one that has the body where there are others. */
 function overloads<D extends Declaration>(nodes: readonly D[]): readonly D[] {
@@ -154,7 +174,7 @@ function membersOf(declaration: Declaration, checker: Checker): Member[] {
     return {
       name,
       type: textOf(first.type),
-      optional: first.questionToken !== undefined,
+      optional: (first.questionToken ?? first.postfixToken)?.kind === SyntaxKind.QuestionToken,
       signatures: callables.has(first.kind) ? shown.map(signatureOf) : undefined,
       parameters: parametersOf(first),
       docstring,
@@ -166,18 +186,9 @@ function membersOf(declaration: Declaration, checker: Checker): Member[] {
 function constructorDocstring(node: Declaration): Docstring {
   const [comment = ""] = /\/\*\*(?:(?!\*\/)[\s\S])*(?=\*\/)/.exec(node.getFullText()) ?? [];
   const lines = comment.replace(/^\/\*\*/, "").split(/\n\s*\* ?/);
-  const [text, ...rest] = lines.join("\n").split(/\n@(?=\w)/) as [string, ...string[]];
-  const tags = rest.map((tag) => /^(\w+)\s+(.*)$/s.exec(tag) as unknown as [string, string, string]);
-  const params = tags.flatMap(([, tag, said]) => {
-    const [, name, words] = /^(\S+)\s*(.*)$/s.exec(said) as unknown as [string, string, string];
-    return tag === "param" ? [[name, oneLine(words)] as const] : [];
-  });
-  return {
-    text: markdown(text),
-    params: new Map(params),
-    tags: Object.fromEntries(tags.flatMap(([, tag, said]) => (tag === "param" ? [] : [[tag, oneLine(said)]]))),
-    examples: [],
-  };
+  const [text, ...tags] = lines.join("\n").split(/\n@(?=\w)/) as [string, ...string[]];
+  const named = tags.map((tag) => /^(?<name>\w+)\s*(?<text>.*)$/s.exec(tag)?.groups as { name: string; text: string });
+  return docstring("a constructor", text, named);
 }
 
 const kinds: readonly (readonly [SymbolFlags, Export["kind"]])[] = [
@@ -189,6 +200,15 @@ const kinds: readonly (readonly [SymbolFlags, Export["kind"]])[] = [
   [SymbolFlags.Variable, "value"],
 ];
 
+/** The declaration of a type; where it is another name for a type of its own file or another, that one's. */
+function meant(declaration: Declaration, checker: Checker): Declaration {
+  const { type } = declaration;
+  if (type?.kind !== SyntaxKind.TypeReference || !/^\w+$/.test(type.getText())) return declaration;
+  const symbol = checker.getTypeAtLocation(type)?.getAliasSymbol();
+  const [handle] = symbol?.declarations ?? [];
+  return (handle?.resolve() as Declaration | undefined) ?? declaration;
+}
+
 function exportOf(name: string, symbol: Declared, checker: Checker): Export {
   const kind = kinds.find(([flag]) => symbol.flags & flag)?.[1];
   const nodes = symbol.declarations.map((handle) => handle.resolve() as Declaration);
@@ -198,9 +218,9 @@ function exportOf(name: string, symbol: Declared, checker: Checker): Export {
   const type = checker.getTypeOfSymbol(symbol);
   const signatures = {
     class: () => [],
-    interface: () => [],
+    interface: () => [signatureOf(first)],
     namespace: () => [],
-    type: () => [signatureOf(first)],
+    type: () => [signatureOf(meant(first, checker)).replace(/^type \w+/, `type ${name}`)],
     function: () => shown.map(signatureOf),
     value: () => [`const ${name}: ${type ? checker.typeToString(type) : "unknown"};`],
   }[kind]();
@@ -212,16 +232,25 @@ function exportOf(name: string, symbol: Declared, checker: Checker): Export {
     parameters: kind === "function" ? parametersOf(first) : [],
     docstring: docstringOf(symbol, checker),
     members: kind === "class" || kind === "interface" ? membersOf(first, checker) : [],
-    parents: [...(first.heritageClauses ?? [])].flatMap(({ types }) =>
-      [...types].map((parent) => parent.getText().replace(/<.*/s, "")),
-    ),
+    parents: kind === "interface" ? parentsOf(first, checker) : [],
     exports: kind === "namespace" ? exportsOf(symbol, checker) : [],
-    alternatives: union.map((node) => {
-      const full = node.getFullText();
-      const comment = /\/\*\*([\s\S]*?)\*\//.exec(full)?.[1] ?? "";
+    alternatives: union.map((node, i) => {
+      // A comment stands before the bar, which belongs to no member.
+      const before = node.getSourceFile().text.slice(union[i - 1]?.end ?? first.pos, node.getStart());
+      const comments = [...before.matchAll(/\/\*\*([\s\S]*?)\*\//g)];
+      const comment = i === 0 && comments.length < 2 ? "" : (comments.at(-1)?.[1] ?? "");
       return [node.getText(), oneLine(comment.replace(/\n\s*\*/g, "\n"))] as const;
     }),
   };
+}
+
+function parentsOf({ heritageClauses }: Declaration, checker: Checker): Export[] {
+  return [...(heritageClauses ?? [])].flatMap(({ types }) =>
+    [...types].flatMap((parent) => {
+      const symbol = checker.getTypeAtLocation(parent)?.getSymbol();
+      return symbol && symbol.flags & SymbolFlags.Interface ? [exportOf(symbol.name, symbol, checker)] : [];
+    }),
+  );
 }
 
 function exportsOf(module: Declared, checker: Checker): Export[] {
@@ -238,7 +267,7 @@ function ask<T>(
 ): T {
   const api = new API({ cwd: root });
   try {
-    const snapshot = api.updateSnapshot({ openProjects: [join(root, config)] });
+    const snapshot = api.updateSnapshot({ openProjects: [resolve(root, config)] });
     const [project] = snapshot.getProjects();
     if (!project) throw new Error(`Expected the compiler to open ${config}.`);
     const { checker, program } = project;
@@ -252,13 +281,22 @@ function ask<T>(
   }
 }
 
-/** What files export, each once, in the order of the files. */
-export function readExports(files: readonly string[], config = "tsconfig.build.json"): Export[] {
+/** The names that a file of a project exports, as TypeScript resolves them. */
+export function namesExported(file: string, config: string): string[] {
   return ask(config, (checker, symbolOf) => {
+    const module = symbolOf(file);
+    if (!module) throw new Error(`Expected ${file} to be a module of ${config}.`);
+    return checker.getExportsOfModule(module).map(({ name }) => name);
+  });
+}
+
+/** What files of lib/ export, each once, in the order of the files. */
+export function readExports(files: readonly string[]): Export[] {
+  return ask("tsconfig.build.json", (checker, symbolOf) => {
     const found = new Map<string, Export>();
     for (const file of files) {
       const module = symbolOf(join(root, file));
-      if (!module) throw new Error(`Expected ${file} to be a module of ${config}.`);
+      if (!module) throw new Error(`Expected ${file} to be a module of the package.`);
       for (const each of exportsOf(module, checker)) if (!found.has(each.name)) found.set(each.name, each);
     }
     return [...found.values()];

@@ -18,7 +18,7 @@ const documented = new Map(
 function interfacesOf(name: string): string[] {
   const found = documented.get(name);
   if (!found) throw new Error(`Expected an interface ${name} in lib/, but there is none.`);
-  return [name, ...found.parents.flatMap(interfacesOf)];
+  return [name, ...found.parents.flatMap((parent) => interfacesOf(parent.name))];
 }
 
 /** The interfaces that all share. */

@@ -18,7 +18,9 @@ import {
  * all groups.
  */
 export interface TorchStateDict {
+  /** The state of each parameter by its index: `step`, where PyTorch counts it, and slots by PyTorch's names. */
   state: Record<string, Record<string, Values | number>>;
+  /** The options of each group by PyTorch's names, and as `params` the indices of its parameters. */
   param_groups: Record<string, unknown>[];
 }
 
@@ -139,6 +141,7 @@ export function toTorch(state: StateDict): TorchStateDict {
   return converted;
 }
 
+/** What `fromTorch` takes beside the states. */
 export interface FromTorchOptions {
   /** The steps taken, for SGD, whose state in PyTorch does not tell. Default 1 where there is a momentum buffer, else 0. */
   readonly step?: number;
