@@ -32,11 +32,21 @@ export class OptimError extends Error {
   readonly code: OptimErrorCode;
 
   constructor(code: OptimErrorCode, message: string) {
-    super(message);
+    super(shortened(message));
     this.name = "OptimError";
     this.code = code;
   }
 }
+
+/** The longest message, in characters: names and paths in it are the user's, of any length. */
+const longest = 1000;
+
+/** A message without its middle where it is too long: what was found stands at its end. */
+const shortened = (message: string): string =>
+  message.length <= longest ? message : `${message.slice(0, 600)} … ${message.slice(-300)}`;
+
+/** Beyond it a bigint has more digits than a message shows. */
+const limit = 1n << 64n;
 
 /** A value as an error message shows it: short, and never by calling code of the value's own. */
 export function show(value: unknown): string {
@@ -46,7 +56,7 @@ export function show(value: unknown): string {
     case "number":
       return Object.is(value, -0) ? "-0" : String(value);
     case "bigint":
-      return `${value}n`;
+      return value >= limit || value <= -limit ? "a bigint of more than 64 bits" : `${value}n`;
     case "function":
       return "a function";
     case "symbol":
@@ -67,4 +77,13 @@ function showObject(value: object): string {
   if (name === undefined || name === "Object" || (/Array$/.test(name) && !ArrayBuffer.isView(value)))
     return "an object";
   return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
+}
+
+/** The most items of a list that a message shows. */
+const mostItems = 8;
+
+/** A list as an error message shows it: the first of its items, and how many there are where that is not all. */
+export function showList(list: readonly unknown[]): string {
+  const shown = Array.from(list.slice(0, mostItems), show).join(", ");
+  return list.length <= mostItems ? `[${shown}]` : `[${shown}, … ${list.length} in all]`;
 }

@@ -1,5 +1,5 @@
 import type { Backend } from "./backends/backend.ts";
-import { OptimError, show } from "./errors.ts";
+import { OptimError, show, showList } from "./errors.ts";
 import { memoryOf } from "./memory.ts";
 import {
   bufferOf,
@@ -156,7 +156,7 @@ export function sizeOf(shape: readonly unknown[]): number {
 
 /** A shape in words, whatever was given for one. */
 export function showShape(shape: unknown): string {
-  return Array.isArray(shape) ? `[${shape.map(show).join(", ")}]` : show(shape);
+  return Array.isArray(shape) ? showList(shape) : show(shape);
 }
 
 function checkShape(shape: unknown, name: string, length: number): readonly number[] {

@@ -1,4 +1,4 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError, show, showList } from "../errors.ts";
 import { isRate, rateDomain } from "../options.ts";
 import { callFirst, checkStep } from "./domains.ts";
 import type { ScheduleFunction } from "./functions.ts";
@@ -86,7 +86,7 @@ export function sequence(schedules: readonly Rate[], options: SequenceOptions): 
     throw new OptimError(
       "ERR_OPTION",
       `Expected 'milestones' to be ${members.length - 1} whole numbers of 1 or more, each larger than the one before, ` +
-        `but it is ${Array.isArray(given) ? `[${given.map(show).join(", ")}]` : show(given)}.`,
+        `but it is ${Array.isArray(given) ? showList(given) : show(given)}.`,
     );
   }
   const ends = milestones as number[];

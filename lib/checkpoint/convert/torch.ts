@@ -1,4 +1,4 @@
-import { show } from "../../errors.ts";
+import { OptimError, show } from "../../errors.ts";
 import { stageOptions } from "../../options.ts";
 import { isStageSlot } from "../../stages.ts";
 import type { StateDict } from "../../state-dict.ts";
@@ -8,6 +8,8 @@ import {
   refuse,
   takeArray,
   takeNumber,
+  takeRecord,
+  takeState,
   takeStep,
   typeAndLengthOf,
   type Values,
@@ -98,7 +100,8 @@ function checkOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>,
   }
   for (const [name, value] of Object.entries(group)) {
     // PyTorch does apart from its optimizers what surrounds a step here.
-    if (name in rule.options || name in stageOptions || harmless[name]?.(group)) continue;
+    if (Object.hasOwn(rule.options, name) || Object.hasOwn(stageOptions, name)) continue;
+    if (Object.hasOwn(harmless, name) && harmless[name]?.(group)) continue;
     if (value === false || value === 0 || value === null || value === undefined) continue;
     refuse(
       `Expected '${name}' of group ${index} to be off, because PyTorch has no such option, but it is ${show(value)}.`,
@@ -116,7 +119,8 @@ const torchOption = (rule: TorchRule, name: string) => {
  * that wait for a step are left out, because PyTorch keeps them apart.
  * @throws OptimError ERR_STATE where PyTorch cannot have it: an option or a slot that it lacks.
  */
-export function toTorch(state: StateDict): TorchStateDict {
+export function toTorch(given: StateDict): TorchStateDict {
+  const state = takeState(given, "the state");
   const rule = ruleOf(state);
   const converted: TorchStateDict = { state: {}, param_groups: [] };
   let index = 0;
@@ -154,31 +158,51 @@ export interface FromTorchOptions {
  * `like` that PyTorch lacks, other lengths.
  */
 export function fromTorch(torch: TorchStateDict, like: StateDict, options: FromTorchOptions = {}): StateDict {
-  const rule = ruleOf(like);
-  const groups: unknown = torch?.param_groups;
-  if (!Array.isArray(groups) || typeof torch.state !== "object" || torch.state === null) {
+  const known = takeState(like, "'like', the state of the optimizer that is to load it,");
+  const rule = ruleOf(known);
+  const given = readStep(options);
+  const { param_groups: groups, state: theirStates } = takeRecord(torch, "PyTorch's state");
+  if (!Array.isArray(groups) || typeof theirStates !== "object" || theirStates === null) {
     return refuse(`Expected { state, param_groups } of PyTorch, but it is ${show(torch)}.`);
   }
-  if (groups.length !== like.paramGroups.length) {
-    refuse(`Expected ${like.paramGroups.length} groups, but PyTorch's state has ${groups.length}.`);
+  if (groups.length !== known.paramGroups.length) {
+    refuse(`Expected ${known.paramGroups.length} groups, but PyTorch's state has ${groups.length}.`);
   }
   const state: [string, ParameterStateDict][] = [];
-  const paramGroups = like.paramGroups.map((group, g) => {
-    const theirs = groups[g] as Record<string, unknown>;
+  const paramGroups = known.paramGroups.map((group, g) => {
+    const theirs = takeRecord(groups[g], `group ${g} of PyTorch's state`);
     const indices: unknown[] = Array.isArray(theirs.params) ? theirs.params : [];
     if (indices.length !== group.params.length) {
       refuse(`Expected group ${g} to have ${group.params.length} parameters, but PyTorch's has ${indices.length}.`);
     }
     group.params.forEach((name, i) => {
-      const own = like.state[name] as ParameterStateDict;
-      const values = torch.state[indices[i] as number];
-      state.push([name, values ? convertState(rule, name, values, own, options.step) : untouched(name, own)]);
+      const own = known.state[name] as ParameterStateDict;
+      const index = indices[i];
+      if (typeof index !== "number" && typeof index !== "string") {
+        refuse(`Expected the parameters of group ${g} of PyTorch's state to be indices, but one is ${show(index)}.`);
+      }
+      const values =
+        Object.hasOwn(theirStates, index as number) && (theirStates as TorchStateDict["state"])[index as number];
+      state.push([name, values ? convertState(rule, name, values, own, given) : untouched(name, own)]);
     });
     const converted = { ...group, ...convertOptions(rule, theirs, group, g) };
     checkOptions(rule, converted, g);
     return converted;
   });
-  return { ...like, paramGroups, state: Object.fromEntries(state) };
+  return { ...known, paramGroups, state: Object.fromEntries(state) };
+}
+
+/** @throws OptimError ERR_OPTION. */
+function readStep(options: unknown): number | undefined {
+  if (typeof options !== "object" || options === null) {
+    throw new OptimError("ERR_OPTION", `Expected the options of fromTorch to be { step }, but it is ${show(options)}.`);
+  }
+  const { step, ...others } = options as FromTorchOptions;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new OptimError("ERR_OPTION", `The function fromTorch has no option ${show(unknown)}; it has step.`);
+  }
+  return step === undefined ? undefined : takeStep(step, "the option 'step'");
 }
 
 function untouched(name: string, own: ParameterStateDict): ParameterStateDict {
@@ -192,10 +216,11 @@ function untouched(name: string, own: ParameterStateDict): ParameterStateDict {
 function convertState(
   rule: TorchRule,
   name: string,
-  { step, ...theirs }: Record<string, unknown>,
+  values: unknown,
   own: ParameterStateDict,
   given: number | undefined,
 ): ParameterStateDict {
+  const { step, ...theirs } = takeRecord(values, `PyTorch's state of ${show(name)}`);
   const known = typeAndLengthOf(own);
   // PyTorch's SGD has null for a buffer that is not there.
   const arrays = Object.entries(theirs).filter(([, values]) => values !== null && values !== undefined);

@@ -1,4 +1,4 @@
-import { show } from "../../errors.ts";
+import { show, showList } from "../../errors.ts";
 import type { StateDict } from "../../state-dict.ts";
 import { type FloatArray, numberTypeOf } from "../../typed-array.ts";
 import {
@@ -6,6 +6,7 @@ import {
   refuse,
   takeArray,
   takeNumber,
+  takeState,
   takeStep,
   typeAndLengthOf,
   type Values,
@@ -113,7 +114,8 @@ function orderOf({ paramGroups }: StateDict, order: readonly string[] | undefine
   return order;
 }
 
-function toWeights(system: System, state: StateDict, given: readonly string[] | undefined): (FloatArray | number)[] {
+function toWeights(system: System, whole: StateDict, given: readonly string[] | undefined): (FloatArray | number)[] {
+  const state = takeState(whole, "the state");
   const runs = runsOf(system, state);
   const order = orderOf(state, given);
   const states = order.map((name) => state.state[name] as ParameterStateDict);
@@ -124,10 +126,12 @@ function toWeights(system: System, state: StateDict, given: readonly string[] | 
       `Expected all parameters to have taken the same number of steps, as in ${system.name}, but ${show(order[0])} took ${step} and ${show(order[other])} ${states[other]?.step}.`,
     );
   }
-  const rates = new Set(state.paramGroups.filter((group) => "lr" in group).map(({ lr }) => lr as number));
+  const rates = new Set(
+    state.paramGroups.filter((group) => "lr" in group).map(({ lr }) => takeNumber(lr, "the lr of the state")),
+  );
   if (system.hasRate && rates.size > 1)
     refuse(
-      `Expected all groups to have one learning rate, as in ${system.name}, but they have ${[...rates].join(", ")}.`,
+      `Expected all groups to have one learning rate, as in ${system.name}, but they have ${showList([...rates])}.`,
     );
   const arrays = runs.flatMap(({ slot, negated, optional }) =>
     states.map((found, i) => {
@@ -144,9 +148,10 @@ function toWeights(system: System, state: StateDict, given: readonly string[] | 
 function fromWeights(
   system: System,
   weights: Weights,
-  like: StateDict,
+  target: StateDict,
   given: readonly string[] | undefined,
 ): StateDict {
+  const like = takeState(target, "'like', the state of the optimizer that is to load it,");
   const runs = runsOf(system, like);
   const order = orderOf(like, given);
   const arrays = runs.length * order.length;
