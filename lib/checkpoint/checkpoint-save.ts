@@ -36,7 +36,7 @@ export interface SaveOptions {
 export function describe(options: SaveOptions, copy: boolean, owner: string): Prepared {
   checkOptions(options, ["parameters", "optimizer", "metadata", "dtype"], owner);
   const { optimizer: givenOptimizer, metadata: givenMetadata, dtype } = options;
-  if (dtype !== undefined && !Object.hasOwn(codecs, dtype)) {
+  if (dtype !== undefined && !(typeof dtype === "string" && Object.hasOwn(codecs, dtype))) {
     const known = Object.keys(codecs).map((name) => `"${name}"`);
     throw new OptimError("ERR_OPTION", `Expected 'dtype' to be one of ${known.join(", ")}, but it is ${show(dtype)}.`);
   }
