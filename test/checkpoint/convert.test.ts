@@ -437,7 +437,7 @@ test("what surrounds a step stays here: averages and gradients that wait do not 
   };
   const state = make(options);
   expect(Object.keys(state.state["w"] as object).sort()).toEqual(
-    ["step", "squareAvg", "momentumBuffer", "ema", "gradAccumulator", "accumulated"].sort(),
+    ["step", "squareAvg", "momentumBuffer", "ema", "averaged", "gradAccumulator", "accumulated"].sort(),
   );
   const theirs = toTorch(make({ ...options, lrInMomentum: false }));
   expect(Object.keys(theirs.state["0"] as object).sort()).toEqual(["momentum_buffer", "square_avg", "step"]);

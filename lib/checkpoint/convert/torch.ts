@@ -161,7 +161,7 @@ export function fromTorch(torch: TorchStateDict, like: StateDict, options: FromT
   const known = takeState(like, "'like', the state of the optimizer that is to load it,");
   const rule = ruleOf(known);
   const given = readStep(options);
-  const { param_groups: groups, state: theirStates } = takeRecord(torch, "PyTorch's state");
+  const { param_groups: groups, state: theirStates } = takeRecord(torch, "PyTorch's state, { state, param_groups },");
   if (!Array.isArray(groups) || typeof theirStates !== "object" || theirStates === null) {
     return refuse(`Expected { state, param_groups } of PyTorch, but it is ${show(torch)}.`);
   }
