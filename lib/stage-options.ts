@@ -112,10 +112,12 @@ export interface OptimizerOptions {
    */
   lossScale?: Partial<LossScale> | null;
   /**
-   * Takes a step at every so many calls, a whole number of 1 or more, with the mean of their gradients. Default 1. Each
-   * call adds them to the slot `gradAccumulator`; only calls that take the step count one, ask for the learning rate and
-   * clip. Calls are counted for each parameter.
-   * @formula `grad = sum(grads) / gradientAccumulationSteps`
+   * Takes a step at every n-th call, with the mean of the gradients of these n calls; a whole number of 1 or more. Default
+   * 1. Each call adds its gradients to the slot `gradAccumulator`, already scaled: divided by n, and multiplied by
+   * `gradScale` and divided by `lossScale` as they are at that call. Only the call that takes the step counts one, asks for
+   * the learning rate and clips. Calls are counted for each parameter.
+   * @formula `gradAccumulator = gradAccumulator + (gradScale / (lossScale * n)) * grad`; at the n-th call
+   * `grad = gradAccumulator`
    * @unit calls
    * @systems Keras `gradient_accumulation_steps`; optax `MultiSteps`
    */

@@ -19,7 +19,8 @@ export interface RpropOptions extends CommonOptions<RpropPresetName> {
   /**
    * What the step size is multiplied by where the gradient has changed its sign, and where it has kept it: two numbers,
    * 0 < etas[0] < 1 < etas[1]. Default [0.5, 1.2].
-   * @formula `stepSize = stepSize * etas[0]` where the sign has changed, `stepSize * etas[1]` where it is the same
+   * @formula `stepSize = stepSize * etas[0]` where the sign has changed, and no step there; `stepSize = stepSize * etas[1]`
+   * where it is the same; then `param = param - sign(grad) * stepSize`
    * @unit none
    * @systems PyTorch `etas`; optax `eta_minus`, `eta_plus`
    */

@@ -122,7 +122,7 @@ export const optionsPage = `# Options
 
 Made by \`npm run docs\` from the docstrings and the rules; do not edit it.
 
-Formulas are those of a step without a preset, as far as the option shows in them; the documentation of each class has the whole. \`grad\` is the gradient, \`param\` the parameter, \`t\` its step, from 1; the other names are state and options. [presets.md](presets.md) has the formulas and the defaults of other systems. Where nothing else is said, an option can be set between steps, \`optimizer.paramGroups[0].momentum = 0.9\`, and takes effect at the next.
+Formulas are those of a step without a preset, as far as the option shows in them; [api.md](api.md#optimizers) has the whole step of each optimizer. \`grad\` is the gradient, \`param\` the parameter, \`t\` its step, from 1; the other names are state and options. [presets.md](presets.md) has the formulas and the defaults of other systems. Where nothing else is said, an option can be set between steps, \`optimizer.paramGroups[0].momentum = 0.9\`, and takes effect at the next.
 
 "Elsewhere" says what other systems call it; one that is not named does not have it.
 

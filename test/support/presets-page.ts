@@ -103,7 +103,7 @@ const rmspropTable = table(rmsprop, [
   },
   { title: "defaults", cell: (preset) => defaults(rmsprop, preset) },
   {
-    title: "defaults if `centered` is given",
+    title: "defaults if `centered` is true",
     cell: (preset) => {
       const given = defaults(rmsprop, preset, { centered: true });
       return given === defaults(rmsprop, preset) ? "the same" : given;
@@ -170,7 +170,7 @@ ${rmspropTable}
 - \`tfjs\`: TensorFlow.js. Compared with its cpu backend in a test: 0 differing elements after 1,000 steps. Its bug is kept: where centered it subtracts epsilon under the root, so that zero gradients make NaN. Its \`lr\` has no default.
 - \`optax\`: the formula; XLA may fuse multiplications with additions, and then its own bits are others. \`nesterov\` and \`biasCorrection\` are its too; \`alpha^t\` is computed by squaring in double. Its trace is our momentum buffer negated. Its \`lr\` has no default.
 - \`timm\`: RMSpropTF, by its formula. It runs on PyTorch's kernels, which fuse some of it on float32.
-- \`mxnet\`: the formula; its own bits depend on its compiler. Epsilon is inside the root only where centered, and there is momentum only there: its defaults depend on whether \`centered\` is given beside it. Its delta is our momentum buffer negated.
+- \`mxnet\`: the formula; its own bits depend on its compiler. Epsilon is inside the root only where centered, and there is momentum only there: its defaults depend on whether \`centered: true\` is given beside it. Its delta is our momentum buffer negated.
 - \`mlx\`: it has neither momentum nor centering; with those, the arithmetic is the one without a preset. Its \`lr\` has no default.
 - \`graves\`: Graves 2013, "Generating sequences with recurrent neural networks", equations 38 to 45. His delta is our momentum buffer negated.
 - \`dqn\`: Mnih and others 2015, "Human-level control through deep reinforcement learning": what the paper calls gradient momentum is the decay of the mean, and there is no momentum buffer.
