@@ -186,7 +186,7 @@ const causes: Readonly<Record<string, Cause>> = {
 /** Options that are set on the running optimizer right before the step that is refused. */
 const changes: Readonly<Record<string, { before: RMSpropOptions; set: RMSpropOptions }>> = {
   "slots and stages come": { before: {}, set: { momentum: 0.5, ema: { decay: 0.5 } } },
-  "with stages already": { before: { clipValue: 0.5 }, set: { centered: true, ema: { decay: 0.5, warmup: true } } },
+  "with stages already": { before: { clipValue: 0.5 }, set: { centered: true, ema: { decay: 0.5 } } },
   "nothing but the cause": { before: { ema: { decay: 0.9 } }, set: {} },
 };
 
