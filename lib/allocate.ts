@@ -5,6 +5,7 @@ import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from 
 import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
 import { type Parameter, showShape, sizeOf } from "./parameter.ts";
 import { bytesPerElement, type FloatArray, type NumberType } from "./typed-array.ts";
+import { isRecord } from "./values.ts";
 
 /** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
 export interface ArrayRun {
@@ -189,7 +190,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
       "Expected shared memory to be there for shared: true, but this page is not isolated from others, so it has none.",
     );
   }
-  if (typeof shapes !== "object" || shapes === null) {
+  if (!isRecord(shapes)) {
     throw new OptimError(
       "ERR_LENGTH",
       `Expected the shapes to be an object from name to shape, but it is ${show(shapes)}.`,
@@ -227,11 +228,11 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
     releaseRun(backend, params);
     releaseRun(backend, grads);
   };
-  return {
+  return Object.freeze({
     params: frozenOf(names, params.arrays),
     grads: frozenOf(names, grads.arrays),
     parameters: Object.freeze(parameters),
     dispose,
     [Symbol.dispose]: dispose,
-  };
+  });
 }

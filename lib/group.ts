@@ -1,5 +1,6 @@
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
+import type { Guard } from "./guards.ts";
 import { checkOption, checkOptionName, checkSettable } from "./options.ts";
 import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
@@ -85,6 +86,8 @@ export interface Entry {
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
+  /** What keeps the object that the parameter was given as from getting other arrays. */
+  guard: Guard | undefined;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
 }
@@ -118,7 +121,7 @@ export class Group<O extends object = object> {
     this.whole = whole;
     checkConflict(definition, options);
     const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
-    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, slots: {} }));
+    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, guard: undefined, slots: {} }));
     this.view = viewOf(this);
   }
 

@@ -15,10 +15,11 @@ import {
   takeGroup,
   takeGroups,
 } from "./group.ts";
+import { guardParameter, refuseProperties, release } from "./guards.ts";
 import type { StepArrays } from "./inputs.ts";
 import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import type { Memory } from "./memory.ts";
-import { defaultsOf } from "./options.ts";
+import { defaultsOf, optimizerOptions } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
@@ -87,6 +88,8 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#planner = new Planner(definition, this.#backend, this.#stages);
     this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
+    const names = [...Object.keys(definition.options), ...Object.keys(optimizerOptions)];
+    refuseProperties(this, new.target, Optimizer, names);
   }
 
   /**
@@ -102,7 +105,7 @@ export abstract class Optimizer<O extends RatedOptions> {
    * ```
    */
   get paramGroups(): readonly ParamGroup<O>[] {
-    return this.#planner.groups.map(({ view }) => view);
+    return Object.freeze(this.#planner.groups.map(({ view }) => view));
   }
 
   /** What the last step did; undefined before the first. */
@@ -346,6 +349,7 @@ export abstract class Optimizer<O extends RatedOptions> {
       const left = group.entries.filter((entry) => leaving.has(entry));
       if (left.length === 0) continue;
       group.remove(leaving);
+      left.forEach(release);
       releaseSlotsOf(this.#backend, group, left);
     }
     this.#planner.take(groups);
@@ -452,6 +456,7 @@ export abstract class Optimizer<O extends RatedOptions> {
     if (this.#disposed) return;
     this.#idle();
     this.#disposed = true;
+    for (const entry of this.#planner.entries.values()) release(entry);
     this.#planner.dispose();
   }
 
@@ -532,6 +537,11 @@ export abstract class Optimizer<O extends RatedOptions> {
         ),
     );
     this.#planner.adopt(added);
+    added.forEach(({ entries }, g) => {
+      entries.forEach((entry, e) => {
+        entry.guard = guardParameter(raw[g]?.params[e]?.given as object, entry.parameter);
+      });
+    });
   }
 
   #run(plan: Plan<O>): void {

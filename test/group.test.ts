@@ -125,7 +125,7 @@ describe("paramGroups shows the options", () => {
   });
 
   test("its list is not the optimizer's own", () => {
-    (optimizer.paramGroups as View[]).pop();
+    expect(() => (optimizer.paramGroups as View[]).pop()).toThrow(TypeError);
     expect(optimizer.paramGroups.length).toBe(2);
     expect(() => (viewOf(optimizer).params as string[]).push("w")).toThrow(TypeError);
   });

@@ -51,17 +51,23 @@ export function checkThreads(count: unknown, source: string, found: unknown = co
 /** Takes a backend into use. */
 export function useBackend(backend: Backend, fallbackReason?: string): BackendInfo {
   current = backend;
-  return {
+  return Object.freeze({
     name: backend.name,
     isa: backend.isa,
     get threads() {
       return backend.threads;
     },
+    set threads(_count: number) {
+      throw new OptimError(
+        "ERR_OPTION",
+        "Expected 'threads' to be set by backend.setThreads(n), but it is assigned to.",
+      );
+    },
     fallbackReason,
-    setThreads(count) {
+    setThreads(count: number) {
       backend.setThreads(checkThreads(count, "the number of threads"));
     },
-  };
+  });
 }
 
 /** An error in one line. */

@@ -57,6 +57,7 @@ export class ReduceOnPlateau implements Schedule {
   constructor(rate: number, options: Required<ReduceOnPlateauOptions>) {
     this.#rate = rate;
     this.#options = options;
+    Object.freeze(this); // its rate is a method, which an assignment would replace
   }
 
   /**

@@ -1,0 +1,110 @@
+// Assignments that nobody would read are refused: to the arrays of a parameter that an optimizer has, and to an optimizer's
+// options on the optimizer itself.
+import { OptimError } from "./errors.ts";
+import type { Parameter } from "./parameter.ts";
+import { isPlain, isProxy } from "./values.ts";
+
+/** What refuses other arrays for the object that a parameter was given as. */
+export interface Guard {
+  /** How many optimizers have the parameter. Once there is none, its arrays may be replaced again. */
+  owners: number;
+}
+
+type Key = "data" | "grad";
+
+const guards = new WeakMap<object, Guard>();
+
+/**
+ * Makes `data` and `grad` of the object that a parameter was given as accessors, whose setters refuse other arrays. An object
+ * that is frozen, sealed, a proxy or of a class, and one that computes its arrays, is left alone. No user code runs here, but
+ * for the traps of a proxy in a browser, which cannot tell one.
+ */
+export function guardParameter(given: object, parameter: Parameter): Guard | undefined {
+  const found = guards.get(given);
+  if (found) {
+    found.owners++;
+    return found;
+  }
+  if (isProxy(given) || !isPlain(given)) return undefined;
+  const own = (["data", "grad"] as const).filter((key) => {
+    const descriptor = Object.getOwnPropertyDescriptor(given, key);
+    return descriptor?.writable && descriptor.configurable && descriptor.value === parameter[key];
+  });
+  if (own.length === 0) return undefined;
+  const guard: Guard = { owners: 1 };
+  guards.set(given, guard);
+  for (const key of own) guardArray(given, guard, key, own, parameter);
+  return guard;
+}
+
+function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], parameter: Parameter): void {
+  const { name, [key]: array } = parameter;
+  Object.defineProperty(given, key, {
+    get: () => array,
+    set(this: object, value: unknown) {
+      if (this === given && value === array) return;
+      if (this === given && guard.owners > 0) throw replaced(key, name);
+      // No optimizer has it any more: both are as they were before one had.
+      if (this === given) for (const each of all) Object.defineProperty(given, each, plainProperty(parameter[each]));
+      if (this === given) guards.delete(given);
+      Object.defineProperty(this, key, plainProperty(value));
+    },
+  });
+}
+
+/** A property like one that is assigned. */
+const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
+
+function replaced(key: string, name: string): OptimError {
+  const quoted = JSON.stringify(name);
+  return new OptimError(
+    "ERR_OPTION",
+    `Expected '${key}' of '${name}' to stay the array that its optimizer was given, which steps would go on to use: ` +
+      `write into it, give another array to a call, step({ ${quoted}: { ${key} } }), or for good ` +
+      `remove(${quoted}) and add { ...parameter, ${key} } by addParamGroup().`,
+  );
+}
+
+/** Lets go of a parameter that leaves its optimizer. */
+export function release({ guard }: { readonly guard: Guard | undefined }): void {
+  if (guard) guard.owners--;
+}
+
+const prepared = new WeakSet<object>();
+
+/**
+ * Refuses properties that an optimizer does not have, such as `optimizer.lr = 0`: options by a sentence, others as any object
+ * that takes no new properties does. An instance of a user's own subclass takes them, as fields of that class.
+ * @param made The class that is constructed.
+ * @param base The class that all optimizers extend.
+ */
+export function refuseProperties(optimizer: object, made: object, base: object, options: readonly string[]): void {
+  let own: object | null = made;
+  while (own !== null && Object.getPrototypeOf(own) !== base) own = Object.getPrototypeOf(own);
+  if (own === null) return;
+  const { prototype } = own as { prototype: object };
+  if (!prepared.has(prototype)) {
+    prepared.add(prototype);
+    for (const name of options) refuseOption(prototype, name);
+  }
+  if (own === made) Object.preventExtensions(optimizer);
+}
+
+function refuseOption(prototype: object, name: string): void {
+  const inherited = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(prototype), name)?.get;
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    ...(inherited && { get: inherited }),
+    set(this: object, value: unknown) {
+      if (Object.isExtensible(this)) {
+        Object.defineProperty(this, name, plainProperty(value));
+        return;
+      }
+      throw new OptimError(
+        "ERR_OPTION",
+        `Expected '${name}' to be set on a group, optimizer.paramGroups[i].${name}, or given to the constructor, ` +
+          "but it is set on the optimizer, where nothing reads it.",
+      );
+    },
+  });
+}
