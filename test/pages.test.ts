@@ -34,7 +34,6 @@ const notRun: readonly { readonly page: string; readonly language: string; reado
   { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
   { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
-  { page: "docs/checkpoints.md", language: "js", reason: "pieces of programs" },
 ];
 
 const fences = pages.flatMap(fencesOf);

@@ -279,8 +279,19 @@ function* give(file: number, path: string, user: number, group: number): Task<bo
 
 const digest8 = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
-/** How names of temporary files begin: of short length whatever the file's name, and apart for each machine. */
-const temporaryPrefix = (name: string) => `.rmsprop-${digest8(name)}-${digest8(hostname())}-`;
+/**
+ * How names of temporary files begin: of short length whatever the file's name, and apart for each machine. Deno may not let
+ * its name be asked for; then each has one of its own, and none is taken for another's that was left behind.
+ */
+function temporaryPrefix(name: string): string {
+  let machine: string;
+  try {
+    machine = digest8(hostname());
+  } catch {
+    machine = randomBytes(4).toString("hex");
+  }
+  return `.rmsprop-${digest8(name)}-${machine}-`;
+}
 
 /** Removes what processes of this machine that are no more have left of the same file. */
 function* removeAbandoned(folder: string, prefix: string): Task<void> {
