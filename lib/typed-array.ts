@@ -1,5 +1,6 @@
 // Typed arrays by their internal slots. Every getter here is the intrinsic one, taken when this module loads: an array's
 // own `length`, a subclass or another realm's prototype cannot change what it says, and no user code runs in it.
+import { isEngineError } from "./host.ts";
 
 /** What can be stepped. Arrays of other realms and subclasses count, and so do views of shared and WebAssembly memory. */
 export type FloatArray = Float32Array | Float64Array;
@@ -68,7 +69,9 @@ export function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
   try {
     arrayBufferByteLength(buffer); // throws for shared memory, slowly, hence the set
     return false;
-  } catch {
+  } catch (error) {
+    // It may have failed for another reason, as at the end of the stack, and what is in the set stays there.
+    if (!isEngineError(error, "TypeError")) throw error;
     knownShared.add(buffer);
     return true;
   }
@@ -88,7 +91,8 @@ export function hasMemory(array: FloatArray): boolean {
   try {
     fill(array, 0, 0, 0); // writes nothing, but refuses an array that has none
     return true;
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "TypeError")) throw error;
     return false;
   }
 }

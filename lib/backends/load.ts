@@ -1,8 +1,11 @@
+import { show } from "../errors.ts";
+import { told } from "../host.ts";
 import { binaries, folder as binariesFolder, loadBuild, loadWasm } from "./binaries.cjs";
 import type { NativeBinding } from "./native.ts";
 
 // Imported, "node:fs" takes some 5 ms of a program that does not use it: an import asks for all that it exports.
-const { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } = process.getBuiltinModule("node:fs");
+const { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } =
+  process.getBuiltinModule("node:fs");
 const { join, resolve } = process.getBuiltinModule("node:path");
 
 /** The first bytes of a file, and how many it has. */
@@ -71,6 +74,8 @@ const elfMachines: Readonly<Record<string, number>> = { arm: 40, x64: 62, arm64:
  * of it is there, and the process is killed when it touches what is not.
  */
 export function damageOf(file: string, { platform, arch }: { platform: string; arch: string }): string | undefined {
+  // To open a pipe waits until somebody writes to it.
+  if (!statSync(file).isFile()) return "it is no file";
   const { head, size } = headOf(file, 64);
   const system = magics.find(([, magic]) => head.toString("hex").startsWith(magic))?.[0];
   if (system === undefined) return `it is no binary of any system (${size} bytes)`;
@@ -124,9 +129,13 @@ function loadFile(file: string, load: () => NativeBinding): NativeBinding {
  * @throws Error with the reason why there is none.
  */
 export function loadBinary(): NativeBinding {
-  const named = process.env.RMSPROP_NATIVE_PATH;
+  const named = told(() => process.env.RMSPROP_NATIVE_PATH);
   if (named) {
     const file = resolve(named);
+    // What has another ending would be read as JavaScript.
+    if (!file.endsWith(".node")) {
+      throw new Error(`Expected RMSPROP_NATIVE_PATH to name a file that ends in .node, but it is ${show(named)}.`);
+    }
     return loadFile(file, () => process.getBuiltinModule("node:module").createRequire(file)(file));
   }
   // Above both lib/backends and dist/backends. In a bundle it is some other folder, and a build that it has is not ours.

@@ -1,4 +1,5 @@
 import { OptimError } from "../errors.ts";
+import { told } from "../host.ts";
 import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
@@ -10,13 +11,13 @@ import { loadKernels } from "./wasm-kernels.ts";
 
 function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv): Backend {
   const binding = loadBinding(rules);
-  const isa = env.RMSPROP_ISA || undefined;
+  const isa = told(() => env.RMSPROP_ISA) || undefined;
   const { isas } = binding.describe();
   if (isa !== undefined && !isas.includes(isa)) {
     throw new OptimError("ERR_OPTION", `Expected RMSPROP_ISA to be one of ${isas.join(", ")}, but it is '${isa}'.`);
   }
-  if (env.RMSPROP_NUM_THREADS) {
-    const threads = env.RMSPROP_NUM_THREADS;
+  const threads = told(() => env.RMSPROP_NUM_THREADS);
+  if (threads) {
     binding.setThreads(checkThreads(Number(threads), "RMSPROP_NUM_THREADS", threads));
   }
   return createNative(binding, isa === undefined ? {} : { isa });
@@ -38,7 +39,7 @@ export function selectBackend(
     wasm: { title: "WebAssembly", create: () => createWasm(loadKernels(readWasm(), rules)) },
     reference: { title: "the TypeScript reference", create: createReference },
   };
-  const wanted = env.RMSPROP_BACKEND;
+  const wanted = told(() => env.RMSPROP_BACKEND);
   if (wanted) {
     if (!Object.hasOwn(candidates, wanted)) {
       throw new OptimError(

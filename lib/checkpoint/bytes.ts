@@ -1,4 +1,5 @@
 import { OptimError, show } from "../errors.ts";
+import { isEngineError } from "../host.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "../typed-array.ts";
 import { call, type Task } from "./task.ts";
 
@@ -22,7 +23,8 @@ function isBuffer(value: unknown): value is ArrayBufferLike {
     try {
       byteLengthOf(value as ArrayBufferLike, shared); // throws a TypeError for what is none
       return true;
-    } catch {
+    } catch (error) {
+      if (!isEngineError(error, "TypeError")) throw error;
       return false;
     }
   });
@@ -44,7 +46,8 @@ export function viewOfBytes(given: unknown): Uint8Array {
     if (!isBytes) return new Uint8Array(given as ArrayBufferLike);
     const bytes = given as Uint8Array;
     return new Uint8Array(bufferOf(bytes), byteOffsetOf(bytes), lengthOf(bytes));
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "TypeError")) throw error;
     throw new OptimError("ERR_DETACHED", "Expected the bytes of a file to have their memory, but it was detached.");
   }
 }
@@ -70,7 +73,8 @@ export class ByteSink implements Sink {
   constructor(length: number) {
     try {
       this.#bytes = new Uint8Array(length);
-    } catch {
+    } catch (error) {
+      if (!isEngineError(error, "RangeError")) throw error;
       throw new OptimError("ERR_MEMORY", `Not enough memory for the ${length} bytes of the file.`);
     }
   }

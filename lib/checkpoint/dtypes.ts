@@ -1,4 +1,5 @@
 import { type Codec, codecs, decodeBf16, decodeF16, encodeBf16, encodeF16, type StorageType } from "../codecs.ts";
+import { isEngineError } from "../host.ts";
 import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, typedArrayName } from "../typed-array.ts";
 
 /** A Float16Array, of runtimes that have it (Node 24, browsers since 2025); the library's target has no type for it. */
@@ -210,7 +211,8 @@ export function tensorHasMemory(data: TensorData): boolean {
   try {
     keys(data); // refuses an array that has none
     return true;
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "TypeError")) throw error;
     return false;
   }
 }

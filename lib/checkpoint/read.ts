@@ -1,4 +1,5 @@
 import { OptimError, show } from "../errors.ts";
+import { isEngineError } from "../host.ts";
 import type { Source } from "./bytes.ts";
 import { announcedDigest, checksumName, equal, magic, trailerLength } from "./checksum.ts";
 import {
@@ -92,7 +93,8 @@ function* bytesAt(source: Source, length: number, position: number): Task<Uint8A
 function allocate({ name, begin, end }: TensorInfo, form: Form): TensorData {
   try {
     return makeArray(form, (end - begin) / form.bytes);
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "RangeError")) throw error;
     throw new OptimError(
       "ERR_MEMORY",
       `Expected memory for the ${end - begin} bytes of ${show(name)}, but there is not so much.`,
