@@ -1,6 +1,7 @@
 import type { Backend } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import { OptimError, show } from "./errors.ts";
+import { isEngineError } from "./host.ts";
 import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from "./memory.ts";
 import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
 import { type Parameter, showShape, sizeOf } from "./parameter.ts";
@@ -40,6 +41,7 @@ let rowsBegun = 0;
  * @param lengths In elements.
  * @param shared Asks for a SharedArrayBuffer.
  * @param rowLength How many arrays follow one another in a row; other rows are read beside it. Default: all.
+ * @param inner Whether no program sees the arrays until `exposeMemory`. Default false.
  * @throws OptimError ERR_MEMORY.
  */
 export function allocateRun(
@@ -48,6 +50,7 @@ export function allocateRun(
   type: NumberType,
   shared = false,
   rowLength = lengths.length,
+  inner = false,
 ): ArrayRun {
   const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[type]) / alignment) * alignment);
   const rows = sizes.length / rowLength;
@@ -65,7 +68,7 @@ export function allocateRun(
     bytes === 0
       ? { buffer: shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0), byteOffset: 0 }
       : Number.isSafeInteger(bytes)
-        ? allocateMemory(backend, bytes, shared)
+        ? allocateMemory(backend, bytes, shared, inner)
         : undefined;
   const views = place && viewsOf(place, type, offsets, lengths);
   if (!views) {
@@ -84,7 +87,8 @@ function viewsOf(
   const ArrayType = type === "float64" ? Float64Array : Float32Array;
   try {
     return offsets.map((offset, i) => new ArrayType(buffer as ArrayBuffer, byteOffset + offset, lengths[i]));
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "RangeError")) throw error;
     return undefined; // longer than the runtime lets a typed array be
   }
 }

@@ -1,5 +1,6 @@
 import type { Backend } from "./backends/backend.ts";
 import { OptimError } from "./errors.ts";
+import { isEngineError, told } from "./host.ts";
 import { isShared } from "./typed-array.ts";
 
 /** What memory is aligned to, in bytes: a cache line, and the widest vector. */
@@ -31,17 +32,25 @@ export const memoryOf = (buffer: ArrayBufferLike): Memory | undefined => known.g
 /**
  * Allocates zeroed memory, aligned to 64 bytes.
  * @param shared Asks for a SharedArrayBuffer; where a runtime forbids other memory of ours, it is one anyway.
+ * @param inner Whether no program sees it until `exposeMemory`.
  * @returns undefined where there is not so much.
  */
-export function allocateMemory(backend: Backend, byteLength: number, shared: boolean): Place | undefined {
+export function allocateMemory(
+  backend: Backend,
+  byteLength: number,
+  shared: boolean,
+  inner: boolean,
+): Place | undefined {
   // Pages are lent before they are there, so a system that has too few ends the process when they are touched.
-  const available = globalThis.process?.availableMemory?.() ?? Number.POSITIVE_INFINITY;
-  if (byteLength > 2 ** 26 && byteLength > available) return undefined;
-  const buffer = shared ? "forbidden" : backend.allocate(byteLength);
+  if (byteLength > 2 ** 26 && byteLength > availableMemory()) return undefined;
+  const buffer = shared ? "forbidden" : backend.allocate(byteLength, inner);
   const place = buffer === "forbidden" ? allocateShared(backend, byteLength) : buffer && { buffer, byteOffset: 0 };
   if (place) known.set(place.buffer, { disposed: false, inFlight: 0 });
   return place;
 }
+
+/** How much memory there is, in bytes, as far as the host tells. */
+const availableMemory = () => told(() => globalThis.process?.availableMemory?.()) ?? Number.POSITIVE_INFINITY;
 
 /** A shared buffer is aligned to 16 bytes only, so there is room in it to begin later. */
 function allocateShared(backend: Backend, byteLength: number): Place | undefined {
@@ -49,7 +58,8 @@ function allocateShared(backend: Backend, byteLength: number): Place | undefined
     const buffer = new SharedArrayBuffer(byteLength + alignment);
     const before = backend.address(new Float32Array(buffer, 0, 1)) % alignment;
     return { buffer, byteOffset: (alignment - before) % alignment };
-  } catch {
+  } catch (error) {
+    if (!isEngineError(error, "RangeError")) throw error;
     return undefined;
   }
 }
@@ -65,6 +75,11 @@ export function checkIdle(buffer: ArrayBufferLike): void {
       "Expected no step to be at work in this memory, but a stepAsync() is: wait until it is done.",
     );
   }
+}
+
+/** Says that a program gets to see this memory. */
+export function exposeMemory(backend: Backend, buffer: ArrayBufferLike): void {
+  if (!isShared(buffer)) backend.expose(buffer);
 }
 
 /** Gives memory back, once. Its arrays have length 0 afterwards, unless they are shared. */

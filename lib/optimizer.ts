@@ -18,7 +18,7 @@ import {
 import { guardParameter, refuseProperties, release } from "./guards.ts";
 import type { StepArrays } from "./inputs.ts";
 import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
-import type { Memory } from "./memory.ts";
+import { exposeMemory, type Memory } from "./memory.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
@@ -39,7 +39,7 @@ import {
   writeParamGroups,
   writeStates,
 } from "./state-dict.ts";
-import { type FloatArray, fillWith } from "./typed-array.ts";
+import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */
 export type Parameters<O> = Iterable<Parameter> | Iterable<ParamGroupInput<O>>;
@@ -356,7 +356,8 @@ export abstract class Optimizer<O extends RatedOptions> {
   }
 
   /**
-   * The state of a parameter: live views, which the next step changes.
+   * The state of a parameter: live views, which the next step changes. State ends with its worker thread; where this has
+   * given out views, which may be in another thread by then, its memory stays until `dispose()` or the process's end.
    * @param name The name of a parameter.
    * @throws OptimError ERR_NAME where there is no such parameter.
    * @example
@@ -374,6 +375,7 @@ export abstract class Optimizer<O extends RatedOptions> {
     this.#alive();
     const entry = this.#entry(name);
     const slots = begunSlots(entry);
+    for (const slot in slots) exposeMemory(this.#backend, bufferOf(slots[slot] as FloatArray));
     return Object.freeze({ ...countsOf(entry.clock, slots), ...slots });
   }
 

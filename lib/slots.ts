@@ -60,7 +60,7 @@ export function allocateSlots<O extends object>(
         const entries = group.entries.filter(({ parameter }) => parameter.type === type);
         if (entries.length === 0) continue;
         const lengths = slots.flatMap(() => entries.map(({ parameter }) => parameter.length));
-        const run = allocateRun(backend, lengths, type, false, entries.length);
+        const run = allocateRun(backend, lengths, type, false, entries.length, true);
         const slotRun = { run, type, entries: entries.length };
         made.push({ group: group as Group, entries, slots, slotRun });
         group.memory.push(slotRun);

@@ -37,10 +37,16 @@ bool is_running(napi_env env) {
 }
 
 // Node calls this when the last owner of the memory is collected, but also when the environment that made it ends,
-// though the memory, once transferred, may live on in another thread: what ends that way is kept for good. Where the
-// buffer was detached, the block is gone already, and another may be at its address: hence the number.
-void buffer_ends(napi_env env, void* data, void* number) {
-  if (is_running(env)) disown_block(data, reinterpret_cast<BlockNumber>(number));
+// though the memory, once transferred, may live on in another thread: what ends that way is kept for good, unless no
+// program has seen it. Where the buffer was detached, the block is gone already, and another may be at its address:
+// hence the number.
+void buffer_ends(napi_env env, void* data, void* hint) {
+  const auto number = reinterpret_cast<BlockNumber>(hint);
+  if (is_running(env)) {
+    disown_block(data, number);
+  } else {
+    disown_inner_block(data, number);
+  }
 }
 
 // Deno calls this when the memory itself has no owner any more, in whichever thread it was transferred to; there may be
@@ -52,8 +58,8 @@ void memory_ends(napi_env, void* data, void* number) {
 // What a buffer's end calls on this runtime.
 std::atomic<napi_finalize> ends = buffer_ends;
 
-// allocate(byteLength): ArrayBuffer | null | undefined. Null: there is not so much memory. Undefined: this runtime
-// forbids buffers over memory that is not its own, as Electron does, or ones so long, as Node 20 does above 4 GiB.
+// allocate(byteLength, inner): ArrayBuffer | null | undefined. Inner: no program sees it. Null: there is not so much
+// memory. Undefined: this runtime forbids buffers over memory that is not its own, as Electron does, or ones so long, as Node 20 does above 4 GiB.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
@@ -63,7 +69,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   if (!(requested >= 1 && requested <= 9007199254740991.0)) refuse(env, "Expected a byte length of 1 or more.");
   if (requested > static_cast<double>(std::numeric_limits<std::size_t>::max() / 2)) return env.Null();
   const auto bytes = static_cast<std::size_t>(requested);
-  void* data = allocate_block(bytes);
+  void* data = allocate_block(bytes, info[1].ToBoolean());
   if (!data) return env.Null();
   napi_value buffer = nullptr;
   const BlockNumber number = block_number(data);
@@ -88,6 +94,12 @@ void detach(const Napi::CallbackInfo& info) {
   if (napi_get_arraybuffer_info(env, info[0], &data, nullptr) != napi_ok) return;
   const BlockNumber number = block_number(data);
   if (napi_detach_arraybuffer(env, info[0]) == napi_ok && number != 0) disown_block(data, number);
+}
+
+// expose(buffer): void. A program sees it from now on.
+void expose(const Napi::CallbackInfo& info) {
+  void* data = nullptr;
+  if (napi_get_arraybuffer_info(info.Env(), info[0], &data, nullptr) == napi_ok) expose_block(data);
 }
 
 struct View {
@@ -518,7 +530,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
              "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
              "stepAgain; stepAsync kept buffers staged; group rule type slots; "
              "arrays data out grad slots average accumulated; "
-             "run group variant selected count coefficients");
+             "run group variant selected count coefficients; allocate byteLength inner; expose buffer");
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));
   return result;
@@ -542,6 +554,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("allocate", Napi::Function::New(env, allocate));
   exports.Set("detach", Napi::Function::New(env, detach));
+  exports.Set("expose", Napi::Function::New(env, expose));
   exports.Set("address", Napi::Function::New(env, address));
   exports.Set("memoryCounters", Napi::Function::New(env, counters));
   exports.Set("bind", Napi::Function::New(env, bind));

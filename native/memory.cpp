@@ -20,6 +20,7 @@ struct Block {
   BlockNumber number;
   std::size_t holders;  // the owner among them
   bool owned;
+  bool inner;
 };
 
 struct Blocks {
@@ -122,13 +123,13 @@ bool is_untouched([[maybe_unused]] std::size_t bytes) noexcept {
 #endif
 }
 
-void* allocate_block(std::size_t bytes) noexcept {
+void* allocate_block(std::size_t bytes, bool inner) noexcept {
   void* data = obtain(bytes);
   if (!data) return nullptr;
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
   try {
-    all.by_address.emplace(data, Block{bytes, all.last_number + 1, 1, true});
+    all.by_address.emplace(data, Block{bytes, all.last_number + 1, 1, true, inner});
   } catch (...) {
     give_back(data, bytes);
     return nullptr;
@@ -145,6 +146,13 @@ BlockNumber block_number(const void* data) noexcept {
   return found == all.by_address.end() ? 0 : found->second.number;
 }
 
+void expose_block(const void* data) noexcept {
+  Blocks& all = blocks();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.by_address.find(data);
+  if (found != all.by_address.end()) found->second.inner = false;
+}
+
 bool hold_block(const void* data) noexcept {
   Blocks& all = blocks();
   const std::lock_guard lock(all.mutex);
@@ -156,6 +164,12 @@ bool hold_block(const void* data) noexcept {
 
 void disown_block(const void* data, BlockNumber number) noexcept {
   let_go(data, [number](Block& block) { return block.number == number && std::exchange(block.owned, false); });
+}
+
+void disown_inner_block(const void* data, BlockNumber number) noexcept {
+  let_go(data, [number](Block& block) {
+    return block.number == number && block.inner && std::exchange(block.owned, false);
+  });
 }
 
 void release_block(const void* data) noexcept {

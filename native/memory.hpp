@@ -23,13 +23,21 @@ using BlockNumber = std::uintptr_t;
 // A block of `bytes` zero bytes at an address that is a multiple of memory_alignment, or null if there are not so many.
 // Its first holder is its owner. Large blocks lie on huge pages where the system has them, and their pages are not
 // touched: whoever writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
-void* allocate_block(std::size_t bytes) noexcept;
+//
+// An inner block is one that no JavaScript outside of the library has seen; it is until expose_block says otherwise.
+void* allocate_block(std::size_t bytes, bool inner = false) noexcept;
+
+// Makes the block that starts at `data`, if there is one, a block that JavaScript may have taken anywhere.
+void expose_block(const void* data) noexcept;
 
 // The number of the block that starts at `data`; 0 if there is no such block.
 BlockNumber block_number(const void* data) noexcept;
 
 // Takes the owner away from the block that starts at `data` and has this number, if it still has its owner.
 void disown_block(const void* data, BlockNumber number) noexcept;
+
+// The same, if the block is an inner one.
+void disown_inner_block(const void* data, BlockNumber number) noexcept;
 
 // Adds a holder to the block that starts at `data`; false if there is no such block.
 bool hold_block(const void* data) noexcept;

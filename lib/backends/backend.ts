@@ -131,8 +131,13 @@ export interface Backend {
   /** The most threads a step may use. */
   readonly threads: number;
   setThreads(count: number): void;
-  /** A zeroed buffer, aligned to 64 bytes; undefined if there is not so much memory, "forbidden" if no buffer may have it. */
-  allocate(byteLength: number): ArrayBuffer | "forbidden" | undefined;
+  /**
+   * A zeroed buffer, aligned to 64 bytes; undefined if there is not so much memory, "forbidden" if no buffer may have it.
+   * @param inner Whether no program sees it until `expose`: then it ends with its thread at the latest. Default false.
+   */
+  allocate(byteLength: number, inner?: boolean): ArrayBuffer | "forbidden" | undefined;
+  /** Says that a program sees this buffer of `allocate` from now on, and may take its memory to another thread. */
+  expose(buffer: ArrayBufferLike): void;
   /** Detaches a buffer from `allocate` and gives its memory back. */
   release(buffer: ArrayBuffer): void;
   /** Where an array's memory starts, so that overlap shows: addresses of one memory compare as its bytes do. */

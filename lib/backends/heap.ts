@@ -1,8 +1,9 @@
+import { isEngineError } from "../host.ts";
 import { bufferOf, byteOffsetOf } from "../typed-array.ts";
 import type { Backend } from "./backend.ts";
 
 /** The memory of backends that have none of their own to give: the JavaScript heap's. */
-export function createHeap(): Pick<Backend, "allocate" | "release" | "address"> {
+export function createHeap(): Pick<Backend, "allocate" | "release" | "expose" | "address"> {
   // Buffers get addresses far apart, in the order in which they are first seen.
   const addresses = new WeakMap<ArrayBufferLike, number>();
   let nextAddress = 0;
@@ -10,7 +11,8 @@ export function createHeap(): Pick<Backend, "allocate" | "release" | "address"> 
     allocate(byteLength) {
       try {
         return new ArrayBuffer(byteLength);
-      } catch {
+      } catch (error) {
+        if (!isEngineError(error, "RangeError")) throw error;
         return undefined;
       }
     },
@@ -18,6 +20,8 @@ export function createHeap(): Pick<Backend, "allocate" | "release" | "address"> 
     release(buffer) {
       structuredClone(buffer, { transfer: [buffer] });
     },
+
+    expose() {},
 
     address(array) {
       const buffer = bufferOf(array);

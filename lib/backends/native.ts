@@ -16,8 +16,9 @@ export interface NativeBinding {
   };
   threads(): number;
   setThreads(count: number): void;
-  allocate(byteLength: number): ArrayBuffer | null | undefined;
+  allocate(byteLength: number, inner: boolean): ArrayBuffer | null | undefined;
   detach(buffer: ArrayBuffer): void;
+  expose(buffer: ArrayBufferLike): void;
   address(array: FloatArray): number;
   memoryCounters(): { blocks: number; bytes: number };
   bind(
@@ -59,7 +60,7 @@ export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
   "; stepAgain; stepAsync kept buffers staged; group rule type slots" +
   "; arrays data out grad slots average accumulated" +
-  "; run group variant selected count coefficients";
+  "; run group variant selected count coefficients; allocate byteLength inner; expose buffer";
 
 /** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
 export const stagesSignature =
@@ -154,12 +155,13 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
     setThreads: binding.setThreads,
     address: binding.address,
 
-    allocate(byteLength) {
-      const buffer = binding.allocate(byteLength);
+    allocate(byteLength, inner = false) {
+      const buffer = binding.allocate(byteLength, inner);
       return buffer === undefined ? "forbidden" : (buffer ?? undefined);
     },
 
     release: binding.detach,
+    expose: binding.expose,
 
     bind(groups, runCapacity, staged = false) {
       const describeAll = (all: readonly BackendGroup[]) => all.map((group) => describe(group, staged));

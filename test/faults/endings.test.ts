@@ -73,3 +73,16 @@ describe("memory that a runtime frees under work", () => {
     },
   );
 });
+
+describe.skipIf(!hasAddon)("the state of an optimizer whose worker has ended", () => {
+  it.each(["natural", "exit", "terminate"])("R1: is freed with it (%s)", { timeout: 300_000 }, async (ending) => {
+    const options = { args: [full ? 30 : 3, ending], timeout: 290_000 };
+    expect(await report("state-of-ended", options)).toEqual({ blocks: 0, bytes: 0 });
+  });
+
+  it("R1: is kept where state() has shown it, for another thread may have it", { timeout: 300_000 }, async () => {
+    const found = await report<{ blocks: number }>("state-of-ended", { args: [2, "shown"], timeout: 290_000 });
+    // One run for the float32 parameters of each worker; that of the float64 ones has not been shown.
+    expect(found.blocks).toBe(2);
+  });
+});

@@ -1,5 +1,6 @@
-// A worker allocates memory, takes it over with transfer(), which makes it transferable, posts it here and ends. Node then
-// finalizes the worker's buffer although its memory lives on in this thread.
+// A worker allocates memory, takes it over with transfer(), which makes it transferable, posts it here and ends: arrays of
+// allocate(), and the state of an optimizer, which state() shows. Node then finalizes the worker's buffers although their
+// memory lives on in this thread.
 // node transfer-and-exit.js KILOBYTES natural|exit|terminate
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,8 +26,9 @@ if (isMainThread) {
     params.w.fill(-1);
     grads.w.fill(-1);
   }
-  const [data, grad] = buffers.map((buffer, i) => new Float32Array(buffer, offsets[i], length));
-  const whole = data.length === length && data.every((value) => value === 2) && grad.every((value) => value === 3);
+  const [data, grad, state] = buffers.map((buffer, i) => new Float32Array(buffer, offsets[i], length));
+  const holds = (array, expected) => array.length === length && array.every((value) => value === expected);
+  const whole = holds(data, 2) && holds(grad, 3) && holds(state, 4);
   new RMSprop([{ name: "w", data, grad }], { lr: 1, alpha: 0, eps: 0 }).step();
   const stepped = data.every((value) => value === 1);
   data.fill(5);
@@ -36,7 +38,9 @@ if (isMainThread) {
   const model = allocate({ w: [length] });
   model.params.w.fill(2);
   model.grads.w.fill(3);
-  const arrays = [model.params.w, model.grads.w];
+  const { squareAvg } = new RMSprop(model.parameters).state("w");
+  squareAvg.fill(4);
+  const arrays = [model.params.w, model.grads.w, squareAvg];
   const offsets = arrays.map(({ byteOffset }) => byteOffset);
   const buffers = arrays.map(({ buffer }) => buffer.transfer());
   parentPort.postMessage([buffers, offsets], buffers);
