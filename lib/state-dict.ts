@@ -286,7 +286,7 @@ export function readEntry<O extends object>(
     refuse(`Expected the state of '${name}' to have 'gradAccumulator' with 'accumulated', but it has not.`);
   }
   if (!Number.isSafeInteger(step) || (step as number) < 0) {
-    refuse(`Expected the step of '${name}' to be a whole number of 0 or more, but it is ${show(step)}.`);
+    refuse(`Expected the step of '${name}' to be a whole number from 0 to 2^53 - 1, but it is ${show(step)}.`);
   }
   if (!Number.isSafeInteger(averaged) || (averaged as number) < 0 || (averaged as number) > (step as number)) {
     refuse(

@@ -63,6 +63,23 @@ describe.each(types)("frozen parameters, %s", (type) => {
   });
 });
 
+it("F13: the last count of steps that there is loads, from a file too, and one beyond it is refused with that limit", () => {
+  const path = join(temporaryFolder(), "checkpoint");
+  const last = 2 ** 53 - 1;
+  const parameters = [parameter("w", 3)];
+  const optimizer = new RMSprop(parameters);
+  const at = (step: number) => {
+    const state = optimizer.stateDict();
+    return { ...state, state: { w: { ...state.state.w, step } } } as StateDict;
+  };
+  optimizer.loadStateDict(at(last));
+  saveCheckpoint(path, { parameters, optimizer });
+  optimizer.loadStateDict(at(3));
+  loadCheckpoint(path, { parameters, optimizer });
+  expect(optimizer.state("w").step).toBe(last);
+  refuses(() => optimizer.loadStateDict(at(last + 1)), "ERR_STATE", /from 0 to 2\^53 - 1/, [optimizer]);
+});
+
 describe.each(types)("a part of a state, %s", (type) => {
   const options = { momentum: 0.9, initialSquareAvg: 0.25 };
 

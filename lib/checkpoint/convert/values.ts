@@ -116,6 +116,6 @@ export function takeNumber(value: unknown, what: string): number {
 export function takeStep(value: unknown, what: string): number {
   const step = takeNumber(value, what);
   if (!Number.isSafeInteger(step) || step < 0)
-    refuse(`Expected ${what} to be a whole number of 0 or more, but it is ${show(step)}.`);
+    refuse(`Expected ${what} to be a whole number from 0 to 2^53 - 1, but it is ${show(step)}.`);
   return step;
 }
