@@ -26,11 +26,41 @@ std::size_t tiles_of(const std::vector<Group>& groups) {
   return count;
 }
 
+// To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm
+// that it brings down to a limit would then lie above it. There it is taken down to the next number; all others are
+// rounded as ever.
+template <typename Number>
+constexpr double least_normal = std::numeric_limits<Number>::min();
+template <typename Number>
+constexpr double least_step = std::numeric_limits<Number>::denorm_min();
+
+// Brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them.
+constexpr double normalizing = 0x1p600;
+
 // The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit.
 double factor_to(double limit, double norm) {
   if (limit == infinity) return 1;
   const double factor = limit / norm;
+  const bool above = factor < least_normal<double> && factor * normalizing * norm > limit * normalizing;
+  if (above) return factor - least_step<double>;
   return 1 < factor ? 1 : factor;
+}
+
+// x * factor, for a factor from 0 to 1 or NaN.
+double scaled_by(double factor, double x) {
+  const double product = x * factor;
+  const bool above = std::fabs(product) < least_normal<double> &&
+                     std::fabs(product) * normalizing > std::fabs(x * normalizing * factor);
+  return above ? product - std::copysign(least_step<double>, product) : product;
+}
+
+// The same as a coefficient of a number type, which rounds it.
+double coefficient_by(double factor, double x, NumberType type) {
+  const double product = scaled_by(factor, x);
+  if (type == NumberType::float64 || !(factor < 1)) return product;
+  const double rounded = static_cast<float>(product);
+  const bool above = std::fabs(rounded) > std::fabs(product) && std::fabs(rounded) < least_normal<float>;
+  return above ? rounded - std::copysign(least_step<float>, rounded) : product;
 }
 
 // What a pass over the tiles does.
@@ -193,7 +223,7 @@ void finish_part(const Pass& pass, const Part& part, Scratch& scratch) {
   double values[max_coefficients];
   const std::size_t count = part.run.group->rule->coefficient_count;
   std::memcpy(values, part.run.values, count * sizeof(double));
-  values[grad_scale] *= pass.step.memory.factors()[part.index];
+  values[grad_scale] = coefficient_by(pass.step.memory.factors()[part.index], values[grad_scale], part.run.group->type);
   if (part.run.group->type == NumberType::float32) {
     finish<float>(values, count, scratch.coefficients);
   } else {
@@ -260,7 +290,7 @@ void finish_norms(const StagedStep& step) {
   });
   step.stages.report.grad_norm = std::sqrt(squares);
   const double factor = factor_to(step.stages.clip_global_norm, std::sqrt(clipped_squares));
-  for (std::size_t i = 0; i < count; ++i) factors[i] *= factor;
+  for (std::size_t i = 0; i < count; ++i) factors[i] = scaled_by(factor, factors[i]);
 }
 
 void finish_updates(const StagedStep& step) {

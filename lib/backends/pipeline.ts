@@ -1,5 +1,8 @@
+import { power } from "../coefficients.ts";
 import { lengthOf, type NumberType } from "../typed-array.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
+
+const { fround } = Math;
 
 /** The unit of work, in elements, as in native/backend.hpp. */
 export const tileSize = 1024;
@@ -51,11 +54,40 @@ interface Part {
 /** The coefficient `gradScale`, through which gradients are clipped by norm, is the first of every rule. */
 const gradScale = 0;
 
+// To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm that it
+// brings down to a limit would then lie above it. There it is taken down to the next number; all others are rounded as ever.
+
+/** The least normal number of each type, and the distance of those below it. */
+const leastNormal: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 126), float64: 1 / power(2, 1022) };
+const leastStep: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 149), float64: Number.MIN_VALUE };
+
+/** Brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them. */
+const normalizing = power(2, 600);
+
 /** The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit. */
 function factorTo(limit: number, norm: number): number {
   if (limit === Number.POSITIVE_INFINITY) return 1;
   const factor = limit / norm;
+  const isAbove = factor < leastNormal.float64 && factor * normalizing * norm > limit * normalizing;
+  if (isAbove) return factor - leastStep.float64;
   return 1 < factor ? 1 : factor;
+}
+
+/** `x * factor`, for a factor from 0 to 1 or NaN. */
+function scaledBy(factor: number, x: number): number {
+  const product = x * factor;
+  const isAbove =
+    Math.abs(product) < leastNormal.float64 && Math.abs(product) * normalizing > Math.abs(x * normalizing * factor);
+  return isAbove ? product - Math.sign(product) * leastStep.float64 : product;
+}
+
+/** The same as a coefficient of a number type, which rounds it. */
+function coefficientBy(factor: number, x: number, type: NumberType): number {
+  const product = scaledBy(factor, x);
+  if (type === "float64" || !(factor < 1)) return product;
+  const rounded = fround(product);
+  const isAbove = Math.abs(rounded) > Math.abs(product) && Math.abs(rounded) < leastNormal.float32;
+  return isAbove ? rounded - Math.sign(rounded) * leastStep.float32 : product;
 }
 
 /**
@@ -186,8 +218,9 @@ class StagedStep {
     report.gradNorm = Math.sqrt(squares);
     const factor = factorTo(clipGlobalNorm, Math.sqrt(clippedSquares));
     for (const part of this.#parts) {
-      part.factor *= factor;
-      part.coefficients[gradScale] = (part.run.coefficients[gradScale] as number) * part.factor;
+      part.factor = scaledBy(factor, part.factor);
+      const whole = part.run.coefficients[gradScale] as number;
+      part.coefficients[gradScale] = coefficientBy(part.factor, whole, part.group.type);
     }
   }
 
