@@ -53,7 +53,7 @@ describe("gains", () => {
         const g = (maximize ? -1 : 1) * (run.grad[i] as number) + weightDecay * param;
         v[i] = alpha * (v[i] as number) + (1 - alpha) * (g * g);
         m[i] = alpha * (m[i] as number) + (1 - alpha) * g;
-        const mean = (m[i] as number) / bias;
+        const mean = m[i] as number;
         const variance = (v[i] as number) / bias - (centered ? mean * mean : 0);
         const d = ((lrInMomentum ? lr : 1) * g) / (sqrt(variance < 0 ? 0 : variance) + 1e-8);
         const velocity = b[i] as number;
@@ -123,7 +123,7 @@ describe("biasCorrection", () => {
         run.grad[i] = g;
         v[i] = alpha * (v[i] as number) + (1 - alpha) * (g * g);
         m[i] = alpha * (m[i] as number) + (1 - alpha) * g;
-        const mean = (m[i] as number) / bias;
+        const mean = m[i] as number;
         const variance = (v[i] as number) / bias - (centered ? mean * mean : 0);
         x[i] = param - (0.01 * g) / (sqrt(variance < 0 ? 0 : variance) + 1e-8);
       });

@@ -32,7 +32,8 @@ export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
    */
   lr?: LearningRate;
   /**
-   * Decay of the moving averages, from 0 to 1. Default 0.99. They remember some `1 / (1 - alpha)` steps.
+   * Decay of the moving averages, from 0 to 1. Default 0.99. They remember some `1 / (1 - alpha)` steps: at 0 the last one,
+   * which with `centered` leaves no variance, and at 1 none, so that they stay as they begin.
    * @unit none, for each step
    * @systems PyTorch, timm and MLX `alpha`; Keras and MXNet `rho`; TensorFlow, TensorFlow.js and optax `decay`
    */
@@ -81,8 +82,11 @@ export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
    */
   centered?: boolean;
   /**
-   * Divides the mean square, and with `centered` the mean, by `1 - alpha^t` at a parameter's step t, so that the first
-   * steps do not have it too small. Needs alpha below 1. Default false.
+   * Divides the mean square by `1 - alpha^t` at a parameter's step t, so that the first steps do not have it too small.
+   * Needs alpha below 1. Default false. With `centered` the mean is not divided: it begins at 0 and counts as it is
+   * learned, so that early steps are nearly those without `centered`. Where it is divided too, as in optax and the preset
+   * of that name, the variance at the first step is 0, as it is for gradients that do not vary, and the step is `lr * g`
+   * over what `eps` leaves of the root.
    * @unit none
    * @systems optax `bias_correction`
    */
@@ -235,7 +239,9 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
         m = add(mul(c.alpha, m), mul(c.oneMinusAlpha, g));
       }
       x.gradAvg = m;
-      const mean = flags.biasCorrection === "on" ? div(m, c.biasCorrection) : m;
+      // Of one gradient, mean and mean square divided both leave no variance: the standard divides the latter alone.
+      const corrected = flags.biasCorrection === "on" && flags.arithmetic === "optax";
+      const mean = corrected ? div(m, c.biasCorrection) : m;
 
       if (torch) {
         variance = multiplyAdd(neg(mean), mean, square);
@@ -395,7 +401,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  *     variance = squareAvg, or with `centered`:
  *         gradAvg = alpha * gradAvg + (1 - alpha) * g
  *         variance = max(squareAvg - gradAvg * gradAvg, 0)
- *     with `biasCorrection` squareAvg and gradAvg are divided by 1 - alpha^t there
+ *     with `biasCorrection` squareAvg is divided by 1 - alpha^t there, gradAvg is not
  *     d = g / (sqrt(variance) + eps), or with `epsInSqrt` g / sqrt(variance + eps)
  *     with `gains`: gains = limit(gains + up, gains * down or gains), d = gains * d
  *     with `momentum`: momentumBuffer = momentum * momentumBuffer + d

@@ -134,7 +134,7 @@ struct Rmsprop {
         m = c.alpha * m + c.one_minus_alpha * g;
       }
       Number mean = m;
-      if constexpr (flags.bias_correction) mean = m / c.bias_correction;
+      if constexpr (flags.bias_correction && flags.arithmetic == Arithmetic::optax) mean = m / c.bias_correction;
 
       if constexpr (torch) {
         variance = multiply_add(-mean, mean, square);
