@@ -3,6 +3,7 @@ import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Clock, Entry, Group } from "./group.ts";
 import { Liveness } from "./liveness.ts";
+import { checkCoefficients, finite32, isFinite32, notIn32 } from "./number-domains.ts";
 import { isRate, type LearningRate, rateDomain } from "./options.ts";
 import type { AnyRule } from "./rule.ts";
 import { isSchedule } from "./schedules/schedule.ts";
@@ -168,17 +169,31 @@ export function isBound<O extends object>({ bound, cohorts }: Plan<O>): boolean 
 
 /**
  * Asks each cohort's group for the learning rate of the coming step.
- * @throws OptimError ERR_OPTION where a function gives none; also what the function throws.
+ * @throws OptimError ERR_OPTION where a function gives none, or one that a parameter's number type does not hold; ERR_STATE
+ * where the step could not be counted; also what the function throws.
  */
 export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>): void {
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Cohort<O>;
     if (!cohort.applies) continue;
-    cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1);
+    checkCount(cohort);
+    cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1, cohort.entries);
   }
 }
 
-function rateAt(lr: LearningRate, step: number): number {
+/** The last step that can be counted: beyond it a number and the next are one. */
+const lastStep = Number.MAX_SAFE_INTEGER;
+
+function checkCount({ clock, entries }: Cohort<object>): void {
+  if (clock.step < lastStep) return;
+  const { name } = (entries[0] as Entry).parameter;
+  throw new OptimError(
+    "ERR_STATE",
+    `Expected a step of '${name}' that can be counted, up to ${lastStep}, but that one is taken.`,
+  );
+}
+
+function rateAt(lr: LearningRate, step: number, entries: readonly Entry[]): number {
   if (typeof lr === "number") return lr;
   const rate: unknown = typeof lr === "function" ? lr(step) : lr.rate(step);
   if (!isRate(rate)) {
@@ -186,13 +201,17 @@ function rateAt(lr: LearningRate, step: number): number {
     const hint = uncalled ? ": call a schedule first, as in 'lr: schedules.constant(0.1)'." : ".";
     throw new OptimError("ERR_OPTION", `Expected lr(${step}) to be ${rateDomain}, but it is ${show(rate)}${hint}`);
   }
+  const narrow = isFinite32(rate) ? undefined : entries.find(({ parameter }) => parameter.type === "float32");
+  if (narrow) throw notIn32(`lr(${step})`, finite32, narrow.parameter.name, rate);
   return rate;
 }
 
 /**
  * Computes the flags and coefficients of the coming step where what they depend on has changed.
- * @param stages Says what the rule has to multiply a group's gradients by. No function of its own does, because one made
- * for each step would be all that a step allocates.
+ * @param stages Says what the rule has to multiply a group's gradients by. An object, not a callback: a closure per step
+ * would be the step's only allocation.
+ * @throws OptimError ERR_OPTION where options, each in its domain, together make a number that a parameter's number type
+ * does not hold.
  */
 export function finishCoefficients<O extends object>(
   definition: Definition<O>,
@@ -211,10 +230,12 @@ export function finishCoefficients<O extends object>(
     if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;
     for (const run of cohort.runs) {
       const [first] = backendGroups[run.group] as readonly Entry[];
-      const coefficients = definition.coefficients(group.options, rate, step, (first as Entry).parameter.type);
-      run.variant = group.variant;
+      const { parameter } = first as Entry;
+      const coefficients = definition.coefficients(group.options, rate, step, parameter.type);
       const finished = rule.coefficients.map((name: string) => coefficients[name] as number);
       finished[gradScale] = (finished[gradScale] as number) * scale;
+      checkCoefficients(rule.coefficients, finished, parameter);
+      run.variant = group.variant;
       run.coefficients = finished;
     }
     cohort.finishedVersion = group.version;
@@ -240,8 +261,8 @@ export function isConstant<O extends { lr?: LearningRate }>({ staged, cohorts }:
 export function isRepeated<O extends object>({ repeats, cohorts }: Plan<O>): boolean {
   if (!repeats) return false;
   for (let i = 0; i < cohorts.length; i++) {
-    const { group, finishedVersion } = cohorts[i] as Cohort<O>;
-    if (group.version !== finishedVersion) return false;
+    const { group, finishedVersion, clock } = cohorts[i] as Cohort<O>;
+    if (group.version !== finishedVersion || clock.step === lastStep) return false;
   }
   return true;
 }

@@ -1,6 +1,7 @@
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Guard } from "./guards.ts";
+import { checkFloat32 } from "./number-domains.ts";
 import { checkOption, checkOptionName, checkSettable } from "./options.ts";
 import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
@@ -120,6 +121,7 @@ export class Group<O extends object = object> {
     this.options = options;
     this.whole = whole;
     checkConflict(definition, options);
+    checkFloat32(definition.options, options, parameters);
     const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
     this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, guard: undefined, slots: {} }));
     this.view = viewOf(this);
@@ -199,6 +201,8 @@ function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
       checkSettable(definition.options, name as string, definition.name);
       const kept = checkOption(definition.options, name as string, value);
       checkConflict(definition, { ...options, [name]: kept });
+      const parameters = group.entries.map(({ parameter }) => parameter);
+      checkFloat32(definition.options, { [name]: kept }, parameters, [name as string]);
       const own = options as Record<PropertyKey, unknown>;
       const before = own[name];
       if (Object.is(kept, before)) return true;

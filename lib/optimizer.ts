@@ -19,6 +19,7 @@ import { guardParameter, refuseProperties, release } from "./guards.ts";
 import type { StepArrays } from "./inputs.ts";
 import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import { exposeMemory, type Memory } from "./memory.ts";
+import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
 import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
@@ -529,6 +530,7 @@ export abstract class Optimizer<O extends RatedOptions> {
     const all = [...present.map(({ parameter }) => parameter), ...checked.flat()];
     checkNames(all);
     checkOverlap(all, statesOf(present), this.#backend);
+    checkFloat32(optimizerOptions, this.#stages.options, checked.flat());
     const added = raw.map(
       ({ options }, i) =>
         new Group(

@@ -1,4 +1,6 @@
+import { power } from "./coefficients.ts";
 import { OptimError, show } from "./errors.ts";
+import { decay32, type Float32Domain, finite32, isFinite32, isKept32, kept32, positive32 } from "./number-domains.ts";
 import { isSchedule, type Rate } from "./schedules/schedule.ts";
 import type { LossScale, StageOptions } from "./stage-options.ts";
 import { isPlain, isRecord } from "./values.ts";
@@ -11,6 +13,8 @@ export interface OptionSpec {
   /** Whether it is given to a constructor or a group once, and cannot be set afterwards. */
   readonly fixed?: boolean;
   accepts(value: unknown): boolean;
+  /** What float32 parameters can have of it, where that is less. */
+  readonly float32?: Float32Domain;
   /** What to keep of a value that has parts: a frozen copy, each part read once. `accepts` is asked about the copy. */
   copy?(value: unknown): unknown;
   /** The words that are taken, or that a list may hold: for an error about another. */
@@ -32,11 +36,18 @@ export const rateDomain = "a finite number of 0 or more";
 
 export const nonNegative = (value: number): OptionSpec => ({ default: value, domain: rateDomain, accepts: isRate });
 
+/** What an option of 0 or more is in float32: only finite, or also 0 only if it is 0. */
+export const finite = (value: number): OptionSpec => ({ ...nonNegative(value), float32: finite32 });
+export const kept = (value: number): OptionSpec => ({ ...nonNegative(value), float32: kept32 });
+
 export const fraction = (value: number): OptionSpec => ({
   default: value,
   domain: "a number from 0 to 1",
   accepts: (found) => isNumber(found) && found >= 0 && found <= 1,
 });
+
+/** The decay of an average, which adds `1 - decay` of what is new. */
+export const decay = (value: number): OptionSpec => ({ ...fraction(value), float32: decay32 });
 
 export const boolean = (value: boolean): OptionSpec => ({
   default: value,
@@ -48,6 +59,7 @@ export const learningRate = (value: number): OptionSpec => ({
   default: value,
   domain: "a number of 0 or more, a schedule, or a function of the step (1, 2, …) that returns such a number",
   accepts: (found) => isRate(found) || typeof found === "function" || isSchedule(found),
+  float32: { ...finite32, accepts: (found) => typeof found !== "number" || isFinite32(found) },
 });
 
 /** The options that every optimizer has. */
@@ -117,6 +129,10 @@ export const gainsOption: OptionSpec = {
       max >= 1
     );
   },
+  float32: {
+    domain: "null, or numbers that are finite there, and a min above 0,",
+    accepts: (found) => found === null || (finite32.accepts(found) && isKept32((found as Gains).min)),
+  },
   copy: (found) => copyRecord(found, lectureGains),
 };
 
@@ -124,10 +140,12 @@ export const gainsOption: OptionSpec = {
 export const pair = (
   value: readonly [number, number],
   domain: string,
+  float32: Float32Domain,
   accepts: (low: number, high: number) => boolean,
 ): OptionSpec => ({
   default: Object.freeze(value),
   domain,
+  float32,
   accepts(found) {
     const [low, high, ...more] = Array.isArray(found) ? (found as unknown[]) : [];
     return isRate(low) && isRate(high) && more.length === 0 && accepts(low, high);
@@ -150,12 +168,14 @@ const positive = (value: number): OptionSpec => ({
   default: value,
   domain: "a finite number above 0",
   accepts: isPositive,
+  float32: positive32,
 });
 
 const limit: OptionSpec = {
   default: null,
   domain: "a finite number above 0, or null",
   accepts: (found) => found === null || isPositive(found),
+  float32: positive32,
 };
 
 /** The options of stages beside the rule, of every optimizer. */
@@ -174,6 +194,10 @@ export const stageOptions = {
       const known = Object.keys(more).length === 0 && typeof warmup === "boolean" && isCount(start) && isCount(every);
       return known && isRate(decay) && decay <= 1;
     },
+    float32: {
+      domain: `null, or with a decay that is ${decay32.domain},`,
+      accepts: (found) => found === null || decay32.accepts((found as { decay: number }).decay),
+    },
     copy: (found) => copyRecord(found),
   },
   zeroGrads: boolean(false),
@@ -181,6 +205,13 @@ export const stageOptions = {
 
 /** PyTorch's. */
 const defaultLossScale: LossScale = { initial: 2 ** 16, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 };
+
+/** Between these the scale of a loss moves: it and its inverse are finite in float32, and not 0. */
+export const leastLossScale = 1 / power(2, 126);
+export const mostLossScale = power(2, 127);
+
+export const isLossScale = (value: unknown): value is number =>
+  isNumber(value) && value >= leastLossScale && value <= mostLossScale;
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
 
@@ -193,14 +224,15 @@ export const optimizerOptions = {
   lossScale: {
     default: null,
     domain:
-      "null, or { initial, growthFactor, backoffFactor, growthInterval } with initial > 0, growthFactor >= 1, " +
-      "0 < backoffFactor < 1 and a whole growthInterval >= 1",
+      "null, or { initial, growthFactor, backoffFactor, growthInterval } with " +
+      "2^-126 <= initial <= 2^127, growthFactor >= 1, 0 < backoffFactor < 1 and a whole growthInterval >= 1",
     accepts(found) {
       if (!isRecord(found)) return found === null;
       const { initial, growthFactor, backoffFactor, growthInterval } = found as LossScale;
       return (
         Object.keys(found).length === 4 &&
-        [initial, growthFactor, backoffFactor].every(isPositive) &&
+        isLossScale(initial) &&
+        [growthFactor, backoffFactor].every(isPositive) &&
         growthFactor >= 1 &&
         backoffFactor < 1 &&
         isCount(growthInterval)

@@ -39,7 +39,9 @@ export interface StageOptions {
   /**
    * The largest norm of each parameter's gradient, a finite number above 0: a longer one is scaled down to it. Default
    * null, no limit. It comes before `clipGlobalNorm`, and before weight decay. Norms are summed up in double precision,
-   * squares and all, so that no float32 gradient overflows; float64 gradients above 1e150 do, and are scaled to 0.
+   * squares and all, so that no float32 gradient overflows; float64 gradients above 1e150 do, and are scaled to 0; those
+   * below 1e-160 count as none. An infinite gradient has an infinite norm: it becomes NaN, and the others of its parameter
+   * 0; see `skipNonFinite`. Where the factor is a subnormal number it is rounded toward 0, so that no norm exceeds its limit.
    * @formula `grad = grad * min(1, clipNorm / norm(grad))`
    * @unit that of a gradient
    * @systems Keras `clipnorm`; optax `clip_by_block_rms` is like it
@@ -69,7 +71,7 @@ export interface StageOptions {
 
 /** How the scale of a loss moves. */
 export interface LossScale {
-  /** The first scale, above 0. */
+  /** The first scale, from 2^-126 to 2^127. */
   initial: number;
   /** What the scale is multiplied by after `growthInterval` calls in a row whose gradients were finite; 1 or more. */
   growthFactor: number;
@@ -87,7 +89,8 @@ export interface OptimizerOptions {
   /**
    * The largest norm of all gradients together, a finite number above 0: longer ones are scaled down to it. Default null,
    * no limit. It is measured after `clipValue` and `clipNorm`, over what this step steps. Where a gradient is NaN, all of
-   * them become it, as in PyTorch; see `skipNonFinite`. For the sizes of float64 gradients see `clipNorm`.
+   * them become it, as in PyTorch. Where one is infinite, so is the norm: it becomes NaN, and all finite ones 0, of every
+   * parameter. See `skipNonFinite`, and for the sizes of gradients `clipNorm`.
    * @formula `grad = grad * min(1, clipGlobalNorm / norm(all grads))`
    * @unit that of a gradient
    * @systems Keras `global_clipnorm`; PyTorch `clip_grad_norm_`, which adds 1e-6 to the norm; optax `clip_by_global_norm`

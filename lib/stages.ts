@@ -1,11 +1,19 @@
 // What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
 // `lastStep`.
-import type { Report, RunStages, Stages } from "./backends/backend.ts";
-import { power } from "./coefficients.ts";
+import type { Report, Run, RunStages, Stages } from "./backends/backend.ts";
 import type { Cohort, Plan } from "./cohorts.ts";
 import type { AnyDefinition } from "./definition.ts";
-import type { Clock } from "./group.ts";
-import { checkOptionName, checkOwn, defaultsOf, optimizerOptions, readOptions } from "./options.ts";
+import type { Clock, Entry } from "./group.ts";
+import { checkCoefficients } from "./number-domains.ts";
+import {
+  checkOptionName,
+  checkOwn,
+  defaultsOf,
+  leastLossScale,
+  mostLossScale,
+  optimizerOptions,
+  readOptions,
+} from "./options.ts";
 import type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 import { isRecord } from "./values.ts";
 
@@ -105,9 +113,6 @@ function decayOf({ decay, warmup = false, start = 1 }: Readonly<Ema>, { step, av
   return warmup && warm < decay ? warm : decay;
 }
 
-const leastScale = 1 / power(2, 126);
-const mostScale = power(2, 127);
-
 /** The stages of one optimizer. */
 export class StepStages {
   readonly options: WholeOptions;
@@ -164,8 +169,11 @@ export class StepStages {
     }
   }
 
-  /** Writes what the coming step is to do into a plan's runs. */
-  prepare<O extends object>({ cohorts, flushes }: Plan<O>): Stages {
+  /**
+   * Writes what the coming step is to do into a plan's runs.
+   * @throws OptimError ERR_OPTION where a number type does not hold what its gradients are to be multiplied by.
+   */
+  prepare<O extends object>({ cohorts, backendGroups, flushes }: Plan<O>): Stages {
     const accumulates = !flushes && this.options.gradientAccumulationSteps > 1;
     let applies = false;
     for (let i = 0; i < cohorts.length; i++) {
@@ -176,10 +184,15 @@ export class StepStages {
       cohort.averages = cohort.applies && takesIn(options.ema, clock.step + 1);
       const decay = cohort.averages ? decayOf(options.ema as Ema, clock) : 0;
       for (let r = 0; r < cohort.runs.length; r++) {
-        const run = cohort.runs[r]?.stages as RunStages;
+        const { stages: run, group } = cohort.runs[r] as Run & { stages: RunStages };
+        const scale = flushes ? this.flushScaleOf(clock.waiting) : this.scaleOf(options);
+        if (run.scale !== scale) {
+          const [first] = backendGroups[group] as readonly Entry[];
+          checkCoefficients(["gradScale"], [scale], (first as Entry).parameter);
+        }
         run.accumulates = accumulates;
         run.applies = cohort.applies;
-        run.scale = flushes ? this.flushScaleOf(clock.waiting) : this.scaleOf(options);
+        run.scale = scale;
         run.clipValue = options.clipValue ?? Number.POSITIVE_INFINITY;
         run.clipNorm = (cohort.applies ? options.clipNorm : null) ?? Number.POSITIVE_INFINITY;
         run.averages = cohort.averages;
@@ -224,6 +237,6 @@ export class StepStages {
     const grows = state.goodSteps >= growthInterval;
     if (grows) state.goodSteps = 0;
     const factor = skipped ? backoffFactor : grows ? growthFactor : 1;
-    state.scale = Math.min(Math.max(state.scale * factor, leastScale), mostScale);
+    state.scale = Math.min(Math.max(state.scale * factor, leastLossScale), mostLossScale);
   }
 }

@@ -3,7 +3,8 @@ import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import { type Clock, checkConflict, type Entry, type Group } from "./group.ts";
 import { memoryOf } from "./memory.ts";
-import { readOptions } from "./options.ts";
+import { checkFloat32 } from "./number-domains.ts";
+import { isLossScale, readOptions } from "./options.ts";
 import type { CheckedParameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "./schedules/schedule.ts";
@@ -215,16 +216,17 @@ export function readLossScale({ lossScale }: StepStages, given: Record<string, u
   if (!lossScale) refuse("Expected a state without 'lossScale', because the optimizer has none, but it is there.");
   const { scale, goodSteps, ...more } = given;
   const fits =
-    typeof scale === "number" &&
-    scale > 0 &&
-    scale < Number.POSITIVE_INFINITY &&
+    isLossScale(scale) &&
     Number.isSafeInteger(goodSteps) &&
     (goodSteps as number) >= 0 &&
     Object.keys(more).length === 0;
   if (!fits) {
-    refuse("Expected the 'lossScale' of the state to be { scale, goodSteps }, above 0 and 0 or more, but it is not.");
+    refuse(
+      "Expected the 'lossScale' of the state to be { scale, goodSteps }, from 2^-126 to 2^127 and a whole number of 0 or " +
+        `more, but they are ${show(scale)} and ${show(goodSteps)}.`,
+    );
   }
-  return { scale: scale as number, goodSteps: goodSteps as number };
+  return { scale, goodSteps: goodSteps as number };
 }
 
 function checkParams(expected: readonly string[], found: readonly unknown[], group: number): void {
@@ -256,6 +258,8 @@ export function readGroupOptions<O extends object>(
   try {
     options = readOptions(definition.options, current, given, definition.name) as Required<O>;
     checkConflict(definition, options);
+    const parameters = group.entries.map(({ parameter }) => parameter);
+    checkFloat32(definition.options, options, parameters);
   } catch (error) {
     return refuse(`The options of group ${index} of the state do not fit. ${(error as Error).message}`);
   }

@@ -1,7 +1,8 @@
 import { type Arithmetic, limit, sign } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
+import { type Float32Domain, isFinite32, kept32 } from "../number-domains.ts";
 import { Optimizer, type Parameters } from "../optimizer.ts";
-import { boolean, type CommonOptions, choice, nonNegative, pair, stageOptions } from "../options.ts";
+import { boolean, type CommonOptions, choice, finite, kept, pair, stageOptions } from "../options.ts";
 import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
@@ -96,17 +97,30 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
 const noPreset: RpropPreset = { arithmetic: "standard", options: {} };
 const presetOf = ({ preset }: Pick<RpropOptions, "preset">): RpropPreset => (preset ? rpropPresets[preset] : noPreset);
 
+const areEtas = (minus: number, plus: number) => 0 < minus && minus < 1 && 1 < plus;
+
+const etas32: Float32Domain = {
+  domain: "two numbers that are finite there, and neither 0 nor 1,",
+  accepts(value) {
+    const [minus, plus] = (value as [number, number]).map(Math.fround) as [number, number];
+    return areEtas(minus, plus) && isFinite32(plus);
+  },
+};
+
 /** Rprop's options, and what they make of the rule. */
 export const rpropDefinition: Definition<RpropOptions> = {
   name: "Rprop",
   rule: rpropRule,
   options: {
-    lr: nonNegative(0.01),
-    etas: pair([0.5, 1.2], "two numbers, [minus, plus] with 0 < minus < 1 < plus", (minus, plus) => {
-      return 0 < minus && minus < 1 && 1 < plus;
-    }),
-    stepSizes: pair([1e-6, 50], "two finite numbers, [min, max] with 0 <= min <= max", (min, max) => min <= max),
-    weightDecay: nonNegative(0),
+    lr: kept(0.01),
+    etas: pair([0.5, 1.2], "two numbers, [minus, plus] with 0 < minus < 1 < plus", etas32, areEtas),
+    stepSizes: pair(
+      [1e-6, 50],
+      "two finite numbers, [min, max] with 0 <= min <= max",
+      { ...kept32, domain: `two numbers that are each ${kept32.domain},` },
+      (min, max) => min <= max,
+    ),
+    weightDecay: finite(0),
     decoupledWeightDecay: boolean(false),
     maximize: boolean(false),
     ...stageOptions,
@@ -125,11 +139,11 @@ export const rpropDefinition: Definition<RpropOptions> = {
     } satisfies Record<Flag, string>;
   },
 
-  coefficients({ weightDecay, etas, stepSizes, maximize }, lr) {
+  coefficients({ weightDecay, decoupledWeightDecay, etas, stepSizes, maximize }, lr) {
     return {
       gradScale: maximize ? -1 : 1,
       weightDecay,
-      paramDecay: 1 - lr * weightDecay,
+      paramDecay: decoupledWeightDecay ? 1 - lr * weightDecay : 1,
       etaMinus: etas[0],
       etaPlus: etas[1],
       minStepSize: stepSizes[0],

@@ -5,10 +5,10 @@ import {
   boolean,
   type CommonOptions,
   choice,
+  finite,
   fraction,
   type LearningRate,
   learningRate,
-  nonNegative,
   stageOptions,
 } from "../options.ts";
 import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
@@ -153,7 +153,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
     momentum: fraction(0),
     dampening: fraction(0),
     nesterov: boolean(false),
-    weightDecay: nonNegative(0),
+    weightDecay: finite(0),
     decoupledWeightDecay: boolean(false),
     maximize: boolean(false),
     ...stageOptions,
@@ -188,12 +188,13 @@ export const sgdDefinition: Definition<SGDOptions> = {
   dependsOnStep: ({ dampening }) => dampening !== 0,
 
   coefficients(options, lr, step) {
-    const { momentum, dampening, weightDecay, maximize } = options;
-    const whole = step === 1 && presetOf(options).firstGradientCopied;
+    const { momentum, dampening, weightDecay, decoupledWeightDecay, maximize } = options;
+    const { arithmetic, firstGradientCopied } = presetOf(options);
+    const whole = step === 1 && firstGradientCopied;
     return {
       gradScale: maximize ? -1 : 1,
       weightDecay,
-      paramDecay: 1 - lr * weightDecay,
+      paramDecay: decoupledWeightDecay && arithmetic !== "keras" ? 1 - lr * weightDecay : 1,
       momentum,
       oneMinusDampening: whole ? 1 : 1 - dampening,
       lr,

@@ -1,5 +1,6 @@
 // What each option of each optimizer takes and what it refuses, and the ways to give it. A new optimizer adds its options.
 import { Adagrad, type Optimizer, RMSprop, Rprop, SGD } from "../../lib/index.ts";
+import type { NumberType } from "../../lib/typed-array.ts";
 import { arraysOf, parameter, train, type Witness } from "./arrays.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: infinity, MAX_VALUE: most, MIN_VALUE: least, EPSILON: epsilon } = Number;
@@ -23,7 +24,13 @@ export interface OptionCase {
   readonly domain: string;
   readonly good: readonly unknown[];
   readonly bad: readonly unknown[];
+  /** Values inside that only float64 parameters can have. */
+  readonly wide?: readonly unknown[];
 }
+
+// The ends of float32, and the nearest beyond them that rounds to an infinity, to 0 and to 1.
+const [most32, least32] = [3.4028234663852886e38, 2 ** -149];
+const [beyond32, below32, toOne32] = [3.4028235677973366e38, 2 ** -150, 1 - 2 ** -25];
 
 const nonNegative = (value: number): OptionCase => ({
   default: value,
@@ -31,11 +38,28 @@ const nonNegative = (value: number): OptionCase => ({
   good: [0, -0, least, 1, most],
   bad: badNumbers,
 });
+/** Of what may vanish in float32. */
+const vanishing = (value: number): OptionCase => ({
+  ...nonNegative(value),
+  good: [0, -0, least, 1e-46, 1, most32],
+  wide: [beyond32, 1e39, most],
+});
+/** Of what is another thing where it is 0. */
+const kept = (value: number): OptionCase => ({
+  ...nonNegative(value),
+  good: [0, -0, 1e-45, least32, 1, most32],
+  wide: [least, 1e-46, below32, beyond32, 1e39, most],
+});
 const fraction = (value: number): OptionCase => ({
   default: value,
   domain: "a number from 0 to 1",
   good: [0, -0, least, 0.5, 1],
   bad: badFractions,
+});
+const decay = (value: number): OptionCase => ({
+  ...fraction(value),
+  good: [0, -0, least, 0.5, 1 - 2 ** -24, 1],
+  wide: [toOne32, 1 - epsilon],
 });
 const boolean = (value: boolean): OptionCase => ({
   default: value,
@@ -46,7 +70,8 @@ const boolean = (value: boolean): OptionCase => ({
 const rate = (value: number): OptionCase => ({
   default: value,
   domain: "a number of 0 or more, a schedule, or a function of the step",
-  good: [0, -0, 1e-300, 3, most, () => 0.5, class {}],
+  good: [0, -0, 1e-300, 3, most32, () => 0.5, class {}],
+  wide: [beyond32, 3.5e38, most],
   bad: badNumbers.filter((found) => typeof found !== "function"),
 });
 const preset = (...names: readonly string[]): OptionCase => ({
@@ -59,12 +84,19 @@ const preset = (...names: readonly string[]): OptionCase => ({
 const limit: OptionCase = {
   default: null,
   domain: "a finite number above 0, or null",
-  good: [null, least, 1, most],
+  good: [null, least32, 1, most32],
   bad: [0, ...badNumbers.filter((found) => found !== null)],
+  wide: [least, below32, beyond32, most],
 };
 
 const common = {
-  gradScale: { default: 1, domain: "a finite number above 0", good: [least, 0.5, most], bad: [0, ...badNumbers] },
+  gradScale: {
+    default: 1,
+    domain: "a finite number above 0",
+    good: [least32, 0.5, most32],
+    bad: [0, ...badNumbers],
+    wide: [least, below32, beyond32, most],
+  },
   clipValue: limit,
   clipNorm: limit,
   ema: {
@@ -83,9 +115,10 @@ const common = {
         { decay: 0.9, every: count },
       ]),
     ],
+    wide: [{ decay: toOne32 }, { decay: 1 - epsilon }],
   },
   zeroGrads: boolean(false),
-  weightDecay: nonNegative(0),
+  weightDecay: vanishing(0),
   decoupledWeightDecay: boolean(false),
   maximize: boolean(false),
 };
@@ -93,8 +126,8 @@ const common = {
 export const optionCases: Readonly<Record<string, Readonly<Record<string, OptionCase>>>> = {
   RMSprop: {
     lr: rate(0.01),
-    alpha: fraction(0.99),
-    eps: nonNegative(1e-8),
+    alpha: decay(0.99),
+    eps: kept(1e-8),
     epsInSqrt: boolean(false),
     momentum: fraction(0),
     nesterov: boolean(false),
@@ -104,14 +137,15 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
     gains: {
       default: null,
       domain: "null, or { up, down, min, max }",
-      good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least, max: most }],
+      good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least32, max: most32 }],
+      wide: [{ min: least }, { min: below32 }, { max: beyond32 }, { up: 1e39 }],
       bad: [
         ...[nan, infinity, 1, true, "1", () => null, [0.05, 0.95, 0.1, 10], 1n, Symbol("1")],
         ...[{ up: -1 }, { down: 1.5 }, { min: 0 }, { min: 2 }, { max: 0.5 }, { up: null }, { max: infinity }],
         { upp: 1 },
       ],
     },
-    initialSquareAvg: nonNegative(0),
+    initialSquareAvg: kept(0),
     preset: preset("torch", "torch2", "tf1", "keras"),
     ...common,
   },
@@ -126,21 +160,33 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
   Adagrad: {
     lr: rate(0.01),
     lrDecay: nonNegative(0),
-    initialAccumulator: nonNegative(0),
-    eps: nonNegative(1e-10),
+    initialAccumulator: kept(0),
+    eps: kept(1e-10),
     epsInSqrt: boolean(false),
     preset: preset("torch", "keras", "tfjs"),
     ...common,
   },
   Rprop: {
-    lr: nonNegative(0.01),
+    lr: kept(0.01),
     etas: {
       default: [0.5, 1.2],
       domain: "two numbers, [minus, plus] with 0 < minus < 1 < plus",
       good: [
         [0.5, 1.2],
-        [least, most],
-        [1 - epsilon, 1 + epsilon],
+        [least32, most32],
+        [1 - 2 ** -24, 1 + 2 ** -23],
+      ],
+      wide: [
+        ...[
+          [least, 2],
+          [below32, 2],
+          [0.5, beyond32],
+        ],
+        ...[
+          [1 - epsilon, 2],
+          [toOne32, 2],
+          [0.5, 1 + epsilon],
+        ],
       ],
       bad: [...badPairs, [0, 1.2], [0.5, 1], [1, 2], [1.2, 0.5]],
     },
@@ -149,8 +195,14 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
       domain: "two finite numbers, [min, max] with 0 <= min <= max",
       good: [
         [0, 0],
-        [0, most],
+        [least32, most32],
         [1, 1],
+      ],
+      wide: [
+        [0, beyond32],
+        [0, most],
+        [below32, 1],
+        [0, 1e-46],
       ],
       bad: [...badPairs, [1, 0.5]],
     },
@@ -161,7 +213,9 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
 
 const badScales = [
   ...[nan, 65536, true, "1", () => null, [65536], 1n, Symbol("1")],
-  ...[{ initial: 0 }, { initial: infinity }, { growthFactor: 0.5 }, { backoffFactor: 0 }, { backoffFactor: 1 }],
+  ...[{ initial: 0 }, { initial: infinity }, { initial: 1e300 }, { initial: 1e-300 }, { initial: 2 ** 128 }],
+  ...[{ initial: 2 ** -127 }],
+  ...[{ growthFactor: 0.5 }, { backoffFactor: 0 }, { backoffFactor: 1 }],
   ...[{ growthInterval: 0 }, { growthInterval: 1.5 }, { growthInterval: "2" }, { init: 2 }, { initial: null }],
 ];
 
@@ -172,7 +226,13 @@ export const optimizerOptionCases: Readonly<Record<string, OptionCase>> = {
   lossScale: {
     default: null,
     domain: "null, or { initial, growthFactor, backoffFactor, growthInterval }",
-    good: [null, {}, { initial: 2 }, { growthFactor: 1, backoffFactor: 1 - epsilon, growthInterval: 1 }],
+    good: [
+      null,
+      {},
+      { initial: 2 ** -126 },
+      { initial: 2 ** 127 },
+      { growthFactor: 1, backoffFactor: 1 - epsilon, growthInterval: 1 },
+    ],
     bad: badScales,
   },
   gradientAccumulationSteps: {
@@ -206,10 +266,14 @@ const classes = { RMSprop, SGD, Adagrad, Rprop } as unknown as Readonly<
  * The ways to give an optimizer options; each sets up what there is before.
  * @param base Options that are there before.
  */
-export function waysOf(name: string, base: object): readonly (readonly [string, () => Way])[] {
+export function waysOf(
+  name: string,
+  base: object,
+  type: NumberType = "float32",
+): readonly (readonly [string, () => Way])[] {
   const Class = classes[name] as (typeof classes)[string];
   const running = (steps = 2) => {
-    const p = parameter("x");
+    const p = parameter("x", 5, type);
     const optimizer = new Class([p], base);
     train(optimizer, [p], steps);
     return { p, optimizer };
@@ -218,14 +282,14 @@ export function waysOf(name: string, base: object): readonly (readonly [string, 
     [
       "in the constructor",
       () => {
-        const p = parameter("x");
+        const p = parameter("x", 5, type);
         return { give: (given) => new Class([p], given), witnesses: arraysOf([p]) };
       },
     ],
     [
       "in a group of the constructor",
       () => {
-        const p = parameter("x");
+        const p = parameter("x", 5, type);
         return { give: (given) => new Class([{ params: [p], ...given }], base), witnesses: arraysOf([p]) };
       },
     ],
@@ -233,7 +297,7 @@ export function waysOf(name: string, base: object): readonly (readonly [string, 
       "by addParamGroup",
       () => {
         const { p, optimizer } = running();
-        const y = parameter("y", 3);
+        const y = parameter("y", 3, type);
         const give = (given: object) => {
           optimizer.addParamGroup({ params: [y], ...given });
           return optimizer;

@@ -1,0 +1,103 @@
+// The domains of options for float32 parameters, where they are narrower than those of a number: what is finite in double
+// precision may be infinite in float32, and what is not 0 may be 0. Whoever rounds a value to 0 where 0 has another meaning
+// (no epsilon, no scale, a step size that never moves) gets 0 / 0 or a step that does nothing, and no error; so it is refused.
+// A rate, a weight decay, what is added to a gain may fall below float32's numbers: a step that does nothing is then the
+// right one, and schedules decay through there.
+import { OptimError, show } from "./errors.ts";
+import type { OptionTable } from "./options.ts";
+import type { CheckedParameter } from "./parameter.ts";
+
+const { fround } = Math;
+
+/** The part of an option's domain that float32 parameters can have. It is asked about values of the option's domain only. */
+export interface Float32Domain {
+  readonly domain: string;
+  accepts(value: unknown): boolean;
+}
+
+const most = "3.4028234663852886e+38";
+const least = "1.401298464324817e-45";
+
+/** Whether a number is finite in float32. */
+export const isFinite32 = (value: number): boolean => Math.abs(fround(value)) < Number.POSITIVE_INFINITY;
+
+/** Whether it is finite there, and 0 only if it is 0. */
+export const isKept32 = (value: number): boolean => isFinite32(value) && (value === 0 || fround(value) !== 0);
+
+const numbersOf = (value: unknown): number[] =>
+  (typeof value === "object" && value !== null ? Object.values(value) : [value]).filter(
+    (inner) => typeof inner === "number",
+  );
+
+/** Every number of a value, be it one, several, or another kind of value without any. */
+const all = (accepts: (value: number) => boolean) => (value: unknown) => numbersOf(value).every(accepts);
+
+export const finite32: Float32Domain = { domain: `at most ${most}`, accepts: all(isFinite32) };
+export const kept32: Float32Domain = { domain: `0, or from ${least} to ${most}`, accepts: all(isKept32) };
+export const positive32: Float32Domain = { domain: `from ${least} to ${most}`, accepts: all(isKept32) };
+
+/** A decay that rounds to 1 keeps all, and still adds `1 - decay`: an average that grows without bound. */
+export const decay32: Float32Domain = {
+  domain: "1, or below 0.9999999701976776",
+  accepts: all((value) => value === 1 || fround(value) < 1),
+};
+
+/** @throws OptimError ERR_OPTION where one of the parameters is of float32 and cannot have an option's value. */
+export function checkFloat32<O extends object>(
+  table: OptionTable,
+  options: O,
+  parameters: readonly CheckedParameter[],
+  names: readonly string[] = Object.keys(table),
+): void {
+  const narrow = parameters.find(({ type }) => type === "float32");
+  if (!narrow) return;
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    const { float32 } = table[name] ?? {};
+    if (!float32 || float32.accepts(value)) continue;
+    throw notIn32(`'${name}'`, float32, narrow.name, numbersOf(value));
+  }
+}
+
+/** The error of a value that a float32 parameter cannot have. */
+export function notIn32(
+  what: string,
+  { domain }: Float32Domain,
+  parameter: string,
+  found: number | number[],
+): OptimError {
+  const shown = [found].flat().map(show).join(", ");
+  return new OptimError(
+    "ERR_OPTION",
+    `Expected ${what} to be ${domain} for '${parameter}', which is float32, but it is ${shown}.`,
+  );
+}
+
+/** What options make a coefficient, where more than one does. */
+const formulas: Readonly<Record<string, string>> = {
+  gradScale: "gradScale / (lossScale * gradientAccumulationSteps)",
+  paramDecay: "1 - lr * weightDecay",
+};
+
+/**
+ * Holds finished coefficients, or what stages use of them, against the number type of a parameter: each is finite there, and
+ * the scale of the gradients not 0.
+ * @throws OptimError ERR_OPTION.
+ */
+export function checkCoefficients(
+  names: readonly string[],
+  values: readonly number[],
+  { name: parameter, type }: CheckedParameter,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const name = names[i] as string;
+    const value = values[i] as number;
+    const rounded = type === "float32" ? fround(value) : value;
+    if (Number.isFinite(rounded) && (rounded !== 0 || name !== "gradScale")) continue;
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected ${formulas[name] ?? name} to be a number that ${type} holds, as '${parameter}' is, ` +
+        `but it is ${show(value)}${rounded === 0 ? ", which is 0 there" : ""}.`,
+    );
+  }
+}
