@@ -175,7 +175,7 @@ const limit: OptionSpec = {
   default: null,
   domain: "a finite number above 0, or null",
   accepts: (found) => found === null || isPositive(found),
-  float32: positive32,
+  float32: { ...positive32, domain: `null, or ${positive32.domain}` },
 };
 
 /** The options of stages beside the rule, of every optimizer. */

@@ -1,4 +1,3 @@
-import { power } from "../coefficients.ts";
 import { lengthOf, type NumberType } from "../typed-array.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
 
@@ -57,12 +56,15 @@ const gradScale = 0;
 // To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm that it
 // brings down to a limit would then lie above it. There it is taken down to the next number; all others are rounded as ever.
 
-/** The least normal number of each type, and the distance of those below it. */
-const leastNormal: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 126), float64: 1 / power(2, 1022) };
-const leastStep: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 149), float64: Number.MIN_VALUE };
+/** The least normal number of each type, 2^-126 and 2^-1022, and the distance of those below it, 2^-149 and 2^-1074. */
+const leastNormal: Readonly<Record<NumberType, number>> = {
+  float32: 1.1754943508222875e-38,
+  float64: 2.2250738585072014e-308,
+};
+const leastStep: Readonly<Record<NumberType, number>> = { float32: 1.401298464324817e-45, float64: 5e-324 };
 
-/** Brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them. */
-const normalizing = power(2, 600);
+/** 2^600: brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them. */
+const normalizing = 4.149515568880993e180;
 
 /** The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit. */
 function factorTo(limit: number, norm: number): number {

@@ -71,9 +71,14 @@ function entry(definition: AnyDefinition, name: string, { text, tags }: Docstrin
 ${text}
 
 - Formula: ${formula}
-- Default: ${code(initial)}; takes ${domains(name, spec)}.
+- Default: ${code(initial)}; takes ${domains(name, spec)}${inFloat32(spec)}.
 - Unit: ${tags.unit}
 - Elsewhere: ${tags.systems}`;
+}
+
+/** What float32 parameters can have of it, where that is less. */
+function inFloat32({ float32 }: OptionSpec): string {
+  return float32 ? `; for float32 parameters ${float32.domain.replace(/,$/, "")}` : "";
 }
 
 /** What an option takes; of one that all have, each where they differ. */
