@@ -26,7 +26,21 @@ export type OptimErrorCode =
   /** More memory than there is. */
   | "ERR_MEMORY";
 
-/** Every error this package throws. It is thrown before anything is changed. */
+/**
+ * Every error this package throws. It is thrown before anything is changed. `code` tells programs what went wrong, the
+ * message tells people what was expected and what was found.
+ * @example
+ * ```js
+ * import { OptimError, SGD, allocate } from "rmsprop";
+ *
+ * try {
+ *   new SGD(allocate({ w: [2] }).parameters, { momentum: 2 });
+ * } catch (error) {
+ *   console.log(error instanceof OptimError, error.code); // true ERR_OPTION
+ *   console.log(error.message); // Expected 'momentum' to be a number from 0 to 1, but it is 2.
+ * }
+ * ```
+ */
 export class OptimError extends Error {
   /** What went wrong, for programs. */
   readonly code: OptimErrorCode;

@@ -10,7 +10,18 @@ import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type W
 import { type FloatArray, typedArrayName } from "./typed-array.ts";
 import { isRecord } from "./values.ts";
 
-/** Parameters with options of their own, as a constructor or `addParamGroup` takes them. */
+/**
+ * Parameters with options of their own, as a constructor or `addParamGroup` takes them. What a group does not say is as the
+ * constructor's options have it.
+ * @example
+ * ```js
+ * import { RMSprop, allocate } from "rmsprop";
+ *
+ * const [weights, bias] = allocate({ weights: [4, 4], bias: [4] }).parameters;
+ * const optimizer = new RMSprop([{ params: [weights], weightDecay: 0.01 }, { params: [bias] }], { lr: 0.001 });
+ * console.log(optimizer.paramGroups.map(({ lr, weightDecay }) => [lr, weightDecay])); // [ [ 0.001, 0.01 ], [ 0.001, 0 ] ]
+ * ```
+ */
 export type ParamGroupInput<O> = { readonly params: Iterable<Parameter> } & Partial<O>;
 
 /** A group's options, to read and to set; a new value takes effect at the next step. */

@@ -109,7 +109,19 @@ export abstract class Optimizer<O extends RatedOptions> {
     return Object.freeze(this.#planner.groups.map(({ view }) => view));
   }
 
-  /** What the last step did; undefined before the first. */
+  /**
+   * What the last call of `step` or `stepAsync` did; undefined before the first.
+   * @example
+   * ```js
+   * import { SGD } from "rmsprop";
+   *
+   * const w = { name: "w", data: Float32Array.of(0, 0), grad: Float32Array.of(3, 4) };
+   * const optimizer = new SGD([w], { lr: 0.5, clipGlobalNorm: 1, diagnostics: ["updateNorm"] });
+   * optimizer.step();
+   * const { step, gradNorm, updateNorm } = optimizer.lastStep;
+   * console.log(step, gradNorm, updateNorm.toFixed(2)); // 1 5 0.50
+   * ```
+   */
   get lastStep(): StepInfo | undefined {
     if (!this.#findings && this.#lastStep === 0) return undefined;
     return Object.freeze({ step: this.#lastStep, applied: this.#applied, skipped: false, ...this.#findings });
@@ -188,6 +200,17 @@ export abstract class Optimizer<O extends RatedOptions> {
    * sets `lr` to that share for this step. It counts, asks for the learning rate, clips and averages as any other, and leaves
    * `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no call waits it does nothing.
    * @throws OptimError as `step` does; ERR_STATE where the calls that wait were given other data than the parameter's own.
+   * @example
+   * ```js
+   * import { SGD } from "rmsprop";
+   *
+   * const w = { name: "w", data: Float32Array.of(10), grad: new Float32Array(1) };
+   * const optimizer = new SGD([w], { lr: 1, gradientAccumulationSteps: 4 });
+   * for (const gradient of [1, 2, 6]) optimizer.step({ w: Float32Array.of(gradient) });
+   * console.log(w.data[0], optimizer.lastStep.accumulated); // 10 3
+   * optimizer.flushAccumulated();
+   * console.log(w.data[0]); // 7
+   * ```
    */
   flushAccumulated(): void {
     this.#enter();

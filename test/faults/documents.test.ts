@@ -1,0 +1,46 @@
+// Faults that were found by using the package; each test has the number under which it was reported. Here: what pages said wrongly
+// or did not say. What concerns the README and the programs on pages is in test/pages.test.ts and test/api.test.ts.
+import { describe, expect, it } from "vitest";
+import { RMSprop, Rprop } from "../../lib/index.ts";
+import { textOf } from "../support/pages.ts";
+
+const sectionOf = (page: string, title: string) => {
+  const text = textOf(page);
+  const start = text.indexOf(`### \`${title}\`\n`);
+  return text.slice(start, text.indexOf("\n#", start + 1));
+};
+
+describe("docs/options.md", () => {
+  it("6: says that what gradientAccumulationSteps adds is scaled already, which it is", () => {
+    const w = { name: "w", data: Float32Array.of(1), grad: Float32Array.of(3) };
+    const options = { gradientAccumulationSteps: 4, gradScale: 2, lossScale: { initial: 8 } };
+    const optimizer = new RMSprop([w], options);
+    optimizer.step();
+    expect(sectionOf("docs/options.md", "gradientAccumulationSteps")).toContain(
+      "`gradAccumulator = gradAccumulator + (gradScale / (lossScale * n)) * grad`",
+    );
+    expect(optimizer.state("w").gradAccumulator).toEqual(Float32Array.of((2 / (8 * 4)) * 3));
+  });
+
+  it("6: has Rprop's update, which is what a step does", () => {
+    const data = Float32Array.of(1, 1, 1);
+    const grad = Float32Array.of(2, -3, 0);
+    const optimizer = new Rprop([{ name: "w", data, grad }], { lr: 0.25 });
+    optimizer.step();
+    expect(sectionOf("docs/options.md", "etas")).toContain("`param = param - sign(grad) * stepSize`");
+    expect(data).toEqual(Float32Array.of(0.75, 1.25, 1));
+  });
+});
+
+it("6: docs/presets.md says for which centered its defaults are others: true, not any that is given", () => {
+  const text = textOf("docs/presets.md");
+  expect(text).toContain("defaults if `centered` is true");
+  expect(text).not.toContain("if `centered` is given");
+});
+
+it.each(["optimizer.addParamGroup()", "optimizer.state()", "optimizer.dispose()", "OptimError", "ERR_ALIASED"])(
+  "6: docs/api.md has %s under a heading",
+  (name) => {
+    expect(textOf("docs/api.md")).toMatch(new RegExp(`^#+ \`${name.replace(/[.()]/g, "\\$&")}\`$`, "m"));
+  },
+);
