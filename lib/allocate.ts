@@ -181,6 +181,10 @@ export function allocate<const S extends Shapes>(
   shapes: S,
   options: AllocateOptions<"float64">,
 ): Model<keyof S & string, Float64Array>;
+export function allocate<const S extends Shapes>(
+  shapes: S,
+  options?: AllocateOptions,
+): Model<keyof S & string, FloatArray>;
 export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   const { dtype, shared } = readOptions(
     optionTable,

@@ -4,17 +4,21 @@ export type { BackendInfo } from "./backends/current.ts";
 export { OptimError, type OptimErrorCode } from "./errors.ts";
 export type { ParamGroup, ParamGroupInput } from "./group.ts";
 export type { StepArrays, StepArraysOf } from "./inputs.ts";
-export type { ParameterState, Parameters, StepInfo } from "./optimizer.ts";
+export type { ParameterState, ParamsInput, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
 export {
   Adagrad,
   type AdagradOptions,
+  type AdagradState,
   RMSprop,
   type RMSpropOptions,
+  type RMSpropState,
   Rprop,
   type RpropOptions,
+  type RpropState,
   SGD,
   type SGDOptions,
+  type SGDState,
 } from "./optimizers/all.ts";
 export type { CommonOptions, Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";

@@ -42,8 +42,15 @@ import {
 } from "./state-dict.ts";
 import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
 
+declare global {
+  // So that the declarations need no `lib` of the program's beyond ES2022; it merges with that of `ESNext.Disposable`.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
 /** Parameters, or groups of them that override options; not both in one list. */
-export type Parameters<O> = Iterable<Parameter> | Iterable<ParamGroupInput<O>>;
+export type ParamsInput<O> = Iterable<Parameter | ParamGroupInput<O>>;
 
 /** What the last call of `step` or `stepAsync` did. */
 export interface StepInfo extends Findings {
@@ -60,13 +67,16 @@ export interface StepInfo extends Findings {
  * The state of one parameter: how many steps it took, and its slots, live; where gradients are accumulated also
  * `accumulated`, how many calls wait for a step.
  */
-export type ParameterState = { readonly step: number } & { readonly [slot: string]: FloatArray | number };
+export interface ParameterState {
+  readonly step: number;
+  readonly [slot: string]: FloatArray | number | undefined;
+}
 
 /**
  * What all optimizers share: groups, steps, state. It is not made by itself; `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend
  * it.
  */
-export abstract class Optimizer<O extends RatedOptions> {
+export abstract class Optimizer<O extends RatedOptions, S extends ParameterState = ParameterState> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;
@@ -80,7 +90,7 @@ export abstract class Optimizer<O extends RatedOptions> {
   #applied = false;
   #findings: Findings | undefined;
 
-  protected constructor(definition: Definition<O>, params: Parameters<O>, given: (O & OptimizerOptions) | undefined) {
+  protected constructor(definition: Definition<O>, params: ParamsInput<O>, given: (O & OptimizerOptions) | undefined) {
     this.#definition = definition;
     this.#backend = currentBackend();
     const raw = takeGroups(params);
@@ -395,12 +405,12 @@ export abstract class Optimizer<O extends RatedOptions> {
    * console.log(step, squareAvg); // 1 Float32Array(2) [ 2, 8 ]
    * ```
    */
-  state(name: string): ParameterState {
+  state(name: string): S {
     this.#alive();
     const entry = this.#entry(name);
     const slots = begunSlots(entry);
     for (const slot in slots) exposeMemory(this.#backend, bufferOf(slots[slot] as FloatArray));
-    return Object.freeze({ ...countsOf(entry.clock, slots), ...slots });
+    return Object.freeze({ ...countsOf(entry.clock, slots), ...slots }) as ParameterState as S;
   }
 
   /**

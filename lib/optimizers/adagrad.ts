@@ -1,6 +1,6 @@
 import type { Arithmetic } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
-import { Optimizer, type Parameters } from "../optimizer.ts";
+import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import {
   boolean,
   type CommonOptions,
@@ -15,6 +15,7 @@ import {
 import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
+import type { FloatArray } from "../typed-array.ts";
 
 /** The options of `Adagrad`: its own, and those that every optimizer has. */
 export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
@@ -52,6 +53,11 @@ export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
    * @systems on in Keras, TensorFlow.js and optax
    */
   epsInSqrt?: boolean;
+}
+
+/** A parameter's state in Adagrad. */
+export interface AdagradState extends ParameterState {
+  readonly sum: FloatArray;
 }
 
 type Slot = "sum";
@@ -170,13 +176,13 @@ export const adagradDefinition: Definition<AdagradOptions> = {
  * Decoupled weight decay multiplies `param` in the last line by `1 - lr_t * weightDecay`. A preset may have another order
  * of operations.
  */
-export class Adagrad extends Optimizer<AdagradOptions> {
+export class Adagrad extends Optimizer<AdagradOptions, AdagradState> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<AdagradOptions>, options?: AdagradOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<AdagradOptions>, options?: AdagradOptions & OptimizerOptions) {
     super(adagradDefinition, params, options);
   }
 }

@@ -5,10 +5,10 @@ import { rmspropDefinition } from "./rmsprop.ts";
 import { rpropDefinition } from "./rprop.ts";
 import { sgdDefinition } from "./sgd.ts";
 
-export { Adagrad, type AdagradOptions } from "./adagrad.ts";
-export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
-export { Rprop, type RpropOptions } from "./rprop.ts";
-export { SGD, type SGDOptions } from "./sgd.ts";
+export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
+export { RMSprop, type RMSpropOptions, type RMSpropState } from "./rmsprop.ts";
+export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
+export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
 
 /** Every optimizer of the library. Their rules are the twin of native/kernels/rules/all.hpp. */
 export const definitions: readonly AnyDefinition[] = [

@@ -1,7 +1,7 @@
 import { type Arithmetic, limit, sign } from "../arithmetic.ts";
 import { complement, power } from "../coefficients.ts";
 import type { Definition } from "../definition.ts";
-import { Optimizer, type Parameters } from "../optimizer.ts";
+import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import {
   boolean,
   type CommonOptions,
@@ -20,7 +20,7 @@ import {
 import { type RMSpropPreset, type RMSpropPresetName, rmspropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
-import type { NumberType } from "../typed-array.ts";
+import type { FloatArray, NumberType } from "../typed-array.ts";
 
 const { fround } = Math;
 
@@ -111,6 +111,14 @@ export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
    * @systems optax `initial_scale`
    */
   initialSquareAvg?: number;
+}
+
+/** A parameter's state in RMSprop. Options decide which slots there are beside the first. */
+export interface RMSpropState extends ParameterState {
+  readonly squareAvg: FloatArray;
+  readonly gradAvg?: FloatArray;
+  readonly momentumBuffer?: FloatArray;
+  readonly gains?: FloatArray;
 }
 
 type Slot = "squareAvg" | "gradAvg" | "momentumBuffer" | "gains";
@@ -426,13 +434,13 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  * console.log(p.data[0].toFixed(2), p.data[1].toFixed(2)); // 3.00 -1.00
  * ```
  */
-export class RMSprop extends Optimizer<RMSpropOptions> {
+export class RMSprop extends Optimizer<RMSpropOptions, RMSpropState> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<RMSpropOptions>, options?: RMSpropOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<RMSpropOptions>, options?: RMSpropOptions & OptimizerOptions) {
     super(rmspropDefinition, params, options);
   }
 }

@@ -1,11 +1,12 @@
 import { type Arithmetic, limit, sign } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
 import { type Float32Domain, isFinite32, kept32 } from "../number-domains.ts";
-import { Optimizer, type Parameters } from "../optimizer.ts";
+import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import { boolean, type CommonOptions, choice, finite, kept, pair, stageOptions } from "../options.ts";
 import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
+import type { FloatArray } from "../typed-array.ts";
 
 /** The options of `Rprop`: its own, and those that every optimizer has. */
 export interface RpropOptions extends CommonOptions<RpropPresetName> {
@@ -33,6 +34,12 @@ export interface RpropOptions extends CommonOptions<RpropPresetName> {
    * @systems PyTorch `step_sizes`; optax `min_step_size`, `max_step_size`
    */
   stepSizes?: readonly [number, number];
+}
+
+/** A parameter's state in Rprop. */
+export interface RpropState extends ParameterState {
+  readonly prev: FloatArray;
+  readonly stepSize: FloatArray;
 }
 
 type Slot = "prev" | "stepSize";
@@ -171,13 +178,13 @@ export const rpropDefinition: Definition<RpropOptions> = {
  * product underflows; presets keep that of their systems. Decoupled weight decay multiplies `param` in the last line by
  * `1 - lr * weightDecay`.
  */
-export class Rprop extends Optimizer<RpropOptions> {
+export class Rprop extends Optimizer<RpropOptions, RpropState> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<RpropOptions>, options?: RpropOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<RpropOptions>, options?: RpropOptions & OptimizerOptions) {
     super(rpropDefinition, params, options);
   }
 }

@@ -1,6 +1,6 @@
 import type { Arithmetic } from "../arithmetic.ts";
 import type { Definition } from "../definition.ts";
-import { Optimizer, type Parameters } from "../optimizer.ts";
+import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import {
   boolean,
   type CommonOptions,
@@ -14,6 +14,7 @@ import {
 import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
 import type { Flags, Rule } from "../rule.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
+import type { FloatArray } from "../typed-array.ts";
 
 /** The options of `SGD`: its own, and those that every optimizer has. */
 export interface SGDOptions extends CommonOptions<SGDPresetName> {
@@ -44,6 +45,11 @@ export interface SGDOptions extends CommonOptions<SGDPresetName> {
    * @systems PyTorch, Keras and optax `nesterov`; TensorFlow `use_nesterov`; TensorFlow.js `useNesterov`
    */
   nesterov?: boolean;
+}
+
+/** A parameter's state in SGD: the slot is there with momentum. */
+export interface SGDState extends ParameterState {
+  readonly momentumBuffer?: FloatArray;
 }
 
 type Slot = "momentumBuffer";
@@ -217,13 +223,13 @@ export const sgdDefinition: Definition<SGDOptions> = {
  * Decoupled weight decay multiplies `param` in the last line by `1 - lr * weightDecay`. A preset may have another order
  * of operations.
  */
-export class SGD extends Optimizer<SGDOptions> {
+export class SGD extends Optimizer<SGDOptions, SGDState> {
   /**
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: Parameters<SGDOptions>, options?: SGDOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<SGDOptions>, options?: SGDOptions & OptimizerOptions) {
     super(sgdDefinition, params, options);
   }
 }

@@ -32,7 +32,9 @@ const gradientOf = (type: NumberType, length: number) => new (arrayType(type))(l
 describe.each(setUps)("S1: $name", ({ make, type, length }) => {
   const left = ({ w, optimizer }: { w: OwnParameter; optimizer: RMSprop }) => [
     bitsOf(w.data),
-    ...Object.values(optimizer.state("w")).map((value) => (typeof value === "number" ? value : bitsOf(value))),
+    ...Object.values(optimizer.state("w")).map((value) =>
+      typeof value === "number" ? value : bitsOf(value as FloatArray),
+    ),
   ];
 
   it("S1: a typed array in the place of { grad } is the gradient of this call", () => {

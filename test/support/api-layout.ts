@@ -33,7 +33,7 @@ export const entryPoints: readonly EntryPoint[] = [
         title: "Optimizers",
         intro:
           "Each takes parameters, or groups of them, and options. What they do from then on is the same: see [Steps and state](#steps-and-state).",
-        exports: ["RMSprop", "SGD", "Adagrad", "Rprop", "Parameters", "ParamGroupInput"],
+        exports: ["RMSprop", "SGD", "Adagrad", "Rprop", "ParamsInput", "ParamGroupInput"],
       },
       {
         title: "Steps and state",
@@ -45,6 +45,10 @@ export const entryPoints: readonly EntryPoint[] = [
           "StepInfo",
           "ParamGroup",
           "ParameterState",
+          "RMSpropState",
+          "SGDState",
+          "AdagradState",
+          "RpropState",
           "StateDict",
           "StateInput",
           "LoadStateOptions",

@@ -1,0 +1,52 @@
+// The types of the package, as TypeScript sees them. Each test has the number under which the fault was reported.
+import { describe, expectTypeOf, it } from "vitest";
+import {
+  Adagrad,
+  allocate,
+  type FloatArray,
+  type Model,
+  type NumberType,
+  RMSprop,
+  Rprop,
+  SGD,
+} from "../../lib/index.ts";
+
+const p = () => ({ name: "w", data: new Float32Array(2), grad: new Float32Array(2) });
+
+describe("R9: types", () => {
+  it("R9: a slot of a parameter's state needs no cast", () => {
+    expectTypeOf(new RMSprop([p()]).state("w").squareAvg).toEqualTypeOf<FloatArray>();
+    expectTypeOf(new RMSprop([p()]).state("w").gradAvg).toEqualTypeOf<FloatArray | undefined>();
+    expectTypeOf(new SGD([p()]).state("w").momentumBuffer).toEqualTypeOf<FloatArray | undefined>();
+    expectTypeOf(new Adagrad([p()]).state("w").sum).toEqualTypeOf<FloatArray>();
+    expectTypeOf(new Rprop([p()]).state("w").stepSize).toEqualTypeOf<FloatArray>();
+    expectTypeOf(new Rprop([p()]).state("w").step).toEqualTypeOf<number>();
+  });
+
+  it("R9: a number type that is only known when the program runs needs no overload of its own", () => {
+    const dtype = "float32" as NumberType;
+    expectTypeOf(allocate({ w: [2] }, { dtype })).toEqualTypeOf<Model<"w", FloatArray>>();
+    expectTypeOf(allocate({ w: [2] }).params.w).toEqualTypeOf<Float32Array>();
+    expectTypeOf(allocate({ w: [2] }, { dtype: "float64" }).params.w).toEqualTypeOf<Float64Array>();
+  });
+
+  it("R9: a call takes gradients alone, null, and objects of arrays", () => {
+    const optimizer = new SGD([p()]);
+    expectTypeOf(optimizer.step).toBeCallableWith({ w: new Float32Array(2) });
+    expectTypeOf(optimizer.step).toBeCallableWith({ w: null });
+    expectTypeOf(optimizer.step).toBeCallableWith({ w: { grad: null, out: new Float32Array(2) } });
+    expectTypeOf(optimizer.step).toBeCallableWith(allocate({ w: [2] }).grads);
+    // @ts-expect-error a misspelled property
+    const misspelled: Parameters<typeof optimizer.step>[0] = { w: { grads: new Float32Array(2) } };
+    // @ts-expect-error a list
+    const list: Parameters<typeof optimizer.step>[0] = { w: [1, 2] };
+    expectTypeOf([misspelled, list]).toBeArray();
+  });
+
+  it("R9: parameters and groups are lists of either", () => {
+    new SGD([{ params: [p()], lr: 0.1 }]);
+    new SGD(new Set([p()]));
+    // @ts-expect-error numbers are no typed array, and TypeScript says so of 'data'
+    () => new SGD([{ name: "w", data: [1, 2], grad: null }]);
+  });
+});
