@@ -1,3 +1,4 @@
+import "./disposable.ts";
 import type { Backend } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import { OptimError, show } from "./errors.ts";

@@ -1,3 +1,4 @@
+import "./disposable.ts";
 import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";

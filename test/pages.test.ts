@@ -34,6 +34,11 @@ const notRun: readonly { readonly page: string; readonly language: string; reado
   { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
   { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
+  ...["js", "ts", "json", "html"].map((language) => ({
+    page: "docs/recipes.md",
+    language,
+    reason: "npm run test:platforms -- recipes runs them",
+  })),
 ];
 
 const fences = pages.flatMap(fencesOf);

@@ -64,9 +64,12 @@ export function sourceOf(bytes: Uint8Array): Source {
   };
 }
 
+/** Bytes in an ArrayBuffer, not a shared one. Named so, because TypeScript before 5.7 has no `Uint8Array<ArrayBuffer>`. */
+export type OwnBytes = ReturnType<Uint8ArrayConstructor["from"]>;
+
 /** Bytes in memory that a file is written to. */
 export class ByteSink implements Sink {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytes: OwnBytes;
   #used = 0;
 
   /** @throws OptimError ERR_MEMORY. */
@@ -86,7 +89,7 @@ export class ByteSink implements Sink {
     });
   }
 
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): OwnBytes {
     return this.#bytes;
   }
 }

@@ -1,4 +1,4 @@
-import { sourceOf, viewOfBytes } from "./bytes.ts";
+import { type OwnBytes, sourceOf, viewOfBytes } from "./bytes.ts";
 import { type Loaded, type LoadOptions, load, readLoadOptions } from "./checkpoint-load.ts";
 import { describe, type SaveOptions } from "./checkpoint-save.ts";
 import { bytesOfFile } from "./safetensors-bytes.ts";
@@ -8,7 +8,7 @@ import { runSync } from "./task.ts";
  * The bytes that `saveCheckpoint` writes to a file, in memory: for browsers, requests, databases.
  * @throws OptimError as `saveCheckpoint` does, ERR_MEMORY.
  */
-export function encodeCheckpoint(options: SaveOptions): Uint8Array<ArrayBuffer> {
+export function encodeCheckpoint(options: SaveOptions): OwnBytes {
   return bytesOfFile(describe(options, false, "encodeCheckpoint"));
 }
 

@@ -1,11 +1,11 @@
-import { ByteSink, sourceOf, viewOfBytes } from "./bytes.ts";
+import { ByteSink, type OwnBytes, sourceOf, viewOfBytes } from "./bytes.ts";
 import type { ReadOptions } from "./dtypes.ts";
 import { checkReadOptions, read, type Safetensors } from "./read.ts";
 import { runSync } from "./task.ts";
 import { checkMetadata, type Prepared, prepare, type TensorInput, write } from "./write.ts";
 
 /** The bytes of a file in memory. */
-export function bytesOfFile(prepared: Prepared): Uint8Array<ArrayBuffer> {
+export function bytesOfFile(prepared: Prepared): OwnBytes {
   const sink = new ByteSink(prepared.length);
   runSync(write(prepared, sink));
   return sink.bytes;
@@ -20,7 +20,7 @@ export function bytesOfFile(prepared: Prepared): Uint8Array<ArrayBuffer> {
 export function encodeSafetensors(
   tensors: Iterable<readonly [string, TensorInput]>,
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array<ArrayBuffer> {
+): OwnBytes {
   return bytesOfFile(prepare(tensors, checkMetadata(metadata)));
 }
 

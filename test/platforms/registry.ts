@@ -10,7 +10,8 @@ import { tool } from "./tools.ts";
 /** For verdaccio and npm 12, which ask for Node 22. */
 export const newerNode = () => tool("node-22", "bin", "node");
 
-const freePort = () =>
+/** A port that nothing listens at. */
+export const freePort = () =>
   new Promise<number>((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number };
@@ -18,7 +19,8 @@ const freePort = () =>
     });
   });
 
-async function answers(url: string): Promise<void> {
+/** Waits until a server answers. */
+export async function answers(url: string): Promise<void> {
   for (let i = 0; i < 300; i++) {
     const answered = await fetch(url).then(
       ({ ok }) => ok,
@@ -27,7 +29,7 @@ async function answers(url: string): Promise<void> {
     if (answered) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error("Expected verdaccio to answer within 30 seconds.");
+  throw new Error(`Expected ${url} to answer within 30 seconds.`);
 }
 
 export interface Registry {

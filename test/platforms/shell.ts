@@ -1,5 +1,5 @@
 // Programs that are run to their end.
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { shorten } from "./report.ts";
@@ -71,4 +71,9 @@ export function succeedInTwo(command: Command, args: readonly string[], options:
     console.log(`once more: ${(error as Error).message.split("\n")[0]}`);
     return succeed(command, args, options);
   }
+}
+
+/** Starts a program that goes on until it is killed. */
+export function start([command, ...first]: Command, args: readonly string[], cwd: string): ChildProcess {
+  return spawn(command, [...first, ...args], { cwd, env: inherited(), stdio: "ignore" });
 }

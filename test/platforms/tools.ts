@@ -12,7 +12,7 @@ export function installTools(): void {
   const wanted = join(folder, "package-lock.json");
   const installed = join(folder, "node_modules", ".installed.json");
   if (existsSync(installed) && readFileSync(installed).equals(readFileSync(wanted))) return;
-  console.log("Installing runtimes, package managers and bundlers (1.7 GB) …");
+  console.log("Installing runtimes, package managers and bundlers (3 GB) …");
   // Forced, because other platforms' packages are among them.
   const options = ["ci", "--force", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"];
   const { seconds } = succeedInTwo(["npm"], options, { cwd: folder, timeout: 900 });

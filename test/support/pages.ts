@@ -26,7 +26,7 @@ export const textOf = (page: string): string => readFileSync(join(root, page), "
 
 export function fencesOf(page: string): Fence[] {
   const text = textOf(page);
-  return [...text.matchAll(/^```(\S*)\n(.*?)^```$/gms)].map(({ index, 1: language, 2: code }) => ({
+  return [...text.matchAll(/^```(\S*)[^\n]*\n(.*?)^```$/gms)].map(({ index, 1: language, 2: code }) => ({
     page,
     line: text.slice(0, index).split("\n").length + 1,
     language: language as string,

@@ -7,6 +7,7 @@ import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
 import { linuxMusl, linuxMuslArm64, linuxMuslArm64Packages, linuxMuslPackages } from "./linux-musl.ts";
 import { linuxX64 } from "./linux-x64.ts";
 import { managersPart } from "./managers.ts";
+import { recipesPart } from "./recipes.ts";
 import { runtimesPart } from "./runtimes.ts";
 import { wasm, wasmPackages } from "./wasm.ts";
 import { windows, windowsPackages } from "./windows.ts";
@@ -29,6 +30,7 @@ export const parts: Readonly<Record<string, Part>> = {
   runtimes: { run: runtimesPart },
   managers: { run: managersPart },
   bundlers: { run: bundlers },
+  recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), long: true },
   damage: { run: damage },
   wasm: { run: wasm, packages: wasmPackages },
   buffers: { run: buffers },

@@ -1,0 +1,5 @@
+import { backend, RMSprop } from "rmsprop";
+
+const w = { name: "w", data: Float32Array.of(1), grad: Float32Array.of(1) };
+new RMSprop([w], { lr: 0.5, alpha: 0 }).step();
+console.log(backend.name, w.data[0]);

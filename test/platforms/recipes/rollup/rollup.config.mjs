@@ -1,0 +1,5 @@
+export default {
+  input: "program.mjs",
+  output: { file: "dist/program.mjs" },
+  external: ["rmsprop"],
+};

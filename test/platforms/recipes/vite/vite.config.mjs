@@ -1,0 +1,4 @@
+export default {
+  build: { ssr: "program.mjs" },
+  ssr: { noExternal: true, external: ["rmsprop"] },
+};
