@@ -89,6 +89,17 @@ export function remove(walk: WalkState, trainee: Trainee): void {
   if (code === undefined) trainee.entries.delete(name);
 }
 
+/** Assigns what nothing would read: other arrays for a parameter that an optimizer has, or an option on the optimizer. */
+export function assign(walk: WalkState, trainee: Trainee): void {
+  const entry = walk.one([...trainee.entries.values()]);
+  const option = walk.one(["lr", "momentum", "clipGlobalNorm", "preset"]) as string;
+  walk.call("set an option of the optimizer", "ERR_OPTION", () => Object.assign(trainee.optimizer, { [option]: 0 }));
+  if (!entry) return;
+  const key = walk.one(["data", "grad"]) as "data" | "grad";
+  const other = walk.one([null, new Float32Array(entry.parameter.data.length)]);
+  walk.call("assign an array", "ERR_OPTION", () => Object.assign(entry.parameter, { [key]: other }));
+}
+
 export function dispose(walk: WalkState, trainee: Trainee): void {
   const code = trainee.disposed ? undefined : idleCode(trainee);
   walk.call("dispose", code, () => trainee.optimizer.dispose());

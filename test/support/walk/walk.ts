@@ -6,11 +6,11 @@ import { forget, makeMemory, takeMemory, writeGradients } from "./memory.ts";
 import { load, save } from "./saves.ts";
 import { same, type Trainee, WalkState } from "./state.ts";
 import { drop, flush, step, stepAsync, stepWith, swapEma, zeroGrad } from "./steps.ts";
-import { addGroup, construct, dispose, freeze, remove, setOption } from "./trainees.ts";
+import { addGroup, assign, construct, dispose, freeze, remove, setOption } from "./trainees.ts";
 
 /** Calls that change an optimizer, those made often more than once. */
 const changes = [step, step, stepWith, stepWith, freeze, zeroGrad, save, load, flush];
-const rareChanges = [remove, addGroup, dispose, drop, swapEma, swapEma];
+const rareChanges = [assign, remove, addGroup, dispose, drop, swapEma, swapEma];
 
 const badCalls: readonly (readonly [name: string, code: string, action: () => unknown])[] = [
   ["allocate no shape", "ERR_LENGTH", () => allocate({ x: [-1] })],
