@@ -3,6 +3,7 @@ import type { Extent } from "../bits.ts";
 import { buffers } from "./buffers.ts";
 import { bundlers } from "./bundlers.ts";
 import { damage } from "./damage.ts";
+import { endingsPart } from "./endings.ts";
 import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
 import { linuxMusl, linuxMuslArm64, linuxMuslArm64Packages, linuxMuslPackages } from "./linux-musl.ts";
 import { linuxX64 } from "./linux-x64.ts";
@@ -28,6 +29,7 @@ export interface Part {
 export const parts: Readonly<Record<string, Part>> = {
   "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
   runtimes: { run: runtimesPart },
+  endings: { run: endingsPart },
   managers: { run: managersPart },
   bundlers: { run: bundlers },
   recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), long: true },
