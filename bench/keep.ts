@@ -20,6 +20,8 @@ mkdirSync(kept, { recursive: true });
 for (const name of ["results.md", "one-thread.svg", "large.svg", "threads.svg"]) {
   copyFileSync(join(last, name), join(kept, name));
 }
+// The README's chart is in the package, where bench/ is not.
+copyFileSync(join(last, "one-thread.svg"), join(root, "docs", "one-thread.svg"));
 
 /** Puts a text between a page's markers of a name. */
 function write(page: string, name: string, text: string): void {
