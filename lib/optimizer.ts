@@ -43,13 +43,6 @@ import {
 } from "./state-dict.ts";
 import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
 
-declare global {
-  // So that the declarations need no `lib` of the program's beyond ES2022; it merges with that of `ESNext.Disposable`.
-  interface SymbolConstructor {
-    readonly dispose: unique symbol;
-  }
-}
-
 /** Parameters, or groups of them that override options; not both in one list. */
 export type ParamsInput<O> = Iterable<Parameter | ParamGroupInput<O>>;
 
@@ -145,9 +138,10 @@ export abstract class Optimizer<O extends RatedOptions, S extends ParameterState
 
   /**
    * Takes one step: updates every parameter that has a gradient and is not frozen, in place, in one pass.
-   * @param arrays Arrays for this call only, by parameter name: `step({ x: { data, grad, out } })`. What one leaves out is
-   * the parameter's own; with `out` the result is written there and `data` is left as it is. Parameters that are not named,
-   * or whose `grad` is null, are left out, and their step does not advance.
+   * @param arrays Arrays for this call only, by parameter name: `step({ x: gradient })`, or `step({ x: { data, grad, out } })`
+   * with one of the three at least. What is left out is the parameter's own; with `out` the result is written there and
+   * `data` is left as it is. Parameters that are not named, or that are null or have a `grad` of null, are left out, and
+   * their step does not advance.
    * @throws OptimError ERR_DETACHED where an array lost its memory, ERR_OPTION where an `lr` function gives no rate,
    * ERR_STEP_IN_FLIGHT from within such a function, ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_ALIASED for arrays that do not
    * fit; nothing is changed then. What the function throws comes through.
