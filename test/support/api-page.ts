@@ -1,9 +1,10 @@
 // docs/api.md, made of what the package exports and of its docstrings.
 import type { OptimErrorCode } from "../../lib/index.ts";
 import { entryPoints, type Section } from "./api-layout.ts";
-import { type Docstring, type Export, type Member, type Parameter, readExports } from "./declarations.ts";
+import { type Export, type Member, type Parameter, readExports } from "./declarations.ts";
+import type { Docstring } from "./docstrings.ts";
 import { errorExamples, thrownBy } from "./error-examples.ts";
-import { optionsPage } from "./options-page.ts";
+import { optionAnchors } from "./options-page.ts";
 import { anchorOf } from "./pages.ts";
 
 interface Entry {
@@ -93,20 +94,6 @@ function callable(signatures: readonly string[], parameters: readonly Parameter[
     throwsOf(docstring),
     examplesOf(docstring),
   );
-}
-
-/** Where docs/options.md has each option: `RMSprop/lr` to its anchor. */
-const optionAnchors = new Map<string, string>();
-{
-  let section = "";
-  const seen = new Map<string, number>();
-  for (const [, marks, title] of optionsPage.matchAll(/^(##+) (.*)$/gm)) {
-    const plain = anchorOf(title as string);
-    const count = seen.get(plain) ?? 0;
-    seen.set(plain, count + 1);
-    if (marks === "##") section = title as string;
-    else optionAnchors.set(`${section}/${(title as string).replaceAll("`", "")}`, count ? `${plain}-${count}` : plain);
-  }
 }
 
 const optionSections: Readonly<Record<string, string>> = {

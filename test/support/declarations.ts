@@ -4,17 +4,7 @@ import type { Node, NodeArray } from "typescript/unstable/ast";
 import { SyntaxKind } from "typescript/unstable/ast";
 import { API, type Checker, type Symbol as Declared, SymbolFlags } from "typescript/unstable/sync";
 import { root } from "./compile.ts";
-
-export interface Docstring {
-  /** Markdown; empty where there is no docstring. */
-  readonly text: string;
-  /** What is said of parameters, by name. */
-  readonly params: ReadonlyMap<string, string>;
-  /** What follows other tags, by the tag's name. */
-  readonly tags: Readonly<Record<string, string>>;
-  /** Programs. */
-  readonly examples: readonly string[];
-}
+import { constructorDocstring, type Docstring, docstringOf, oneLine } from "./docstrings.ts";
 
 export interface Parameter {
   readonly name: string;
@@ -69,48 +59,6 @@ interface Declaration extends Node {
   readonly dotDotDotToken?: Node;
   readonly initializer?: Node;
   readonly heritageClauses?: NodeArray<Node & { readonly types: NodeArray<Node> }>;
-}
-
-const oneLine = (text: string) =>
-  text
-    .trim()
-    .split(/\s*\n\s*/)
-    .join(" ");
-
-/** A docstring's text as Markdown: paragraphs and the items of lists in one line each, formulas as they are. */
-function markdown(text: string): string {
-  const blocks = text.split(/\n\s*\n/).map((block) => {
-    if (/^ {4}/.test(block)) return block.trimEnd();
-    return block
-      .split(/\n(?=- )/)
-      .map(oneLine)
-      .join("\n");
-  });
-  return blocks.join("\n\n").trim();
-}
-
-function docstring(owner: string, said: string, saidOf: readonly { readonly name: string; readonly text: string }[]) {
-  const params = new Map<string, string>();
-  const tags: Record<string, string> = {};
-  const examples: string[] = [];
-  for (const { name, text } of saidOf) {
-    if (name === "example") {
-      const program = /^```js\n(.*?)\n?```$/s.exec(text.trim())?.[1];
-      if (program === undefined) throw new Error(`Expected the example of ${owner} to be a fence of js: ${text}`);
-      examples.push(program);
-    } else if (name === "param") {
-      const [, param, words] = /^(\S+)\s*(.*)$/s.exec(text) as unknown as [string, string, string];
-      params.set(param, oneLine(words));
-    } else {
-      tags[name] = oneLine(text);
-    }
-  }
-  return { text: markdown(said), params, tags, examples };
-}
-
-function docstringOf(symbol: Declared, checker: Checker): Docstring {
-  const tags = symbol.getJsDocTags(checker).map(({ name, text = "" }) => ({ name, text }));
-  return docstring(symbol.name, symbol.getDocumentationComment(checker), tags);
 }
 
 const textOf = (node: Node | undefined) => (node ? oneLine(node.getText()) : "");
@@ -180,15 +128,6 @@ function membersOf(declaration: Declaration, checker: Checker): Member[] {
       docstring,
     };
   });
-}
-
-/** No symbol has the docstring of a constructor alone. */
-function constructorDocstring(node: Declaration): Docstring {
-  const [comment = ""] = /\/\*\*(?:(?!\*\/)[\s\S])*(?=\*\/)/.exec(node.getFullText()) ?? [];
-  const lines = comment.replace(/^\/\*\*/, "").split(/\n\s*\* ?/);
-  const [text, ...tags] = lines.join("\n").split(/\n@(?=\w)/) as [string, ...string[]];
-  const named = tags.map((tag) => /^(?<name>\w+)\s*(?<text>.*)$/s.exec(tag)?.groups as { name: string; text: string });
-  return docstring("a constructor", text, named);
 }
 
 const kinds: readonly (readonly [SymbolFlags, Export["kind"]])[] = [

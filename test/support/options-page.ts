@@ -2,8 +2,10 @@
 import type { AnyDefinition } from "../../lib/definition.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { defaultsOf, type OptionSpec, optimizerOptions } from "../../lib/options.ts";
-import { type Docstring, readInterfaces } from "./declarations.ts";
+import { readInterfaces } from "./declarations.ts";
+import type { Docstring } from "./docstrings.ts";
 import { written, writtenStep } from "./infix.ts";
+import { anchorOf } from "./pages.ts";
 
 type AnyOptions = Record<string, unknown>;
 
@@ -145,3 +147,17 @@ These are for constructors only, \`new RMSprop(parameters, { clipGlobalNorm: 1 }
 
 ${wholeEntries}
 `;
+
+/** Where the page has each option: `RMSprop/lr` to its anchor. */
+export const optionAnchors = new Map<string, string>();
+{
+  let section = "";
+  const seen = new Map<string, number>();
+  for (const [, marks, title] of optionsPage.matchAll(/^(##+) (.*)$/gm)) {
+    const plain = anchorOf(title as string);
+    const count = seen.get(plain) ?? 0;
+    seen.set(plain, count + 1);
+    if (marks === "##") section = title as string;
+    else optionAnchors.set(`${section}/${(title as string).replaceAll("`", "")}`, count ? `${plain}-${count}` : plain);
+  }
+}
