@@ -53,8 +53,10 @@ const parts = (...texts: readonly (string | undefined)[]) => texts.filter(Boolea
 
 /** A type with links from the names in it that have a heading. */
 function typeLink(type: string): string {
-  const pieces = type.split(/(?<![."\w])([A-Z]\w+)\b/).filter((piece) => piece !== "");
-  return cell(pieces.map((piece) => (known.has(piece) ? linkTo(piece, piece) : code(piece))).join(""));
+  // Code spans that touch would be one, with the backticks between them in it: only names with links stand apart.
+  const pieces = type.replace(/(?<![."\w])[A-Z]\w+\b/g, (name) => (known.has(name) ? `\0${name}\0` : name)).split("\0");
+  const shown = pieces.map((piece, i) => (i % 2 ? linkTo(piece, piece) : piece && code(piece)));
+  return cell(shown.join(""));
 }
 
 /** Prose with links from the codes of errors to their headings. */
