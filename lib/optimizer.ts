@@ -540,6 +540,9 @@ export abstract class Optimizer<O extends RatedOptions, S extends ParameterState
   #entry(name: unknown): Entry {
     const entry = this.#planner.entries.get(name as string);
     if (entry) return entry;
+    if (Array.isArray(name)) {
+      throw new OptimError("ERR_NAME", "Expected the name of a parameter, but it is an array: spread it, (...names).");
+    }
     throw new OptimError("ERR_NAME", `Expected the name of a parameter, but none is named ${show(name)}.`);
   }
 

@@ -267,7 +267,7 @@ export function checkOptionName(table: OptionTable, name: PropertyKey, owner: st
   }
   const instead = typeof name === "string" ? meantOption(name, known) : undefined;
   const hint = instead ? didYouMean(`'${instead}'`) : `; it has ${known.join(", ")}.`;
-  throw new OptimError("ERR_OPTION", `${owner} has no option ${shown}${hint}`);
+  throw new OptimError("ERR_OPTION", `${owner.replace(/^the /, "The ")} has no option ${shown}${hint}`);
 }
 
 /** Refuses a value outside its option's domain, and returns what to keep of one inside. */
@@ -286,7 +286,9 @@ function found({ words = [] }: OptionSpec, value: unknown, kept: unknown): strin
   const isList = Array.isArray(kept) && words.length > 0 && !kept.every(isWord);
   const wrong: unknown = isList ? kept.find((item) => !isWord(item)) : value;
   const instead = typeof wrong === "string" ? nearest(wrong, words) : undefined;
-  return `${isList ? "has" : "is"} ${show(wrong)}${didYouMean(instead === undefined ? undefined : `"${instead}"`)}`;
+  // Only a list takes words that are right.
+  const shown = instead === wrong ? `["${instead}"]` : `"${instead}"`;
+  return `${isList ? "has" : "is"} ${show(wrong)}${didYouMean(instead === undefined ? undefined : shown)}`;
 }
 
 /** Refuses to set an option of a running group that is fixed. */

@@ -8,7 +8,7 @@ import { type OptionCase, optimizerOptionCases, optionCases, shownInErrors, ways
 const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** How a sentence ends: a word that is nearly one that is taken gets that one proposed. */
-const hint = '(\\.|; did you mean "\\w+"\\?)';
+const hint = '(\\.|; did you mean \\[?"\\w+"\\]?\\?)';
 
 test("the table names every optimizer", () => {
   expect(Object.keys(optionCases).sort()).toEqual(definitions.map(({ name }) => name).sort());

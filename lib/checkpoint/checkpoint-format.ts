@@ -6,6 +6,7 @@
 import { OptimError, show } from "../errors.ts";
 import { type CheckedParameter, checkNames, checkParameter, takeParameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
+import { didYouMean, nearest } from "../words.ts";
 import { metadataKey } from "./header.ts";
 
 /** What a checkpoint needs of an optimizer. */
@@ -31,12 +32,14 @@ export function tensorName(name: string): string {
 }
 
 export function checkOptions(given: unknown, names: readonly string[], owner: string): void {
-  if (typeof given !== "object" || given === null) {
+  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
     throw new OptimError("ERR_OPTION", `Expected ${owner} to be given { parameters, … }, but it is ${show(given)}.`);
   }
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown === undefined) return;
-  throw new OptimError("ERR_OPTION", `The function ${owner} has no option '${unknown}'; it has ${names.join(", ")}.`);
+  const meant = nearest(unknown, names);
+  const hint = meant === undefined ? `; it has ${names.join(", ")}.` : didYouMean(`'${meant}'`);
+  throw new OptimError("ERR_OPTION", `The function ${owner} has no option '${unknown}'${hint}`);
 }
 
 /** @throws OptimError ERR_DTYPE, ERR_NAME, ERR_LENGTH, ERR_DETACHED. */

@@ -54,7 +54,7 @@ export function readScheduleOptions<O extends object>(owner: string, table: Opti
         callFirst(owner, `0.1, { ${needed.join(", ")} }`),
     );
   }
-  const options = readOptions(table, defaultsOf<Required<O>>(table), given, `The schedule ${owner}`);
+  const options = readOptions(table, defaultsOf<Required<O>>(table), given, `the schedule ${owner}`);
   for (const [name, value] of Object.entries(options)) checkOption(table, name, value);
   return options;
 }

@@ -474,7 +474,7 @@ describe("bad calls are refused, and make no file", () => {
       "a misspelled option",
       (made) => ({ ...made, optimiser: made.optimizer }),
       "ERR_OPTION",
-      /no option 'optimiser'.*parameters, optimizer/,
+      /no option 'optimiser'; did you mean 'optimizer'\?/,
     ],
     ["no parameters", () => ({}), "ERR_DTYPE", /'parameters' to be an iterable.*undefined/],
     ["a parameter that is none", () => ({ parameters: [1] }), "ERR_DTYPE", /parameter 0.*1/],

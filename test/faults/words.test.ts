@@ -1,6 +1,7 @@
 // What errors say to who made one of the likeliest mistakes. Each test has the section of the report in which the fault was
 // found.
 import { describe, expect, test } from "vitest";
+import { encodeCheckpoint } from "../../lib/checkpoint/index.ts";
 import { show } from "../../lib/errors.ts";
 import { allocate, type OptimErrorCode, RMSprop, SGD, schedules } from "../../lib/index.ts";
 import { checkOption, choice } from "../../lib/options.ts";
@@ -143,6 +144,36 @@ const rows: readonly [string, () => unknown, OptimErrorCode, string][] = [
     construct([], { diagnostics: ["gradnorm"] }),
     "ERR_OPTION",
     'Expected \'diagnostics\' to be true, false, or a list of "gradNorm", "updateNorm", "largestUpdate", "clipped", "nonFinite", but it has "gradnorm"; did you mean "gradNorm"?',
+  ],
+  [
+    "a diagnostic without its list",
+    construct([], { diagnostics: "gradNorm" }),
+    "ERR_OPTION",
+    'Expected \'diagnostics\' to be true, false, or a list of "gradNorm", "updateNorm", "largestUpdate", "clipped", "nonFinite", but it is "gradNorm"; did you mean ["gradNorm"]?',
+  ],
+  [
+    "names in a list",
+    () => new SGD([p()]).freeze(["w"] as Wrong),
+    "ERR_NAME",
+    "Expected the name of a parameter, but it is an array: spread it, (...names).",
+  ],
+  [
+    "a schedule's number in place of its options",
+    () => schedules.cosine(0.1, 100 as Wrong),
+    "ERR_OPTION",
+    "Expected the options of the schedule cosine to be an object, but they are 100.",
+  ],
+  [
+    "an option of a checkpoint with letters wrong",
+    () => encodeCheckpoint({ parameters: [p()], optimiser: null } as Wrong),
+    "ERR_OPTION",
+    "The function encodeCheckpoint has no option 'optimiser'; did you mean 'optimizer'?",
+  ],
+  [
+    "parameters in place of a checkpoint's options",
+    () => encodeCheckpoint([p()] as Wrong),
+    "ERR_OPTION",
+    "Expected encodeCheckpoint to be given { parameters, … }, but it is an array.",
   ],
   [
     "options in a Map",
