@@ -68,9 +68,10 @@ export interface ParameterState {
 
 /**
  * What all optimizers share: groups, steps, state. It is not made by itself; `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend
- * it.
+ * it. As the type of a function's argument, `optimizer: Optimizer`, it stands for any of them.
  */
-export abstract class Optimizer<O extends RatedOptions, S extends ParameterState = ParameterState> {
+// biome-ignore lint/suspicious/noExplicitAny: any options, as every optimizer has others
+export abstract class Optimizer<O extends RatedOptions = any, S extends ParameterState = ParameterState> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;
@@ -171,9 +172,9 @@ export abstract class Optimizer<O extends RatedOptions, S extends ParameterState
 
   /**
    * Takes the same step, to the same bits, off the event loop; resolves when it is done. Until then the arrays must be left
-   * alone, and the optimizer refuses everything that would change it. Needs memory that cannot be taken away meanwhile:
-   * arrays of `allocate()`, or over SharedArrayBuffers, which Deno frees too early and which are refused there. Without the
-   * native backend the step is taken at once.
+   * alone, and the optimizer refuses everything that would change its state; an option that is set takes effect at the next
+   * step. Needs memory that cannot be taken away meanwhile: arrays of `allocate()`, or over SharedArrayBuffers, which Deno
+   * frees too early and which are refused there. Without the native backend the step is taken at once.
    * @param arrays As for `step`.
    * @throws OptimError, as a rejection: ERR_ASYNC_MEMORY, and what `step` throws.
    * @example

@@ -178,6 +178,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
  */
 export class Adagrad extends Optimizer<AdagradOptions, AdagradState> {
   /**
+   * Adagrad: divides each gradient by the root of the sum of all its squares.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.

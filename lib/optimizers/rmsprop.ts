@@ -436,6 +436,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  */
 export class RMSprop extends Optimizer<RMSpropOptions, RMSpropState> {
   /**
+   * RMSprop: divides each gradient by a moving root mean square of its recent sizes.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.

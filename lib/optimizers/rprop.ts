@@ -180,6 +180,7 @@ export const rpropDefinition: Definition<RpropOptions> = {
  */
 export class Rprop extends Optimizer<RpropOptions, RpropState> {
   /**
+   * Rprop: goes by the signs of gradients alone, with a step size for each element; for full batches.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.

@@ -225,6 +225,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
  */
 export class SGD extends Optimizer<SGDOptions, SGDState> {
   /**
+   * Stochastic gradient descent, with or without momentum.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.

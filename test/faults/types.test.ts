@@ -6,6 +6,7 @@ import {
   type FloatArray,
   type Model,
   type NumberType,
+  type Optimizer,
   RMSprop,
   Rprop,
   SGD,
@@ -41,6 +42,18 @@ describe("R9: types", () => {
     // @ts-expect-error a list
     const list: Parameters<typeof optimizer.step>[0] = { w: [1, 2] };
     expectTypeOf([misspelled, list]).toBeArray();
+  });
+
+  it("R9: a function takes any optimizer as an Optimizer", () => {
+    const train = (optimizer: Optimizer) => {
+      for (const group of optimizer.paramGroups) group.lr = 0.1;
+      return optimizer.state("w").step;
+    };
+    for (const made of [new RMSprop([p()]), new SGD([p()]), new Adagrad([p()]), new Rprop([p()])]) {
+      expectTypeOf(train(made)).toEqualTypeOf<number>();
+    }
+    // @ts-expect-error not every optimizer is an SGD
+    expectTypeOf<Optimizer>().toExtend<SGD>();
   });
 
   it("R9: parameters and groups are lists of either", () => {
