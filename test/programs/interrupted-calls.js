@@ -104,8 +104,15 @@ const actions = {
     const { model, optimizer } = fresh();
     optimizer.step();
     optimizer.paramGroups[0].momentum = 0.9;
-    optimizer.paramGroups[0].initialSquareAvg = 1;
     return { model, run: () => optimizer.step() };
+  },
+  "another beginning of the state": () => {
+    const { model, optimizer } = fresh();
+    const run = () => {
+      optimizer.paramGroups[0].initialSquareAvg = 1;
+      optimizer.step();
+    };
+    return { model, run };
   },
   "step with arrays": () => {
     const { model, optimizer, arrays } = fresh();
