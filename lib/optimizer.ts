@@ -30,6 +30,7 @@ import { releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
 import { type Findings, StepStages, splitOptions } from "./stages.ts";
 import {
+  checkArrays,
   countsOf,
   fitState,
   type Loaded,
@@ -472,6 +473,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
     const undo = this.#guard(() => loadSchedules(loads));
     try {
       this.#checkMemory();
+      checkArrays(this.#planner.groups, loaded);
       this.#load(loaded);
     } catch (error) {
       undo();

@@ -18,7 +18,7 @@ import {
   usedStageSlots,
 } from "./stages.ts";
 import { readArray, takeLists } from "./state-arrays.ts";
-import { bufferOf, copyInto, copyOf, type FloatArray, type NumberType } from "./typed-array.ts";
+import { bufferOf, copyInto, copyOf, type FloatArray, lengthOf, type NumberType } from "./typed-array.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {
@@ -336,6 +336,27 @@ export function putTogether<O extends object>(
   const known = [...definition.rule.slots, ...stageSlotNames];
   const slots = known.filter((slot) => stageSlots.includes(slot) || coming.some(({ arrays }) => slot in arrays));
   return { options, schedule, slots, entries };
+}
+
+/**
+ * Checks the arrays of a state once more, after schedules' own code, which may have taken their memory away.
+ * @throws OptimError ERR_STATE.
+ */
+export function checkArrays<O extends object>(groups: readonly Group<O>[], loaded: Loaded<O>): void {
+  loaded.groups.forEach(({ entries }, i) => {
+    entries.forEach((coming, e) => {
+      const { name, length } = ((groups[i] as Group<O>).entries[e] as Entry).parameter;
+      for (const [slot, array] of Object.entries(coming?.arrays ?? {})) {
+        const found = lengthOf(array);
+        if (found !== length) {
+          refuse(
+            `Expected the ${slot} of '${name}' in the state to have ${length} elements as before, but it has ${found}: ` +
+              "it was detached, transferred or shrunk meanwhile.",
+          );
+        }
+      }
+    });
+  });
 }
 
 /**

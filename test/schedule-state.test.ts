@@ -230,3 +230,35 @@ describe("its state", () => {
     vi.restoreAllMocks();
   });
 });
+
+describe.each([false, true])(
+  "a schedule whose own code takes the memory of the state that is loaded, partial %s",
+  (partial) => {
+    const taken = {
+      detached: ({ buffer }: Float32Array) => detach(buffer),
+      shrunk: ({ buffer }: Float32Array) => (buffer as unknown as { resize(length: number): void }).resize(0),
+    };
+
+    test.each(Object.entries(taken))("%s: nothing is changed", (_, take) => {
+      let hook = () => {};
+      const lr = { rate: () => 0.1, stateDict: () => ({}), loadStateDict: () => hook() };
+      const make = (options: object) => new RMSprop([parameter("a", 5), parameter("b", 3)], { lr, ...options });
+      const source = make({ momentum: 0.5 });
+      source.step();
+      const state = source.stateDict();
+      const own = state.state["b"]?.["squareAvg"] as Float32Array;
+      const Resizable = ArrayBuffer as new (length: number, options: object) => ArrayBuffer;
+      const resizable = new Float32Array(new Resizable(own.byteLength, { maxByteLength: 64 }), 0, own.length);
+      resizable.set(own);
+      (state.state["b"] as Record<string, unknown>)["squareAvg"] = resizable;
+      const optimizer = make({});
+      optimizer.step();
+      const before = JSON.stringify(plain(optimizer.stateDict()));
+      hook = () => take(resizable);
+      const error = thrownBy(() => optimizer.loadStateDict(state, { partial }));
+      expectRefusal(error, "ERR_STATE", /squareAvg of 'b'.*3 elements.*has 0/);
+      hook = () => {};
+      expect(JSON.stringify(plain(optimizer.stateDict()))).toBe(before);
+    });
+  },
+);
