@@ -1,7 +1,10 @@
 // Faults that were found by using the package; each test has the number under which it was reported. Here: what pages said wrongly
 // or did not say. What concerns the README and the programs on pages is in test/pages.test.ts and test/api.test.ts.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { RMSprop, Rprop } from "../../lib/index.ts";
+import { root } from "../support/compile.ts";
 import { textOf } from "../support/pages.ts";
 
 const sectionOf = (page: string, title: string) => {
@@ -44,3 +47,19 @@ it.each(["optimizer.addParamGroup()", "optimizer.state()", "optimizer.dispose()"
     expect(textOf("docs/api.md")).toMatch(new RegExp(`^#+ \`${name.replace(/[.()]/g, "\\$&")}\`$`, "m"));
   },
 );
+
+it("17: the tree in CONTRIBUTING.md has every file and folder of lib/", () => {
+  const [, tree = ""] = readFileSync(join(root, "CONTRIBUTING.md"), "utf8").split("```");
+  const names = readdirSync(join(root, "lib"), { withFileTypes: true });
+  expect(names.length).toBeGreaterThan(20);
+  const absent = names
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+    .filter((name) => !tree.split(/\s+/).includes(name));
+  expect(absent).toEqual([]);
+});
+
+it("3: docs/checkpoints.md says that a learning rate that is a function is given again, and its program does so", () => {
+  const text = textOf("docs/checkpoints.md");
+  expect(text).toContain("**Give the learning rate again.**");
+  expect(text).toContain("new RMSprop(next.parameters, options)");
+});
