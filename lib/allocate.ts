@@ -21,7 +21,7 @@ interface Stagger {
   readonly from: number;
   /** In bytes. */
   readonly distance: number;
-  /** After so many rows, the next begins where the first did. */
+  /** The rows after which the next begins where the first did. */
   readonly places: number;
 }
 
@@ -74,7 +74,7 @@ export function allocateRun(
   const views = place && viewsOf(place, type, offsets, lengths);
   if (!views) {
     if (place) releaseMemory(backend, place.buffer);
-    throw new OptimError("ERR_MEMORY", `Expected ${bytes} bytes of memory, but there are not so many.`);
+    throw new OptimError("ERR_MEMORY", `Not enough memory for ${bytes} bytes.`);
   }
   return { buffer: place.buffer, arrays: views };
 }
@@ -122,7 +122,10 @@ export type Shapes = Readonly<Record<string, readonly number[]>>;
 export interface AllocateOptions<D extends NumberType = NumberType> {
   /** The number type of the arrays. Default "float32". */
   dtype?: D;
-  /** Puts the arrays in SharedArrayBuffers, which several worker threads can have. Default false. */
+  /**
+   * Puts the arrays in SharedArrayBuffers, which several worker threads can have: hand them `{ params, grads }`, not the
+   * model, which has functions. Without it a worker gets copies. Default false.
+   */
   shared?: boolean;
 }
 

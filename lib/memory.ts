@@ -33,7 +33,7 @@ export const memoryOf = (buffer: ArrayBufferLike): Memory | undefined => known.g
  * Allocates zeroed memory, aligned to 64 bytes.
  * @param shared Asks for a SharedArrayBuffer; where a runtime forbids other memory of ours, it is one anyway.
  * @param inner Whether no program sees it until `exposeMemory`.
- * @returns undefined where there is not so much.
+ * @returns undefined where there is not enough memory.
  */
 export function allocateMemory(
   backend: Backend,
@@ -72,7 +72,7 @@ export function checkIdle(buffer: ArrayBufferLike): void {
   if ((memoryOf(buffer)?.inFlight ?? 0) > 0) {
     throw new OptimError(
       "ERR_STEP_IN_FLIGHT",
-      "Expected no step to be at work in this memory, but a stepAsync() is: wait until it is done.",
+      "Expected no step to be at work in this memory, but a stepAsync() is: await what it returned.",
     );
   }
 }

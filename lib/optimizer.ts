@@ -81,6 +81,8 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   /** The parameters whose averages are in their place. */
   #swapped: readonly Entry[] | undefined;
   #stepping = false;
+  /** Whether the step that is under way is one of `stepAsync`, which is at work. */
+  #pending = false;
   #disposed = false;
   #lastStep = 0;
   #applied = false;
@@ -202,10 +204,10 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   /**
    * Takes a step now with the gradients that were accumulated (option `gradientAccumulationSteps`), of every parameter whose
    * window of calls is not full, as at the end of an epoch. The gradients in the parameters' arrays are neither read nor
-   * changed. The step is one of the mean of the calls that there were, as a last batch that is smaller has the mean of its
-   * own loss; who wants every call to weigh the same, as PyTorch loops have it that divide each loss by the whole window,
-   * sets `lr` to that share for this step. It counts, asks for the learning rate, clips and averages as any other, and leaves
-   * `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no call waits it does nothing.
+   * changed. The step takes the mean of the calls that there were, as a smaller last batch takes the mean of its own loss.
+   * In PyTorch loops that divide each loss by the whole window, every call weighs the same. For that, multiply `lr` by the
+   * calls' share of the window, for this step. The step counts, asks for the learning rate, clips and averages as any other.
+   * It leaves `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no call waits nothing is done.
    * @throws OptimError as `step` does; ERR_STATE where the calls that wait were given other data than the parameter's own.
    * @example
    * ```js
@@ -412,20 +414,21 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
 
   /**
    * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that is
-   * a function is left out; of a schedule its state is taken.
+   * a function is left out, so that the optimizer that loads must be given it again; of a schedule its state is taken.
    * @throws OptimError ERR_STEP_IN_FLIGHT, ERR_DETACHED.
    * @example
    * ```js
-   * import { RMSprop, allocate } from "rmsprop";
+   * import { RMSprop, allocate, schedules } from "rmsprop";
    *
+   * const lr = schedules.cosine(0.1, { steps: 1000 });
    * const { parameters, grads } = allocate({ w: [2] });
-   * const optimizer = new RMSprop(parameters, { momentum: 0.9 });
+   * const optimizer = new RMSprop(parameters, { lr, momentum: 0.9 });
    * grads.w.fill(1);
    * optimizer.step();
    * const state = optimizer.stateDict();
    * console.log(state.rule, state.state.w.step, Object.keys(state.state.w)); // rmsprop 1 [ 'step', 'squareAvg', 'momentumBuffer' ]
    *
-   * const other = new RMSprop(allocate({ w: [2] }).parameters);
+   * const other = new RMSprop(allocate({ w: [2] }).parameters, { lr });
    * other.loadStateDict(state);
    * console.log(other.paramGroups[0].momentum); // 0.9
    * ```
@@ -509,7 +512,11 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
     if (this.#stepping) {
       throw new OptimError(
         "ERR_STEP_IN_FLIGHT",
-        "Expected no step to be under way, but one is: wait until it is done.",
+        `Expected no step to be under way, but one is: ${
+          this.#pending
+            ? "await what stepAsync() returned"
+            : "code that a step calls, such as 'lr', cannot use its optimizer"
+        }.`,
       );
     }
   }
@@ -590,11 +597,13 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   async #runAsync(plan: Plan<O>): Promise<void> {
     const held: readonly Memory[] = plan.liveness.held();
     const step = this.#begin(plan);
+    this.#pending = true;
     for (const memory of held) memory.inFlight++;
     try {
       await step;
       this.#advance(plan, false);
     } finally {
+      this.#pending = false;
       for (const memory of held) memory.inFlight--;
     }
   }

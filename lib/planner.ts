@@ -302,7 +302,7 @@ export class Planner<O extends RatedOptions> {
     const { length } = plan.runs;
     const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, staged);
     if (!bound) {
-      throw new OptimError("ERR_MEMORY", "Expected memory to list the parameters in, but there is not so much.");
+      throw new OptimError("ERR_MEMORY", "Not enough memory to list the parameters.");
     }
     return { bound, liveness, staged };
   }

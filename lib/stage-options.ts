@@ -50,10 +50,10 @@ export interface StageOptions {
   /**
    * Keeps an exponential moving average of the weights, in the slot `ema`; `swapEma()` puts it in their place, and back.
    * Default null, none. `{ decay, warmup, start, every }`: `warmup` keeps the decay low at first, `start` is the first of a
-   * parameter's steps that the average takes in, default 1, and from there on it takes in every `every`-th, default 1. It
-   * begins as the parameters are after step `start`; where it comes to take in its first step later, because it was turned on
-   * then or the state that was loaded had none, as they are before that step. Turned off and on again, it goes on. The state
-   * has it, with the number `averaged` of steps that it took in, once it has begun.
+   * parameter's steps that the average takes in, default 1, and from there on it takes in every `every`-th, default 1. The
+   * average begins with the parameters as they are after step `start`. If it is turned on later, or a loaded state has none,
+   * it begins with the parameters as they are before the next step that it takes in. Turned off and on again, it goes on.
+   * Once it has begun, the state has it, and with it `averaged`, the number of steps that it took in.
    * @formula `ema = decay * ema + (1 - decay) * param`, after the step; with `warmup` the decay is `min(decay, (1 + t) / (10 + t))`, t being `averaged` before the step
    * @unit `decay`: none, for each step that it takes in; `start`, `every`: steps
    * @systems Keras `use_ema` and `ema_momentum`; PyTorch `AveragedModel` with `get_ema_multi_avg_fn`; timm `ModelEmaV2`, and `update_after_step` of its `ModelEmaV3` is `start - 1`; optax `ema`; TensorFlow `ExponentialMovingAverage`, whose `num_updates` is `warmup`

@@ -50,7 +50,7 @@ struct TileSums {
 // The memory that staged steps over some groups need beside the arrays.
 class StageMemory {
  public:
-  // Null where there is not so much.
+  // Null where there is not enough memory.
   static std::unique_ptr<StageMemory> create(const std::vector<Group>& groups);
   ~StageMemory();
   StageMemory(const StageMemory&) = delete;

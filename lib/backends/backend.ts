@@ -100,7 +100,7 @@ export interface Report {
 export interface BoundGroups {
   /**
    * Takes in other groups in the place of these. Not while a step is at work.
-   * @returns whether there is room for them and for so many runs; if not, nothing is changed.
+   * @returns whether there is room for the groups and that number of runs; if not, nothing is changed.
    */
   rebind(groups: readonly BackendGroup[], runCapacity: number): boolean;
   /**
@@ -132,7 +132,7 @@ export interface Backend {
   readonly threads: number;
   setThreads(count: number): void;
   /**
-   * A zeroed buffer, aligned to 64 bytes; undefined if there is not so much memory, "forbidden" if no buffer may have it.
+   * A zeroed buffer, aligned to 64 bytes; undefined if there is not enough memory, "forbidden" if no buffer may have it.
    * @param inner Whether no program sees it until `expose`: then it ends with its thread at the latest. Default false.
    */
   allocate(byteLength: number, inner?: boolean): ArrayBuffer | "forbidden" | undefined;

@@ -22,7 +22,8 @@ function* loading(given: unknown, options: LoadOptions): Task<Loaded> {
  * Saves parameters, and an optimizer's state and options, in one file of the safetensors format. A crash at any moment
  * leaves the old file or the new one: it is written under another name in the same folder, synced, and renamed, and the
  * folder is synced. The new file has the mode of the old one, and its owner and group where that is permitted. A learning
- * rate that is a function is not saved; the state of a schedule that has one is.
+ * rate that is a function is not saved, so that the optimizer that loads must be given it again; the state of a schedule
+ * that has one is saved.
  *
  * @param path A path or a file URL. A symbolic link goes on pointing where it does.
  * @param options What to save.
@@ -31,17 +32,18 @@ function* loading(given: unknown, options: LoadOptions): Task<Loaded> {
  * what the file system says, such as ENOSPC, when the old file is still there.
  * @example
  * ```js
- * import { RMSprop, allocate } from "rmsprop";
+ * import { RMSprop, allocate, schedules } from "rmsprop";
  * import { loadCheckpoint, saveCheckpoint } from "rmsprop/checkpoint";
  *
+ * const lr = schedules.cosine(0.1, { steps: 1000 }); // a function, which no file holds: it is given again below
  * const model = allocate({ w: [2] });
- * const optimizer = new RMSprop(model.parameters);
+ * const optimizer = new RMSprop(model.parameters, { lr });
  * model.grads.w.fill(1);
  * optimizer.step();
  * saveCheckpoint("model.safetensors", { parameters: model.parameters, optimizer, metadata: { epoch: "7" } });
  *
  * const again = allocate({ w: [2] });
- * const going = new RMSprop(again.parameters);
+ * const going = new RMSprop(again.parameters, { lr });
  * const { metadata } = loadCheckpoint("model.safetensors", { parameters: again.parameters, optimizer: going });
  * console.log(metadata.epoch, again.params.w[0] === model.params.w[0], going.state("w").step); // 7 true 1
  * ```
@@ -62,7 +64,7 @@ export async function saveCheckpointAsync(path: string | URL, options: SaveOptio
  * safetensors format by any other writer, by their names. Everything is checked before anything is changed, and names,
  * shapes and number types before anything but the header is read. Values may be of a smaller number type than the parameter,
  * which holds them as they are; none is rounded. A learning rate that is a function, and a schedule's options, stay those of
- * the optimizer.
+ * the optimizer. All other options become those of the file, also with `partial`: set what is to differ after the load.
  *
  * With `partial` what fits is loaded, the rest is left as it is, and both are listed. A parameter's state goes with its
  * values. Of a damaged file nothing is loaded.

@@ -217,7 +217,7 @@ export function tensorHasMemory(data: TensorData): boolean {
   }
 }
 
-/** A new array for a form. @throws RangeError where there is not so much memory. */
+/** A new array for a form. @throws RangeError where there is not enough memory. */
 export function makeArray({ array }: Form, length: number): TensorData {
   return new (classes[array] as unknown as new (length: number) => TensorData)(length);
 }

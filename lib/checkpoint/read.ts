@@ -95,10 +95,7 @@ function allocate({ name, begin, end }: TensorInfo, form: Form): TensorData {
     return makeArray(form, (end - begin) / form.bytes);
   } catch (error) {
     if (!isEngineError(error, "RangeError")) throw error;
-    throw new OptimError(
-      "ERR_MEMORY",
-      `Expected memory for the ${end - begin} bytes of ${show(name)}, but there is not so much.`,
-    );
+    throw new OptimError("ERR_MEMORY", `Not enough memory for the ${end - begin} bytes of ${show(name)}.`);
   }
 }
 

@@ -88,7 +88,7 @@ function outcomeOf(backend: Backend, { rule, type, variant, stages }: Case): Out
   const measures = { gradNorm: true, nonFinite: true, clipped: true, update: true };
   const all: Stages | undefined = stages && { skipNonFinite: false, clipGlobalNorm: 1, measures, report };
   const bound = backend.bind([group], 1, stages !== undefined);
-  if (!bound) throw new Error("Expected memory for a small case, but there is not so much.");
+  if (!bound) throw new Error("Not enough memory for a small case.");
   for (let step = 0; step < steps; step++) bound.step([run], all);
   const reported = Object.entries(report).map(([name, value]) => `${name} ${value}`);
   return {

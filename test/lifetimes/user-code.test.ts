@@ -75,7 +75,7 @@ describe("what a state's getter does to the optimizer that loads it is noticed",
     const state = withGetter(optimizer.stateDict(), () => {
       step = optimizer.stepAsync();
     });
-    refuses(() => optimizer.loadStateDict(state), "ERR_STEP_IN_FLIGHT", /wait until it is done/);
+    refuses(() => optimizer.loadStateDict(state), "ERR_STEP_IN_FLIGHT", /await what stepAsync\(\) returned/);
     await step;
     expect(optimizer.state("a").step).toBe(1);
     model.dispose();
