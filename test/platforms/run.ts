@@ -37,7 +37,8 @@ const chosen = Object.entries(parts).filter(([name, { long }]) =>
 );
 if (values.strict) expectEverything({ binaries: !values.partial });
 if (values.apt) installDebian([...new Set(chosen.flatMap(([, { packages = [] }]) => packages))], values.strict);
-installTools();
+installTools("platforms");
+for (const tools of new Set(chosen.flatMap(([, part]) => part.tools ?? []))) installTools(tools);
 if (!values.install) {
   for (const [name, { run }] of chosen) await part(name, () => run({ extent: values.quick ? "short" : "whole" }));
   process.exitCode = close();

@@ -1,31 +1,41 @@
-// Runtimes, package managers and bundlers of npm (package.json beside this file's source), and programs of Debian.
+// Runtimes, package managers and bundlers of npm, and programs of Debian.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Missing } from "./report.ts";
 import { type Command, root, succeedInTwo } from "./shell.ts";
 
-const folder = join(root, "test", "platforms");
+/** What every part may run, and what only the recipes are built with: folders beside this file's source, each with a lock file. */
+const folders = {
+  platforms: join(root, "test", "platforms"),
+  recipes: join(root, "test", "platforms", "recipe-tools"),
+} as const;
 
-/** Installs what package-lock.json names, unless it is there. Nothing of it runs a script. */
-export function installTools(): void {
-  const wanted = join(folder, "package-lock.json");
-  const installed = join(folder, "node_modules", ".installed.json");
+export type Tools = keyof typeof folders;
+
+/** Installs what the package-lock.json of these tools names, unless it is there. Nothing of it runs a script. */
+export function installTools(tools: Tools): void {
+  const cwd = folders[tools];
+  const wanted = join(cwd, "package-lock.json");
+  const installed = join(cwd, "node_modules", ".installed.json");
   if (existsSync(installed) && readFileSync(installed).equals(readFileSync(wanted))) return;
-  console.log("Installing runtimes, package managers and bundlers (3 GB) …");
+  console.log(`Installing the tools of ${tools} (${join(relative(root, cwd), "package.json")}) …`);
   // Forced, because other platforms' packages are among them.
   const options = ["ci", "--force", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"];
-  const { seconds } = succeedInTwo(["npm"], options, { cwd: folder, timeout: 900 });
+  const { seconds } = succeedInTwo(["npm"], options, { cwd, timeout: 900 });
   copyFileSync(wanted, installed);
   console.log(`installed in ${seconds.toFixed(0)} s`);
 }
 
-/** The path of a file of the tools. */
-export function tool(...path: readonly string[]): string {
-  const file = join(folder, "node_modules", ...path);
-  if (!existsSync(file)) throw new Missing(`${join(...path)} is not among the tools`);
+/** The path of a file of these tools. */
+export function toolOf(tools: Tools, ...path: readonly string[]): string {
+  const file = join(folders[tools], "node_modules", ...path);
+  if (!existsSync(file)) throw new Missing(`${join(...path)} is not among the tools of ${tools}`);
   return file;
 }
+
+/** The path of a file of the tools that every part may run. */
+export const tool = (...path: readonly string[]): string => toolOf("platforms", ...path);
 
 /** This process's Node, the lowest that the package supports where tests run. */
 export const node: Command = [process.execPath];

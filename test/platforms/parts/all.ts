@@ -1,5 +1,6 @@
 // The parts of the tests on platforms, in order.
 import type { Extent } from "../bits.ts";
+import type { Tools } from "../tools.ts";
 import { buffers } from "./buffers.ts";
 import { bundlers } from "./bundlers.ts";
 import { damage } from "./damage.ts";
@@ -22,6 +23,8 @@ export interface Part {
   readonly run: (settings: Settings) => Promise<void>;
   /** Debian packages that it needs, beside what any machine has. */
   readonly packages?: readonly string[];
+  /** Tools that it alone needs. */
+  readonly tools?: Tools;
   /** Left out of the quick selection. */
   readonly long?: boolean;
 }
@@ -32,7 +35,7 @@ export const parts: Readonly<Record<string, Part>> = {
   endings: { run: endingsPart },
   managers: { run: managersPart },
   bundlers: { run: bundlers },
-  recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), long: true },
+  recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), tools: "recipes", long: true },
   damage: { run: damage },
   wasm: { run: wasm, packages: wasmPackages },
   buffers: { run: buffers },

@@ -1,19 +1,33 @@
 // The projects of docs/recipes.md (recipes/), each made and run with the tool that it is for.
-import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { binary, dependencies, packed, projectFolder } from "../packed.ts";
 import { answers, freePort } from "../registry.ts";
 import { check, expectEqual, expectMatch } from "../report.ts";
 import { type Command, root, start, succeed } from "../shell.ts";
-import { node, tool } from "../tools.ts";
+import { node, tool, toolOf } from "../tools.ts";
 
 /** What every program of the page prints, or answers. */
 const expected = "native 0.5";
 
-/** A folder with a recipe's files, the program that the page begins with, the package, and the tools that it needs. */
-function project(name: string, tools: readonly string[]): string {
+/** A folder with a recipe's files, the program that the page begins with, and the package. */
+function project(name: string): string {
   const folder = projectFolder(`recipe-${name}`);
+  fill(folder, name);
+  return folder;
+}
+
+/** The same with the tools beside the package, as where they are installed: some tools follow no link out of a project. */
+function projectWithTools(name: string): string {
+  const folder = projectFolder(`recipe-${name}`);
+  // Hard links, which take no space.
+  succeed(["cp"], ["-al", toolOf("recipes"), join(folder, "node_modules")]);
+  fill(folder, name);
+  return folder;
+}
+
+function fill(folder: string, name: string): void {
   const recipes = join(root, "test", "platforms", "recipes");
   if (existsSync(join(recipes, name))) cpSync(join(recipes, name), folder, { recursive: true });
   cpSync(join(recipes, "program.mjs"), join(folder, "program.mjs"));
@@ -21,10 +35,10 @@ function project(name: string, tools: readonly string[]): string {
   mkdirSync(join(modules, "rmsprop"), { recursive: true });
   succeed(["tar"], ["-xzf", packed(), "-C", join(modules, "rmsprop"), "--strip-components=1"]);
   for (const dependency of dependencies()) {
+    // A tool may depend on it too; a copy over that would write into the tools.
+    rmSync(join(modules, dependency), { recursive: true, force: true });
     cpSync(join(root, "node_modules", dependency), join(modules, dependency), { recursive: true });
   }
-  for (const name of tools) symlinkSync(tool(name), join(modules, name));
-  return folder;
 }
 
 function expectProgram(folder: string, command: Command, args: readonly string[]): undefined {
@@ -49,7 +63,7 @@ async function compile(compiler: Compile, folder: string, file: string): Promise
   });
 }
 
-const load = async (...path: readonly string[]) => import(pathToFileURL(tool(...path)).href);
+const load = async (...path: readonly string[]) => import(pathToFileURL(toolOf("recipes", ...path)).href);
 
 /** Asks a server for a page until it answers, and ends it. */
 async function answerOf(command: Command, args: readonly string[], folder: string, url: string): Promise<string> {
@@ -65,65 +79,71 @@ async function answerOf(command: Command, args: readonly string[], folder: strin
 /** By name, in the order of the page. */
 const recipes: Readonly<Record<string, () => Promise<string | undefined> | string | undefined>> = {
   async webpack() {
-    const folder = project("webpack", []);
+    const folder = project("webpack");
     await compile((await load("webpack", "lib", "index.js")).default, folder, "webpack.config.mjs");
     return expectProgram(folder, node, ["dist/program.cjs"]);
   },
   async rspack() {
-    const folder = project("rspack", []);
+    const folder = project("rspack");
     await compile((await load("@rspack/core", "dist", "index.js")).rspack, folder, "rspack.config.mjs");
     return expectProgram(folder, node, ["dist/program.cjs"]);
   },
   rollup() {
-    const folder = project("rollup", []);
-    succeed(node, [tool("rollup", "dist", "bin", "rollup"), "--config"], { cwd: folder });
+    const folder = project("rollup");
+    succeed(node, [toolOf("recipes", "rollup", "dist", "bin", "rollup"), "--config"], { cwd: folder });
     return expectProgram(folder, node, ["dist/program.mjs"]);
   },
   vite() {
-    const folder = project("vite", ["vite"]);
-    succeed(node, [tool("vite", "bin", "vite.js"), "build"], { cwd: folder });
+    const folder = projectWithTools("vite");
+    succeed(node, ["node_modules/vite/bin/vite.js", "build"], { cwd: folder });
     return expectProgram(folder, node, ["dist/program.mjs"]);
   },
   esbuild() {
-    const folder = project("esbuild", ["esbuild"]);
+    const folder = project("esbuild");
+    symlinkSync(tool("esbuild"), join(folder, "node_modules", "esbuild"));
     succeed(node, ["build.mjs"], { cwd: folder });
     return expectProgram(folder, node, ["dist/program.cjs"]);
   },
   parcel() {
-    const folder = project("parcel", []);
-    const options = ["build", "program.mjs", "--no-cache"];
-    succeed(node, [tool("parcel", "lib", "bin.js"), ...options], { cwd: folder });
+    const folder = projectWithTools("parcel");
+    const options = ["build", "--no-cache"];
+    succeed(node, ["node_modules/parcel/lib/bin.js", ...options], { cwd: folder });
     return expectProgram(folder, node, ["dist/program.js"]);
   },
   jest() {
-    const folder = project("jest", []);
-    const { stderr } = succeed([...node, "--experimental-vm-modules"], [tool("jest", "bin", "jest.js"), "--ci"], {
+    const folder = projectWithTools("jest");
+    const { stderr } = succeed([...node, "--experimental-vm-modules"], ["node_modules/jest/bin/jest.js", "--ci"], {
       cwd: folder,
     });
     expectMatch(stderr, /1 passed/, "what Jest said");
     return undefined;
   },
   vitest() {
-    const folder = project("vitest", ["vitest"]);
-    const { stdout } = succeed(node, [tool("vitest", "vitest.mjs"), "run", "--root", "."], { cwd: folder });
+    const folder = projectWithTools("vitest");
+    const { stdout } = succeed(node, ["node_modules/vitest/vitest.mjs", "run", "--root", "."], { cwd: folder });
     expectMatch(stdout, /1 passed/, "what Vitest said");
     return undefined;
   },
   sea() {
-    const folder = project("sea", []);
+    const folder = project("sea");
     const newer = tool("node-22", "bin", "node");
     const bundle = ["main.cjs", "--bundle", "--platform=node", "--external:*.node", "--outfile=dist/main.cjs"];
     succeed([tool("esbuild", "bin", "esbuild")], bundle, { cwd: folder });
     succeed([newer, "--experimental-sea-config", "sea-config.json"], [], { cwd: folder });
     cpSync(newer, join(folder, "dist", "program"));
     const fuse = ["--sentinel-fuse", "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"];
-    const postject = [tool("postject", "dist", "cli.js"), "dist/program", "NODE_SEA_BLOB", "dist/program.blob"];
+    const postject = [
+      toolOf("recipes", "postject", "dist", "cli.js"),
+      "dist/program",
+      "NODE_SEA_BLOB",
+      "dist/program.blob",
+    ];
     succeed(node, [...postject, ...fuse], { cwd: folder });
     return expectProgram(folder, [join(folder, "dist", "program")], []);
   },
   async workerd() {
-    const folder = project("workerd", []);
-    const { default: esbuild } = await load("esbuild", "lib", "main.js");
+    const folder = project("workerd");
+    const { default: esbuild } = await import(pathToFileURL(tool("esbuild", "lib", "main.js")).href);
     // What wrangler does with an import of WebAssembly.
     const asModule = {
       name: "wasm",
@@ -150,7 +170,7 @@ const worker :Workerd.Worker = (
   compatibilityDate = "2026-01-01",
 );`;
     writeFileSync(join(folder, "dist", "config.capnp"), config);
-    const workerd: Command = [tool("@cloudflare", "workerd-linux-64", "bin", "workerd")];
+    const workerd: Command = [toolOf("recipes", "@cloudflare", "workerd-linux-64", "bin", "workerd")];
     const url = `http://127.0.0.1:${port}/`;
     expectEqual(await answerOf(workerd, ["serve", "dist/config.capnp"], folder, url), "wasm 0.5", "the answer");
     return undefined;
@@ -168,14 +188,14 @@ const resolutions = {
 
 /** Checks a program's types, the package's declarations among them, whose paths are of @types/node's URL. */
 function checkTypes(version: keyof typeof compilers, resolution: keyof typeof resolutions): undefined {
-  const folder = project("typescript", []);
+  const folder = project("typescript");
   const { file, module, moduleResolution, ...more } = resolutions[resolution];
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, ...more }));
   const lib = ["es2022", "dom"];
   const compilerOptions = { noEmit: true, strict: true, skipLibCheck: false, target: "es2022", lib, types: [] };
   const config = { compilerOptions: { ...compilerOptions, module, moduleResolution }, files: [file] };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
-  succeed(node, [tool(...compilers[version])], { cwd: folder });
+  succeed(node, [toolOf("recipes", ...compilers[version])], { cwd: folder });
 }
 
 export async function recipesPart({ long }: { readonly long: boolean }): Promise<void> {
@@ -191,8 +211,8 @@ export async function recipesPart({ long }: { readonly long: boolean }): Promise
   if (!long) return;
   for (const bundler of ["--turbopack", "--webpack"]) {
     await check(`recipe: next ${bundler}`, async () => {
-      const folder = project("next", ["next", "react", "react-dom"]);
-      const next: Command = [...node, tool("next", "dist", "bin", "next")];
+      const folder = projectWithTools("next");
+      const next: Command = [...node, "node_modules/next/dist/bin/next"];
       succeed(next, ["build", bundler], { cwd: folder, env: { NEXT_TELEMETRY_DISABLED: "1" }, timeout: 600 });
       const port = await freePort();
       const url = `http://127.0.0.1:${port}/api/step`;
