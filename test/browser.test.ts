@@ -1,5 +1,6 @@
 // The package as it is built, in headless Chromium: the bits of Node's reference, on WebAssembly, in pages and workers.
 import { spawnSync } from "node:child_process";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -118,5 +119,13 @@ worker.onerror = ({ message }) => report({ error: message });`;
     expect(output[0].imports).toEqual([]);
     const script = smokeScript().replace("/package/dist/browser.js", "/bundle/bundle.js");
     expect(await opened({ script }, { bundle: folder })).toMatchObject({ backend: "wasm", digests: expected });
+  });
+
+  test("R6: the page without a bundler of docs/recipes.md steps on wasm", async () => {
+    const [, html] = readFileSync(join(root, "docs", "recipes.md"), "utf8").match(/^```html\n(.*?)^```$/ms) ?? [];
+    const modules = temporaryFolder();
+    symlinkSync(root, join(modules, "rmsprop"));
+    const script = "report({ said: document.body.lastChild.textContent });";
+    expect(await open({ html: html as string, script }, { node_modules: modules })).toEqual({ said: "wasm 0.5" });
   });
 });

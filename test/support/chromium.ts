@@ -15,6 +15,8 @@ export const chromium = [process.env.CHROMIUM, "chromium", "chromium-browser", "
 );
 
 export interface Page {
+  /** HTML before the script, whose own modules run first. */
+  readonly html?: string;
   /** A module's code; `report(value)` ends the page. */
   readonly script: string;
   /** Headers of its response. */
@@ -46,7 +48,9 @@ function serve(page: Page, folders: Readonly<Record<string, string>>, report: (t
     }
     if (path === "/") {
       response.writeHead(200, { "content-type": "text/html", ...page.headers });
-      response.end(`<!doctype html><script>${before}</script><script type="module">${page.script}</script>`);
+      response.end(
+        `<!doctype html><script>${before}</script>${page.html ?? ""}<script type="module">${page.script}</script>`,
+      );
       return;
     }
     const [, name = "", ...rest] = path.split("/");

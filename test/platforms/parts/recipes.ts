@@ -106,7 +106,8 @@ const recipes: Readonly<Record<string, () => Promise<string | undefined> | strin
   },
   parcel() {
     const folder = projectWithTools("parcel");
-    const options = ["build", "--no-cache"];
+    // By default its cache lies beside .git, which is this checkout's.
+    const options = ["build", "--no-cache", "--cache-dir", "cache"];
     succeed(node, ["node_modules/parcel/lib/bin.js", ...options], { cwd: folder });
     return expectProgram(folder, node, ["dist/program.js"]);
   },
