@@ -1,4 +1,4 @@
-// Everything that the package exports but the backend in use, which each entry point selects.
+// Everything that the package exports but the backend in use, which each entry point selects, and the schedules.
 export { type AllocateOptions, allocate, type Model, type Shapes } from "./allocate.ts";
 export type { BackendInfo } from "./backends/current.ts";
 export { OptimError, type OptimErrorCode } from "./errors.ts";
@@ -23,7 +23,6 @@ export {
 export type { CommonOptions, Gains, LearningRate } from "./options.ts";
 export type { Parameter } from "./parameter.ts";
 export type { LoadStateOptions } from "./partial-state.ts";
-export * as schedules from "./schedules/index.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 export type { LossScaleState } from "./stages.ts";

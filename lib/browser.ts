@@ -4,6 +4,7 @@ import { selectBackend } from "./backends/select-browser.ts";
 import { rules } from "./optimizers/all.ts";
 
 export * from "./api.ts";
+export * as schedules from "./schedules/index.ts";
 
 /** What executes steps in this page. */
 export const backend = selectBackend(rules, kernels);

@@ -2,6 +2,7 @@ import { selectBackend } from "./backends/select.ts";
 import { rules } from "./optimizers/all.ts";
 
 export * from "./api.ts";
+export * as schedules from "./schedules/index.ts";
 
 /**
  * What executes steps in this process. It is chosen when the package is imported; docs/platforms.md says how.

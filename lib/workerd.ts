@@ -6,6 +6,7 @@ import kernels from "./kernels.wasm";
 import { rules } from "./optimizers/all.ts";
 
 export * from "./api.ts";
+export * as schedules from "./schedules/index.ts";
 
 /** What executes steps in this worker. */
 export const backend = selectBackend(rules, kernels);

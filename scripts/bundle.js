@@ -3,7 +3,7 @@
 // twice as fast with three files as with the forty of lib/.
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve as resolvePath } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
@@ -11,18 +11,38 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 const kernels = join(root, "prebuilds", "wasm", "kernels.js");
 
+const schedules = "lib/schedules/index.ts";
+
 /**
  * Entry points by their files in dist/, in the order in which a program may need them. Those of Node and those of browsers
  * share nothing: no program has both.
  */
 const entries = {
-  node: { index: "lib/index.ts", "checkpoint/index": "lib/checkpoint/index.ts", "cli/main": "lib/cli/main.ts" },
+  node: {
+    index: "lib/index.ts",
+    "schedules/index": schedules,
+    "checkpoint/index": "lib/checkpoint/index.ts",
+    "cli/main": "lib/cli/main.ts",
+  },
   browser: {
     browser: "lib/browser.ts",
     workerd: "lib/workerd.ts",
+    "schedules/browser": schedules,
     "checkpoint/browser": "lib/checkpoint/browser.ts",
   },
 };
+
+/**
+ * Keeps `export * as schedules` a namespace of a file: of an object that holds them all, no bundler drops the schedules that a
+ * program does not use.
+ */
+const schedulesApart = (platform) => ({
+  name: "schedules",
+  resolveId(id, importer) {
+    if (importer === undefined || resolvePath(dirname(importer), id) !== join(root, schedules)) return undefined;
+    return { id: platform === "browser" ? "./schedules/browser.js" : "./schedules/index.js", external: true };
+  },
+});
 
 /**
  * Files of the package that stay files of their own: the paths of the binaries, which bundlers and tracers of files follow, and
@@ -36,9 +56,10 @@ const external = [...separate, /^node:/];
 /** Comments stand in lib/, which source maps hold, and in the declarations; those for bundlers stay. */
 const comments = { annotation: true, jsdoc: false, legal: false };
 
-async function bundle(input, external, output) {
+async function bundle(input, external, plugins, output) {
   // Nothing of Node's or a browser's is put into the files.
-  const build = await rolldown({ cwd: root, input, external, platform: "neutral", resolve: { mainFields: ["main"] } });
+  const resolve = { mainFields: ["main"] };
+  const build = await rolldown({ cwd: root, input, external, plugins, platform: "neutral", resolve });
   const { output: files } = await build.write({ format: "esm", sourcemap: true, comments, ...output });
   await build.close();
   return files;
@@ -46,7 +67,7 @@ async function bundle(input, external, output) {
 
 const files = [];
 for (const [platform, input] of Object.entries(entries)) {
-  const made = await bundle(input, external, {
+  const made = await bundle(input, external, [schedulesApart(platform)], {
     dir: dist,
     // What several entry points need is one file.
     codeSplitting: { groups: [{ name: `shared/${platform}`, minShareCount: 2 }] },
@@ -56,7 +77,7 @@ for (const [platform, input] of Object.entries(entries)) {
 }
 if (existsSync(kernels)) {
   const output = { file: join(dist, "rmsprop.js"), minify: true, sourcemap: false };
-  files.push(...(await bundle("lib/browser.ts", [], output)));
+  files.push(...(await bundle("lib/browser.ts", [], [], output)));
   const { default: base64 } = await import(pathToFileURL(kernels).href);
   writeFileSync(join(dist, "kernels.wasm"), Buffer.from(base64, "base64"));
 }
