@@ -11,6 +11,7 @@ const page = readFileSync(join(root, "docs", "recipes.md"), "utf8");
 const beside = [
   "next/app/layout.js",
   "next/app/page.js",
+  "jest/jsdom.test.mjs",
   "vitest/step.test.mjs",
   "vitest/vitest.config.mjs",
   "typescript/program.ts",

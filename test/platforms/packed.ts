@@ -1,6 +1,6 @@
 // The package as a user gets it: packed, and laid out in folders with programs beside it.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 import { NotBuilt } from "./report.ts";
 import { root, succeed, work } from "./shell.ts";
@@ -37,6 +37,16 @@ export function packed(): string {
   const [{ filename }] = JSON.parse(succeed(["npm"], options).stdout);
   tarball = join(work, filename);
   return tarball;
+}
+
+/** Gives an installed package a file for every binary, so that bundlers find all that it names. */
+export function fillBinaries(folder: string): void {
+  for (const file of [...Object.values(binaries), wasmFile]) {
+    const path = join(folder, "node_modules/rmsprop", file);
+    if (existsSync(path)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, "");
+  }
 }
 
 /** What the package depends on, from this checkout's own node_modules. */

@@ -1,8 +1,8 @@
 // Programs that a bundler made of the package, in a folder of their own: they must run natively.
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { binaries, binary, installed, projectFolder, wasmFile } from "../packed.ts";
+import { binaries, binary, fillBinaries, installed, projectFolder, wasmFile } from "../packed.ts";
 import { check } from "../report.ts";
 import { run, succeed } from "../shell.ts";
 import { checkSmoke, smokeIn } from "../smoke.ts";
@@ -21,18 +21,6 @@ const load = async <T>(...path: readonly string[]): Promise<T> => {
   return module.default ?? module;
 };
 
-/** An installed package that has a file for every binary, so that bundlers find all that it names. */
-async function complete(): Promise<string> {
-  const folder = await installed("bundlers");
-  for (const file of [...Object.values(binaries), wasmFile]) {
-    const path = join(folder, "node_modules/rmsprop", file);
-    if (existsSync(path)) continue;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, "");
-  }
-  return folder;
-}
-
 /** What esbuild's users put before an ES module that holds CommonJS. */
 const banner = {
   js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
@@ -40,7 +28,8 @@ const banner = {
 
 export async function bundlers(): Promise<void> {
   binary("linux-x64-glibc");
-  const folder = await complete();
+  const folder = await installed("bundlers");
+  fillBinaries(folder);
   const esbuild = async (program: string, out: string, options: object) => {
     const { build } = await load<Esbuild>("esbuild", "lib", "main.js");
     const entryPoints = [join(folder, `${program}.mjs`)];

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { binary, dependencies, packed, projectFolder } from "../packed.ts";
+import { binary, dependencies, fillBinaries, packed, projectFolder } from "../packed.ts";
 import { answers, freePort } from "../registry.ts";
 import { check, expectEqual, expectMatch } from "../report.ts";
 import { type Command, root, start, succeed } from "../shell.ts";
@@ -83,6 +83,14 @@ const recipes: Readonly<Record<string, () => Promise<string | undefined> | strin
     await compile((await load("webpack", "lib", "index.js")).default, folder, "webpack.config.mjs");
     return expectProgram(folder, node, ["dist/program.cjs"]);
   },
+  async "node-loader"() {
+    const folder = projectWithTools("webpack");
+    fillBinaries(folder);
+    await compile((await load("webpack", "lib", "index.js")).default, folder, "node-loader.config.mjs");
+    // The binary lies beside the bundle.
+    rmSync(join(folder, "node_modules"), { recursive: true });
+    return expectProgram(folder, node, ["dist/program.cjs"]);
+  },
   async rspack() {
     const folder = project("rspack");
     await compile((await load("@rspack/core", "dist", "index.js")).rspack, folder, "rspack.config.mjs");
@@ -116,7 +124,7 @@ const recipes: Readonly<Record<string, () => Promise<string | undefined> | strin
     const { stderr } = succeed([...node, "--experimental-vm-modules"], ["node_modules/jest/bin/jest.js", "--ci"], {
       cwd: folder,
     });
-    expectMatch(stderr, /1 passed/, "what Jest said");
+    expectMatch(stderr, /2 passed/, "what Jest said");
     return undefined;
   },
   vitest() {
