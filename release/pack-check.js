@@ -92,7 +92,10 @@ for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
 }
 // What a program loads to start, and no more, is what makes it start fast.
 const started = paths.filter((file) => /^dist\/.*\.js$/.test(file) && !/^dist\/(cli|checkpoint)\//.test(file));
-expect(started.length <= 6, `dist/ has ${started.join(", ")}, more than an entry point each and what they share`);
+expect(
+  started.length <= 8,
+  `dist/ has ${started.join(", ")}, more than an entry point each, what they share and the schedules`,
+);
 for (const { path, size: bytes } of files) expect(bytes <= largestFile, `${path} has ${bytes} bytes`);
 expect(size <= largestTarball, `it has ${size} bytes, more than ${largestTarball}`);
 const hashes = join(root, hashesFile);
@@ -112,7 +115,9 @@ else if (unknown) console.log(`notice: ${unknown}`);
 
 // What tools for readers of packages say.
 const lint = tool("publint", "src/cli.js", ["run", tarball, "--strict"]);
-expect(lint.status === 0 && /All good/.test(lint.output), "publint finds something");
+// Parcel 2 reads the field "browser" and no exports, so what publint advises against it is not for this package.
+const advice = lint.output.match(/^\d+\. (?!pkg\.browser with a string value ).*/gm) ?? [];
+expect(lint.status === 0 && advice.length === 0, `publint finds something: ${advice.join(" ")}`);
 // ES modules only, which Node 20.19 and later can require.
 const types = tool("@arethetypeswrong/cli", "dist/index.js", [
   tarball,
