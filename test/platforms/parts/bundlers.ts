@@ -2,15 +2,16 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { partsOf, programs } from "../../support/unused.ts";
 import { binaries, binary, fillBinaries, installed, projectFolder, wasmFile } from "../packed.ts";
-import { check } from "../report.ts";
+import { check, expectEqual } from "../report.ts";
 import { run, succeed } from "../shell.ts";
 import { checkSmoke, smokeIn } from "../smoke.ts";
 import { node, tool } from "../tools.ts";
 
 /** What is used of esbuild and of @vercel/nft. */
 interface Esbuild {
-  build(options: object): Promise<unknown>;
+  build(options: object): Promise<{ outputFiles: { text: string }[] }>;
 }
 interface Nft {
   nodeFileTrace(files: readonly string[], options: object): Promise<{ fileList: Set<string> }>;
@@ -52,6 +53,17 @@ export async function bundlers(): Promise<void> {
     await esbuild("whole", out, { format: "esm", outExtension: { ".js": ".mjs" }, external: ["rmsprop"] });
     return smokeIn(out, node);
   });
+  for (const platform of ["node", "browser"]) {
+    await check(`esbuild drops what a program does not use, platform ${platform}`, async () => {
+      const { build } = await load<Esbuild>("esbuild", "lib", "main.js");
+      const common = { bundle: true, write: false, format: "esm", logLevel: "silent", external: ["*.node"], platform };
+      for (const { code, holds } of programs) {
+        const { outputFiles } = await build({ ...common, stdin: { contents: code, resolveDir: folder } });
+        expectEqual(partsOf(outputFiles[0]?.text ?? ""), holds, `what the bundle of ${code} holds`);
+      }
+      return `${programs.length} programs`;
+    });
+  }
   await check("@vercel/nft finds every binary, and what it finds runs", async () => {
     const { nodeFileTrace } = await load<Nft>("@vercel", "nft", "out", "index.js");
     const { fileList } = await nodeFileTrace([join(folder, "whole.mjs")], { base: folder });
