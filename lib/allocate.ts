@@ -208,19 +208,24 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
       `Expected the shapes to be an object from name to shape, but it is ${show(shapes)}.`,
     );
   }
-  const entries = Object.entries(shapes).map(([name, shape]) => {
-    const copy: unknown = Array.isArray(shape) ? Object.freeze(Array.from(shape)) : shape;
-    if (!Array.isArray(copy) || Number.isNaN(sizeOf(copy))) {
+  const names = Object.keys(shapes);
+  const copies: (readonly number[])[] = [];
+  // No pairs of name and shape, and nothing destructured: a new process would spend its time on collecting such objects.
+  const lengths = names.map((name) => {
+    const shape: unknown = shapes[name];
+    const copy: unknown = Array.isArray(shape) ? Object.freeze([...shape]) : shape;
+    const length = Array.isArray(copy) ? sizeOf(copy) : Number.NaN;
+    if (Number.isNaN(length)) {
       throw new OptimError(
         "ERR_LENGTH",
         `Expected the shape of '${name}' to be an array of whole numbers of 0 or more, but it is ${showShape(copy)}.`,
       );
     }
-    return [name, copy as readonly number[]] as const;
+    copies.push(copy as readonly number[]);
+    return length;
   });
 
   const backend = currentBackend();
-  const lengths = entries.map(([, shape]) => sizeOf(shape));
   const params = allocateRun(backend, lengths, dtype, shared);
   let grads: ArrayRun;
   try {
@@ -230,9 +235,13 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
     throw error;
   }
 
-  const names = entries.map(([name]) => name);
-  const parameters = entries.map(([name, shape], i) =>
-    Object.freeze({ name, data: params.arrays[i] as FloatArray, grad: grads.arrays[i] as FloatArray, shape }),
+  const parameters = names.map((name, i) =>
+    Object.freeze({
+      name,
+      data: params.arrays[i] as FloatArray,
+      grad: grads.arrays[i] as FloatArray,
+      shape: copies[i] as readonly number[],
+    }),
   );
   const dispose = () => {
     checkIdle(params.buffer);

@@ -1,4 +1,4 @@
-import type { BackendGroup, BoundGroups, Run, RunStages, Stages } from "./backends/backend.ts";
+import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Clock, Entry, Group } from "./group.ts";
@@ -8,7 +8,7 @@ import { isRate, type LearningRate, rateDomain } from "./options.ts";
 import type { AnyRule } from "./rule.ts";
 import { isSchedule } from "./schedules/schedule.ts";
 import type { StepStages } from "./stages.ts";
-import type { FloatArray, NumberType } from "./typed-array.ts";
+import type { FloatArray } from "./typed-array.ts";
 
 /** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
 export interface Cohort<O extends object> {
@@ -273,19 +273,28 @@ export function describePlan<O extends object>(
   { backendGroups, streamsOf, flushes }: Plan<O>,
   liveness: Liveness,
 ): BackendGroup[] {
-  return backendGroups.map((entries) => ({
-    rule,
-    type: (entries[0] as Entry).parameter.type as NumberType,
-    parameters: entries.map((entry) => {
-      const { name, length } = entry.parameter;
-      const { data, out, grad } = streamsOf(entry);
-      liveness.watch(data, length, "data", name);
-      if (out !== data) liveness.watch(out, length, "out", name);
-      liveness.watch(grad, length, "gradient", name);
-      const slots = rule.slots.map((slot: string) => entry.slots[slot] ?? null);
-      for (const slot in entry.slots) liveness.watch(entry.slots[slot] as FloatArray, length, slot, name);
-      const { ema = null, gradAccumulator = null } = entry.slots;
-      return { data, out, grad, slots, average: ema, accumulated: flushes ? null : gradAccumulator };
-    }),
-  }));
+  return backendGroups.map((entries) => {
+    const { type } = (entries[0] as Entry).parameter;
+    const parameters: ParameterArrays[] = [];
+    // A loop, not a callback, which a new process would compile for a thousand parameters, for longer than they take.
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      const streams = streamsOf(entry);
+      watchArrays(liveness, entry, streams);
+      const kept = entry.slots;
+      const slots = rule.slots.map((slot: string) => kept[slot] ?? null);
+      const { data, out, grad } = streams;
+      const accumulated = flushes ? null : (kept.gradAccumulator ?? null);
+      parameters.push({ data, out, grad, slots, average: kept.ema ?? null, accumulated });
+    }
+    return { rule, type, parameters };
+  });
+}
+
+function watchArrays(liveness: Liveness, { parameter, slots }: Entry, { data, out, grad }: Streams): void {
+  const { name, length, type } = parameter;
+  liveness.watch(data, length, type, "data", name);
+  if (out !== data) liveness.watch(out, length, type, "out", name);
+  liveness.watch(grad, length, type, "gradient", name);
+  for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
 }

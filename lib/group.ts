@@ -254,7 +254,11 @@ function restartsState<O extends object>(group: Group<O>, name: string): boolean
 
 export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
-  for (const group of groups) for (const entry of group.entries) entries.set(entry.parameter.name, entry);
+  for (const group of groups) {
+    group.entries.forEach((entry) => {
+      entries.set(entry.parameter.name, entry);
+    });
+  }
   return entries;
 }
 

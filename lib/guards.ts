@@ -25,7 +25,7 @@ export function guardParameter(given: object, parameter: Parameter): Guard | und
     found.owners++;
     return found;
   }
-  if (isProxy(given) || !isPlain(given)) return undefined;
+  if (isProxy(given) || Object.isFrozen(given) || !isPlain(given)) return undefined;
   const own = (["data", "grad"] as const).filter((key) => {
     const descriptor = Object.getOwnPropertyDescriptor(given, key);
     return descriptor?.writable && descriptor.configurable && descriptor.value === parameter[key];

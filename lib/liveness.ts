@@ -6,10 +6,11 @@ import {
   byteLengthOf,
   byteOffsetOf,
   bytesPerElement,
+  canResize,
   type FloatArray,
   isShared,
   lengthOf,
-  numberTypeOf,
+  type NumberType,
 } from "./typed-array.ts";
 
 const Bytes = Uint8Array;
@@ -25,6 +26,8 @@ interface Watched {
    */
   readonly bytes: Uint8Array | undefined;
   readonly shared: boolean;
+  /** Whether it cannot be resized. It may still be detached, but not while arrays are being watched. */
+  readonly fixed: boolean;
   readonly memory: Memory | undefined;
   /** The length below which one of the arrays is no longer whole, in bytes. */
   needed: number;
@@ -39,24 +42,29 @@ export class Liveness {
   readonly #byBuffer = new Map<ArrayBufferLike, Watched>();
 
   /**
+   * @param type Of its elements, like that of its parameter.
    * @param kind What the array is ("data"), and
    * @param name of which parameter.
    * @throws OptimError ERR_DETACHED where it is not whole now: then its offset says nothing.
    */
-  watch(array: FloatArray, length: number, kind: string, name: string): void {
+  watch(array: FloatArray, length: number, type: NumberType, kind: string, name: string): void {
     if (length === 0) return;
-    const found = lengthOf(array);
-    if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
     const buffer = bufferOf(array);
-    const needed = byteOffsetOf(array) + length * bytesPerElement[numberTypeOf(array) ?? "float64"];
     const watched = this.#byBuffer.get(buffer);
+    // Where one array of a buffer that cannot be resized is whole, so are the others.
+    if (!watched?.fixed) {
+      const found = lengthOf(array);
+      if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
+    }
+    const needed = byteOffsetOf(array) + length * bytesPerElement[type];
     if (watched) {
       if (needed > watched.needed) watched.needed = needed;
       return;
     }
     const shared = isShared(buffer);
     const bytes = byteLengthOf(buffer, shared) < maxBytes ? new Bytes(buffer) : undefined;
-    const entry = { buffer, bytes, shared, memory: memoryOf(buffer), needed, kind, name };
+    const fixed = !canResize(buffer);
+    const entry = { buffer, bytes, shared, fixed, memory: memoryOf(buffer), needed, kind, name };
     this.#watched.push(entry);
     this.#byBuffer.set(buffer, entry);
   }
@@ -146,10 +154,10 @@ export function asyncMemory(kind: string, name: string, found: string): OptimErr
 export function checkMemory(entries: Iterable<Entry>): void {
   const liveness = new Liveness();
   for (const { parameter, slots } of entries) {
-    const { name, data, grad, length } = parameter;
-    liveness.watch(data, length, "data", name);
-    if (grad) liveness.watch(grad, length, "gradient", name);
-    for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, slot, name);
+    const { name, data, grad, length, type } = parameter;
+    liveness.watch(data, length, type, "data", name);
+    if (grad) liveness.watch(grad, length, type, "gradient", name);
+    for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
   }
   liveness.check();
 }

@@ -22,7 +22,7 @@ import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
-import { checkNames, checkOverlap, checkParameter, type Parameter } from "./parameter.ts";
+import { checkNames, checkOverlap, checkParameters, type Parameter } from "./parameter.ts";
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
@@ -566,12 +566,13 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   #adopt(raw: readonly RawGroup[]): void {
     const definition = this.#definition;
     this.#checkMemory();
-    const checked = raw.map(({ params }) => params.map(checkParameter));
+    const checked = raw.map(({ params }) => checkParameters(params));
     const present = [...this.#planner.entries.values()];
-    const all = [...present.map(({ parameter }) => parameter), ...checked.flat()];
+    const flat = checked.flat();
+    const all = present.length === 0 ? flat : [...present.map(({ parameter }) => parameter), ...flat];
     checkNames(all);
-    checkOverlap(all, statesOf(present), this.#backend);
-    checkFloat32(optimizerOptions, this.#stages.options, checked.flat());
+    checkOverlap(all, [...statesOf(present)], this.#backend);
+    checkFloat32(optimizerOptions, this.#stages.options, flat);
     const added = raw.map(
       ({ options }, i) =>
         new Group(

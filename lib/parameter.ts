@@ -3,7 +3,9 @@ import { OptimError, show, showList } from "./errors.ts";
 import { memoryOf } from "./memory.ts";
 import {
   bufferOf,
+  byteOffsetOf,
   bytesPerElement,
+  canResize,
   type FloatArray,
   hasMemory,
   isLengthTracking,
@@ -33,8 +35,16 @@ export interface CheckedParameter extends Parameter {
   readonly length: number;
 }
 
+/**
+ * The buffer of the array that was checked last, where that cannot be resized: then another array of it has its memory too,
+ * and a length of its own. It holds as long as no user code runs.
+ */
+interface Checked {
+  buffer: ArrayBufferLike | undefined;
+}
+
 /** @returns The array's number type. No user code runs here. */
-function checkArray(array: unknown, kind: string, name: string): NumberType {
+function checkArray(array: unknown, kind: string, name: string, checked: Checked): NumberType {
   const type = numberTypeOf(array);
   if (!type) {
     const found = typedArrayName(array) ?? show(array);
@@ -45,7 +55,9 @@ function checkArray(array: unknown, kind: string, name: string): NumberType {
     );
   }
   const floats = array as FloatArray;
-  if (!hasMemory(floats) || memoryOf(bufferOf(floats))?.disposed) {
+  const buffer = bufferOf(floats);
+  if (buffer === checked.buffer) return type;
+  if (!hasMemory(floats) || memoryOf(buffer)?.disposed) {
     throw new OptimError(
       "ERR_DETACHED",
       `Expected the ${kind} of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
@@ -58,6 +70,7 @@ function checkArray(array: unknown, kind: string, name: string): NumberType {
         "but it follows the length of its resizable buffer; give the view a length.",
     );
   }
+  checked.buffer = canResize(buffer) ? undefined : buffer;
   return type;
 }
 
@@ -65,8 +78,15 @@ function checkArray(array: unknown, kind: string, name: string): NumberType {
  * Checks an array that goes with a parameter's data. No user code runs here.
  * @throws OptimError ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
-export function checkArrayOf(array: unknown, kind: string, name: string, type: NumberType, length: number): void {
-  const foundType = checkArray(array, kind, name);
+export function checkArrayOf(
+  array: unknown,
+  kind: string,
+  name: string,
+  type: NumberType,
+  length: number,
+  checked: Checked = { buffer: undefined },
+): void {
+  const foundType = checkArray(array, kind, name, checked);
   if (foundType !== type) {
     throw new OptimError(
       "ERR_DTYPE",
@@ -98,23 +118,27 @@ export interface RawParameter {
 
 /** The properties that are read. A parameter may have others besides, which are the user's. */
 const keys: readonly string[] = ["name", "data", "grad", "shape"];
+const none: readonly string[] = [];
 
 export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
   const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
   const { name, data, grad, shape } = source;
   const lacks = name === undefined || data === undefined || grad === undefined;
-  const others = lacks && isRecord(given) ? Object.keys(given).filter((key) => !keys.includes(key)) : [];
-  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? Array.from(shape) : shape };
+  const others = lacks && isRecord(given) ? Object.keys(given).filter((key) => !keys.includes(key)) : none;
+  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape };
 }
 
 /** Refuses what is no parameter at all, or lacks something that it has under another name. */
 function checkForm({ given, index, list, others, name, data, grad }: RawParameter): void {
+  const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
+  const isWhole = name !== undefined && data !== undefined && grad !== undefined;
+  const isTensor = hasMethod(given, "dataSync");
+  if (isObject && isWhole && !isTensor) return;
   const what = `Expected parameter ${index}${list} to be { name, data, grad }`;
-  const isEmpty = name === undefined && data === undefined && grad === undefined && others.length === 0;
-  if (typeof given !== "object" || given === null || Array.isArray(given) || isEmpty || hasMethod(given, "dataSync")) {
+  const lacking = Object.entries({ name, data, grad }).flatMap(([key, value]) => (value === undefined ? [key] : []));
+  if (!isObject || isTensor || (lacking.length === 3 && others.length === 0)) {
     throw new OptimError("ERR_DTYPE", `${what}, but it is ${show(given)}.`);
   }
-  const lacking = Object.entries({ name, data, grad }).flatMap(([key, value]) => (value === undefined ? [key] : []));
   for (const other of others) {
     const meant = meantKey(other, lacking);
     if (meant) throw new OptimError("ERR_DTYPE", `${what}, but it has ${show(other)}${didYouMean(meant)}`);
@@ -123,10 +147,15 @@ function checkForm({ given, index, list, others, name, data, grad }: RawParamete
 }
 
 /**
- * Checks a parameter. No user code runs here, so what is found stays so.
+ * Checks parameters. No user code runs here, so what is found stays so.
  * @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
-export function checkParameter(raw: RawParameter): CheckedParameter {
+export function checkParameters(raw: readonly RawParameter[]): CheckedParameter[] {
+  const [data, grad]: [Checked, Checked] = [{ buffer: undefined }, { buffer: undefined }];
+  return raw.map((each) => checkParameter(each, data, grad));
+}
+
+function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Checked): CheckedParameter {
   checkForm(raw);
   const { index, list, name, data, grad, shape } = raw;
   if (typeof name !== "string") {
@@ -135,10 +164,11 @@ export function checkParameter(raw: RawParameter): CheckedParameter {
       `Expected parameter ${index}${list} to have a string as its name, but it is ${show(name)}.`,
     );
   }
-  const type = checkArray(data, "data", name);
+  const type = checkArray(data, "data", name, checkedData);
   const length = lengthOf(data as FloatArray);
-  if (grad !== null) checkArrayOf(grad, "gradient", name, type, length);
-  const [own, gradient] = [data as FloatArray, grad as FloatArray | null];
+  if (grad !== null) checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
+  const own = data as FloatArray;
+  const gradient = grad as FloatArray | null;
   return shape === undefined
     ? { name, data: own, grad: gradient, type, length }
     : { name, data: own, grad: gradient, type, length, shape: checkShape(shape, name, length) };
@@ -176,7 +206,7 @@ function checkShape(shape: unknown, name: string, length: number): readonly numb
  */
 export function checkNames(parameters: readonly CheckedParameter[]): void {
   const seen = new Set<string>();
-  for (const { name } of parameters) {
+  parameters.forEach(({ name }) => {
     if (seen.has(name)) {
       throw new OptimError(
         "ERR_NAME",
@@ -184,7 +214,7 @@ export function checkNames(parameters: readonly CheckedParameter[]): void {
       );
     }
     seen.add(name);
-  }
+  });
 }
 
 /** What an array occupies of memory, in bytes. */
@@ -235,16 +265,67 @@ export function checkIntervals(intervals: Interval[]): void {
   }
 }
 
+/** A state array of a parameter, with the name of its slot. */
+export type StateArray = readonly [CheckedParameter, string, FloatArray];
+
+/** Arrays that follow one another in one buffer and do not overlap, as those of `allocate` do: from the first to the last. */
+interface Stretch {
+  /** In memory. */
+  readonly start: number;
+  readonly buffer: ArrayBufferLike;
+  /** In the buffer. */
+  readonly from: number;
+  to: number;
+}
+
+/** Puts an array at the end of the last stretch, or begins another with it. */
+function stretch(
+  stretches: Stretch[],
+  backend: Backend,
+  array: FloatArray | null,
+  { type, length }: CheckedParameter,
+): void {
+  if (!array || length === 0) return;
+  const byteLength = length * bytesPerElement[type];
+  const last = stretches[stretches.length - 1];
+  const buffer = bufferOf(array);
+  const from = byteOffsetOf(array);
+  if (last && last.buffer === buffer && last.to <= from) last.to = from + byteLength;
+  else stretches.push({ start: backend.address(array), buffer, from, to: from + byteLength });
+}
+
+/**
+ * Whether stretches show that nothing overlaps, as they mostly do. They need no number as large as an address for each array,
+ * which a new process makes slowly.
+ */
+function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
+  const stretches: Stretch[] = [];
+  parameters.forEach((parameter) => {
+    stretch(stretches, backend, parameter.data, parameter);
+  });
+  parameters.forEach((parameter) => {
+    stretch(stretches, backend, parameter.grad, parameter);
+  });
+  for (const [parameter, , array] of state) stretch(stretches, backend, array, parameter);
+  stretches.sort((a, b) => a.start - b.start);
+  for (let i = 1; i < stretches.length; i++) {
+    const { start, from, to } = stretches[i - 1] as Stretch;
+    if ((stretches[i] as Stretch).start < start + (to - from)) return false;
+  }
+  return true;
+}
+
 /**
  * Refuses parameters that overlap: data may overlap neither data nor a gradient, and no state.
- * @param state The state arrays of parameters, with the names of their slots.
+ * @param state The state arrays of parameters.
  * @throws OptimError ERR_ALIASED.
  */
 export function checkOverlap(
   parameters: readonly CheckedParameter[],
-  state: Iterable<readonly [CheckedParameter, string, FloatArray]>,
+  state: readonly StateArray[],
   backend: Backend,
 ): void {
+  if (areApart(parameters, state, backend)) return;
   // All of a kind one after the other, as they mostly lie in memory: runs that are in order already are sorted at once.
   const intervals: Interval[] = [];
   for (const { name, data, type, length } of parameters) {

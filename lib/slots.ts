@@ -14,20 +14,19 @@ export interface SlotRun {
   entries: number;
 }
 
-/**
- * Gives a slot of an entry its initial values.
- * @param zeroed Whether it holds zeros.
- */
+/** What a slot of a group's entries begins as. */
+function initialOf<O extends object>(definition: Definition<O>, group: Group<O>, slot: string): number {
+  return isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
+}
+
+/** Gives a slot of an entry its initial values. */
 export function beginSlot<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   entry: Entry,
   slot: string,
-  zeroed = false,
 ): void {
-  const array = entry.slots[slot] as FloatArray;
-  const initial = isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
-  if (!zeroed || !Object.is(initial, 0)) fillWith(array, initial);
+  fillWith(entry.slots[slot] as FloatArray, initialOf(definition, group, slot));
 }
 
 /** Slots of a group's entries of one number type that were made just now. */
@@ -65,9 +64,12 @@ export function allocateSlots<O extends object>(
         made.push({ group: group as Group, entries, slots, slotRun });
         group.memory.push(slotRun);
         slots.forEach((slot, s) => {
+          const initial = initialOf(definition, group, slot);
+          const isZero = Object.is(initial, 0);
           entries.forEach((entry, e) => {
-            entry.slots[slot] = run.arrays[s * entries.length + e] as FloatArray;
-            beginSlot(definition, group, entry, slot, true);
+            const array = run.arrays[s * entries.length + e] as FloatArray;
+            entry.slots[slot] = array;
+            if (!isZero) fillWith(array, initial);
           });
         });
       }

@@ -112,14 +112,17 @@ export function copyOf(array: FloatArray): FloatArray {
   return numberTypeOf(array) === "float32" ? new Float32Array(array) : new Float64Array(array);
 }
 
+/** Whether a buffer's length can change: a resizable or growable one's. */
+export function canResize(buffer: ArrayBufferLike): boolean {
+  return (isShared(buffer) ? growable?.(buffer) : resizable?.(buffer)) === true;
+}
+
 /**
  * Whether an array follows the length of its resizable buffer. No getter tells; but `subarray` asks the constructor for
  * an array that follows too, by giving it no length. The constructor it asks is put in place for that one call.
  */
 export function isLengthTracking(array: FloatArray): boolean {
-  const buffer = bufferOf(array);
-  const canResize = isShared(buffer) ? growable?.(buffer) : resizable?.(buffer);
-  if (canResize !== true) return false;
+  if (!canResize(bufferOf(array))) return false;
   // It cannot be asked, and may.
   if (!Object.isExtensible(array) || Object.hasOwn(array, "constructor")) return true;
   let tracking = false;

@@ -16,15 +16,10 @@ function findIsProxy(): IsProxy {
 /** Whether a value is a proxy; false where the runtime does not tell. */
 export const isProxy = findIsProxy();
 
-/** The prototypes of an object and the object itself, nearest first, up to the first proxy. */
-function* chainOf(value: object): Generator<object> {
-  for (let at: object | null = value; at !== null && !isProxy(at); at = Object.getPrototypeOf(at)) yield at;
-}
-
-/** The value of a property that is a plain one, an object's own or inherited. */
+/** The value of a property that is a plain one, an object's own or inherited; of none behind a proxy. */
 function plainValue(value: object, name: string): unknown {
   try {
-    for (const at of chainOf(value)) {
+    for (let at: object | null = value; at !== null && !isProxy(at); at = Object.getPrototypeOf(at)) {
       const found = Object.getOwnPropertyDescriptor(at, name);
       if (found) return found.value;
     }

@@ -4,7 +4,7 @@
  * JSON in the metadata.
  */
 import { OptimError, show } from "../errors.ts";
-import { type CheckedParameter, checkNames, checkParameter, takeParameter } from "../parameter.ts";
+import { type CheckedParameter, checkNames, checkParameters, takeParameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
 import { didYouMean, nearest } from "../words.ts";
 import { metadataKey } from "./header.ts";
@@ -51,7 +51,7 @@ export function readParameters(given: unknown): CheckedParameter[] {
     );
   }
   const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, i));
-  const parameters = raw.map(checkParameter);
+  const parameters = checkParameters(raw);
   checkNames(parameters);
   return parameters;
 }
