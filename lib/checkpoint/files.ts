@@ -187,8 +187,9 @@ export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): T
   const file = yield* open(temporary, flags, old ? 0o600 : 0o666);
   try {
     try {
-      if (old) yield* takeRights(file, temporary, old);
       yield* write({ append: (bytes) => append(file, bytes) });
+      // After the bytes: a write takes setuid and setgid away.
+      if (old) yield* takeRights(file, temporary, old);
       yield* syncWherePermitted(file);
     } finally {
       yield* close(file);
@@ -203,14 +204,23 @@ export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): T
 
 /** Where links lead, so that they go on leading there, and what is there. */
 function* locate(path: string): Task<{ target: string; old: Stats | undefined }> {
+  let old: Stats;
   try {
-    const target = yield* realPath(path);
-    const old = yield* statOf(target);
-    checkRegular(path, old);
-    return { target, old };
+    old = yield* statOf(path);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     return { target: yield* endOfLinks(path), old: undefined };
+  }
+  checkRegular(path, old);
+  try {
+    return { target: yield* realPath(path), old };
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    // Links of /proc lead to open files, whose names may be gone.
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected ${JSON.stringify(path)} to lead to a file that has a name, but it has none.`,
+    );
   }
 }
 

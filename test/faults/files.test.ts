@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -191,6 +194,29 @@ describe.each(["sync", "async"] as const)("links, %s", (form) => {
     expect([readdirSync(join(folder, "real")), readdirSync(join(folder, "a", "b"))]).toEqual([["first"], ["third"]]);
   });
 
+  it.skipIf(!isLinux)("F3: a link of /proc leads to an open file, whose name may be gone, or to a pipe", async () => {
+    const folder = temporaryFolder();
+    const file = openSync(join(folder, "file"), "w");
+    try {
+      await write(`/proc/self/fd/${file}`, 1);
+      expect(valueIn(join(folder, "file"))).toBe(1); // it is another file now than the open one
+      const gone = { code: "ERR_OPTION", message: expect.stringContaining("a file that has a name") };
+      await expect(write(`/proc/self/fd/${file}`, 2)).rejects.toMatchObject(gone);
+      execFileSync("mkfifo", [join(folder, "fifo")]);
+      const pipe = openSync(join(folder, "fifo"), constants.O_RDWR);
+      try {
+        rmSync(join(folder, "fifo"));
+        const refused = { code: "ERR_OPTION", message: expect.stringContaining("it is a FIFO") };
+        await expect(write(`/proc/self/fd/${pipe}`, 3)).rejects.toMatchObject(refused);
+      } finally {
+        closeSync(pipe);
+      }
+    } finally {
+      closeSync(file);
+    }
+    expect(readdirSync(folder)).toEqual(["file"]);
+  });
+
   it("F3: a link into a folder that is not there, and a loop, are the file system's error, and stay", async () => {
     const folder = temporaryFolder();
     symlinkSync("nowhere/file", join(folder, "link"));
@@ -219,6 +245,29 @@ describe.skipIf(!isLinux)("F4: a file keeps its rights", () => {
     } finally {
       process.umask(before);
     }
+  });
+
+  it("F4: setuid and setgid too, where the user is not root, from whom a write takes them away", () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o777);
+    const modes = [0o4755, 0o2775, 0o6777, 0o400];
+    const script = `
+      import { chmodSync, statSync, writeFileSync } from "node:fs";
+      import { writeSafetensors } from ${JSON.stringify(pathToFileURL(join(root, "dist/checkpoint/index.js")).href)};
+      if (process.getuid() === 0) {
+        process.setgroups([]); process.setgid(4444); process.setuid(4444);
+      }
+      const found = [];
+      for (const mode of ${JSON.stringify(modes)}) {
+        const path = ${JSON.stringify(`${folder}/`)} + mode;
+        writeFileSync(path, "old");
+        chmodSync(path, mode);
+        writeSafetensors(path, [["w", { data: new Float32Array(3) }]]);
+        found.push(statSync(path).mode & 0o7777);
+      }
+      console.log(JSON.stringify(found));`;
+    const found = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect(JSON.parse(found)).toEqual(modes);
   });
 
   it.skipIf(!isRoot)("F4: its owner and its group, in a setgid folder too, where the user may give files away", () => {
