@@ -97,7 +97,8 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
 /** @throws OptimError ERR_OPTION. */
 export function checkMetadata(metadata: unknown): [string, string][] {
   if (metadata === undefined) return [];
-  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
+  // A Map, as tensors may be given in, has no properties to be written.
+  if (typeof metadata !== "object" || metadata === null || Symbol.iterator in metadata) {
     throw new OptimError(
       "ERR_OPTION",
       `Expected the metadata to be an object of strings, but it is ${show(metadata)}.`,

@@ -129,6 +129,16 @@ describe("F12: every function of rmsprop/checkpoint, with arguments of every kin
     expect(refusals).toBeGreaterThan(10);
   });
 
+  it("F12: metadata in a Map, as tensors may be given in, is refused and not left out", () => {
+    const metadata = new Map([["epoch", "7"]]) as never;
+    for (const call of [
+      () => checkpoint.encodeSafetensors([], metadata),
+      () => checkpoint.encodeCheckpoint({ parameters: [], metadata }),
+    ]) {
+      expect(thrownBy(call)).toMatchObject({ code: "ERR_OPTION", message: expect.stringContaining("a Map") });
+    }
+  });
+
   it("F12: what the report had", () => {
     const path = folder();
     const data = new Float32Array(1);
