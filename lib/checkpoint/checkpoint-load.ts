@@ -1,5 +1,5 @@
 import { OptimError, show } from "../errors.ts";
-import { memoryOf } from "../memory.ts";
+import { checkIdle, memoryOf } from "../memory.ts";
 import { type CheckedParameter, type Parameter, showShape, sizeOf } from "../parameter.ts";
 import type { StateDict, Unmatched } from "../state-dict.ts";
 import { bufferOf, type FloatArray, hasMemory, lengthOf } from "../typed-array.ts";
@@ -212,6 +212,7 @@ function apply({ metadata, tensors }: Safetensors, matched: Match, { parameters,
         `Expected the data of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
       );
     }
+    checkIdle(bufferOf(data));
   }
   const unmatched = optimizer && loadState(optimizer, state as StateDict, partial);
   for (const [name, { data }] of matched.fills) setAll.call(data, tensors.get(name)?.data as FloatArray);

@@ -566,6 +566,11 @@ describe("while other things happen", () => {
       "ERR_STEP_IN_FLIGHT",
       /step/,
     );
+    // Without the optimizer it is the memory that tells.
+    const { parameters } = model;
+    for (const act of [() => saveCheckpoint(`${path}2`, { parameters }), () => loadCheckpoint(path, { parameters })]) {
+      expectRefusal(thrownBy(act), "ERR_STEP_IN_FLIGHT", /memory/);
+    }
     await stepping;
     expect(readdirSync(folder)).toEqual(["checkpoint"]);
     expect(optimizer.state("w").step).toBe(1);
