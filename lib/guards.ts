@@ -83,7 +83,8 @@ export function refuseProperties(optimizer: object, made: object, base: object, 
   while (own !== null && Object.getPrototypeOf(own) !== base) own = Object.getPrototypeOf(own);
   if (own === null) return;
   const { prototype } = own as { prototype: object };
-  if (!prepared.has(prototype)) {
+  // A prototype that a program has frozen stays as it is: the optimizer then refuses as any object does.
+  if (!prepared.has(prototype) && Object.isExtensible(prototype)) {
     prepared.add(prototype);
     for (const name of options) refuseOption(prototype, name);
   }

@@ -1,10 +1,14 @@
 // Assignments that nobody would read are refused. Each test has the number under which the fault was reported.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Adagrad, allocate, backend, type Parameter, RMSprop, Rprop, SGD, schedules } from "../../lib/index.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { optimizerOptions } from "../../lib/options.ts";
 import { bitsOf, parameter, refuses, thrownBy } from "../support/arrays.ts";
 import { numberTypes } from "../support/cases.ts";
+import { root } from "../support/compile.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what is assigned is wrong
 type Wrong = any;
@@ -150,6 +154,20 @@ describe("S5: an optimizer takes no new properties", () => {
       expect(Object.keys(optimizer)).toEqual([]);
     });
   }
+
+  it("S5: a program may freeze the classes before it makes the first optimizer", () => {
+    const path = JSON.stringify(pathToFileURL(join(root, "dist/index.js")).href);
+    const script = `
+      import { SGD } from ${path};
+      Object.freeze(SGD.prototype);
+      const w = { name: "w", data: Float32Array.of(1), grad: Float32Array.of(1) };
+      const optimizer = new SGD([w], { lr: 0.5 });
+      optimizer.step();
+      try { optimizer.lr = 0; } catch (error) { console.log(w.data[0], error.name); }`;
+    expect(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })).toBe(
+      "0.5 TypeError\n",
+    );
+  });
 
   it("S5: a user's own class may have fields, of options' names too, and steps as its parent does", () => {
     class Mine extends RMSprop {
