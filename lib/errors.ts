@@ -90,7 +90,7 @@ function showObject(value: object): string {
   // What only has the prototype of a typed array is none.
   if (name === undefined || name === "Object" || (/Array$/.test(name) && !ArrayBuffer.isView(value)))
     return "an object";
-  return `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`;
+  return `${/^([AEIO]|U(?!int))/i.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** The most items of a list that a message shows. */

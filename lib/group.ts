@@ -7,8 +7,8 @@ import { type CheckedParameter, type Parameter, type RawParameter, takeParameter
 import { usedSlots, variantOf } from "./rule.ts";
 import { checkSlotsIdle, restartSlots, type SlotRun } from "./slots.ts";
 import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
-import { type FloatArray, typedArrayName } from "./typed-array.ts";
-import { isRecord } from "./values.ts";
+import type { FloatArray } from "./typed-array.ts";
+import { listHint } from "./words.ts";
 
 /**
  * Parameters with options of their own, as a constructor or `addParamGroup` takes them. What a group does not say is as the
@@ -44,15 +44,6 @@ function listOf(given: unknown, what: string): unknown[] {
     );
   }
   return [...(given as Iterable<unknown>)];
-}
-
-/** What somebody who gave no list most likely wants to give, after what was found. */
-function listHint(given: unknown): string {
-  if (!isRecord(given)) return ".";
-  const values = Object.values(given);
-  const areArrays = values.length > 0 && values.every((value) => typedArrayName(value) !== undefined);
-  if (areArrays || "parameters" in given) return ": of a model of allocate() it is model.parameters.";
-  return "data" in given || "params" in given ? ": put it into a list, [ … ]." : ".";
 }
 
 /** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */

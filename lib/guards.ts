@@ -1,8 +1,10 @@
 // Assignments that nobody would read are refused: to the arrays of a parameter that an optimizer has, and to an optimizer's
 // options on the optimizer itself.
 import { OptimError } from "./errors.ts";
+import type { OptionTable } from "./options.ts";
 import type { Parameter } from "./parameter.ts";
 import { isPlain, isProxy } from "./values.ts";
+import { otherNamesOf } from "./words.ts";
 
 /** What refuses other arrays for the object that a parameter was given as. */
 export interface Guard {
@@ -43,7 +45,7 @@ function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], 
     get: () => array,
     set(this: object, value: unknown) {
       if (this === given && value === array) return;
-      if (this === given && guard.owners > 0) throw replaced(key, name);
+      if (this === given && guard.owners > 0) throw replaced(key, name, value);
       // No optimizer has it any more: both are as they were before one had.
       if (this === given) for (const each of all) Object.defineProperty(given, each, plainProperty(parameter[each]));
       if (this === given) guards.delete(given);
@@ -55,8 +57,15 @@ function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], 
 /** A property like one that is assigned. */
 const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
 
-function replaced(key: string, name: string): OptimError {
+function replaced(key: Key, name: string, value: unknown): OptimError {
   const quoted = JSON.stringify(name);
+  if (key === "grad" && value === null) {
+    return new OptimError(
+      "ERR_OPTION",
+      `Expected 'grad' of '${name}' to stay the array that its optimizer was given, but it is set to null: ` +
+        `to leave the parameter out of steps, freeze(${quoted}); of one call, step({ ${quoted}: null }).`,
+    );
+  }
   return new OptimError(
     "ERR_OPTION",
     `Expected '${key}' of '${name}' to stay the array that its optimizer was given, which steps would go on to use: ` +
@@ -77,8 +86,15 @@ const prepared = new WeakSet<object>();
  * that takes no new properties does. An instance of a user's own subclass takes them, as fields of that class.
  * @param made The class that is constructed.
  * @param base The class that all optimizers extend.
+ * @param ofGroups Tables of options: those that groups have, and those of an optimizer as a whole.
  */
-export function refuseProperties(optimizer: object, made: object, base: object, options: readonly string[]): void {
+export function refuseProperties(
+  optimizer: object,
+  made: object,
+  base: object,
+  ofGroups: OptionTable,
+  ofWhole: OptionTable,
+): void {
   let own: object | null = made;
   while (own !== null && Object.getPrototypeOf(own) !== base) own = Object.getPrototypeOf(own);
   if (own === null) return;
@@ -86,12 +102,22 @@ export function refuseProperties(optimizer: object, made: object, base: object, 
   // A prototype that a program has frozen stays as it is: the optimizer then refuses as any object does.
   if (!prepared.has(prototype) && Object.isExtensible(prototype)) {
     prepared.add(prototype);
-    for (const name of options) refuseOption(prototype, name);
+    for (const [table, isWhole] of [
+      [ofGroups, false],
+      [ofWhole, true],
+    ] as const) {
+      for (const name of Object.keys(table)) {
+        const place = isWhole || table[name]?.fixed ? "" : `set on a group, optimizer.paramGroups[i].${name}, or `;
+        for (const each of [name, ...otherNamesOf(name)]) {
+          refuseOption(prototype, each, `Expected '${name}' to be ${place}given to the constructor`);
+        }
+      }
+    }
   }
   if (own === made) Object.preventExtensions(optimizer);
 }
 
-function refuseOption(prototype: object, name: string): void {
+function refuseOption(prototype: object, name: string, expected: string): void {
   const inherited = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(prototype), name)?.get;
   Object.defineProperty(prototype, name, {
     configurable: true,
@@ -103,8 +129,7 @@ function refuseOption(prototype: object, name: string): void {
       }
       throw new OptimError(
         "ERR_OPTION",
-        `Expected '${name}' to be set on a group, optimizer.paramGroups[i].${name}, or given to the constructor, ` +
-          "but it is set on the optimizer, where nothing reads it.",
+        `${expected}, but ${expected.includes(`'${name}'`) ? "it" : `'${name}'`} is set on the optimizer, where nothing reads it.`,
       );
     },
   });

@@ -22,7 +22,7 @@ import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
-import { checkNames, checkOverlap, checkParameters, type Parameter } from "./parameter.ts";
+import { checkNames, checkNoOptions, checkOverlap, checkParameters, type Parameter } from "./parameter.ts";
 import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
@@ -47,6 +47,16 @@ import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
 /** Parameters, or groups of them that override options; not both in one list. */
 export type ParamsInput<O> = Iterable<Parameter | ParamGroupInput<O>>;
 
+/** What `paramGroups` has in the place of `push`, which would not add a group. */
+const noPush: PropertyDescriptor = {
+  value: () => {
+    throw new OptimError(
+      "ERR_OPTION",
+      "Expected a group to be added by addParamGroup(), but paramGroups is a list to read.",
+    );
+  },
+};
+
 /** What the last call of `step` or `stepAsync` did. */
 export interface StepInfo extends Findings {
   /**
@@ -63,6 +73,7 @@ export interface StepInfo extends Findings {
  * `accumulated`, how many calls wait for a step.
  */
 export interface ParameterState {
+  /** The steps that it took. */
   readonly step: number;
   readonly [slot: string]: FloatArray | number | undefined;
 }
@@ -97,8 +108,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
     this.#planner = new Planner(definition, this.#backend, this.#stages);
     this.#defaults = readWithPreset(definition, defaultsOf(definition.options), options);
     this.#adopt(raw);
-    const names = [...Object.keys(definition.options), ...Object.keys(optimizerOptions)];
-    refuseProperties(this, new.target, Optimizer, names);
+    refuseProperties(this, new.target, Optimizer, definition.options, optimizerOptions);
   }
 
   /**
@@ -114,7 +124,8 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * ```
    */
   get paramGroups(): readonly ParamGroup<O>[] {
-    return Object.freeze(this.#planner.groups.map(({ view }) => view));
+    const groups = this.#planner.groups.map(({ view }) => view);
+    return Object.freeze(Object.defineProperty(groups, "push", noPush));
   }
 
   /**
@@ -567,6 +578,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
     const definition = this.#definition;
     this.#checkMemory();
     const checked = raw.map(({ params }) => checkParameters(params));
+    for (const { params } of raw) checkNoOptions(params, definition.options);
     const present = [...this.#planner.entries.values()];
     const flat = checked.flat();
     const all = present.length === 0 ? flat : [...present.map(({ parameter }) => parameter), ...flat];

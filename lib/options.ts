@@ -4,7 +4,7 @@ import { decay32, type Float32Domain, finite32, isFinite32, isKept32, kept32, po
 import { isSchedule, type Rate } from "./schedules/schedule.ts";
 import type { LossScale, StageOptions } from "./stage-options.ts";
 import { isPlain, isRecord } from "./values.ts";
-import { didYouMean, meantOption, nearest } from "./words.ts";
+import { didYouMean, meantOption, meantWord } from "./words.ts";
 
 /** One option: its default, the values it takes, and those in words for an error. */
 export interface OptionSpec {
@@ -116,7 +116,7 @@ function copyRecord(found: unknown, over: object = {}): unknown {
 
 export const gainsOption: OptionSpec = {
   default: null,
-  domain: "null, or { up, down, min, max } with 0 <= up, 0 <= down <= 1 and 0 < min <= 1 <= max",
+  domain: "null, {} for the defaults, or { up, down, min, max } with 0 <= up, 0 <= down <= 1 and 0 < min <= 1 <= max",
   accepts(found) {
     if (!isRecord(found)) return found === null;
     const { up, down, min, max } = found as Gains;
@@ -224,7 +224,7 @@ export const optimizerOptions = {
   lossScale: {
     default: null,
     domain:
-      "null, or { initial, growthFactor, backoffFactor, growthInterval } with " +
+      "null, {} for the defaults, or { initial, growthFactor, backoffFactor, growthInterval } with " +
       "2^-126 <= initial <= 2^127, growthFactor >= 1, 0 < backoffFactor < 1 and a whole growthInterval >= 1",
     accepts(found) {
       if (!isRecord(found)) return found === null;
@@ -285,7 +285,7 @@ function found({ words = [] }: OptionSpec, value: unknown, kept: unknown): strin
   const isWord = (item: unknown) => words.includes(item as string);
   const isList = Array.isArray(kept) && words.length > 0 && !kept.every(isWord);
   const wrong: unknown = isList ? kept.find((item) => !isWord(item)) : value;
-  const instead = typeof wrong === "string" ? nearest(wrong, words) : undefined;
+  const instead = typeof wrong === "string" ? meantWord(wrong, words) : undefined;
   // Only a list takes words that are right.
   const shown = instead === wrong ? `["${instead}"]` : `"${instead}"`;
   return `${isList ? "has" : "is"} ${show(wrong)}${didYouMean(instead === undefined ? undefined : shown)}`;

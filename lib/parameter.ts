@@ -12,9 +12,8 @@ import {
   lengthOf,
   type NumberType,
   numberTypeOf,
-  typedArrayName,
 } from "./typed-array.ts";
-import { hasMethod, isRecord } from "./values.ts";
+import { hasMethod, isProxy, isRecord } from "./values.ts";
 import { didYouMean, meantKey } from "./words.ts";
 
 /** An array to train, with its gradient. */
@@ -47,11 +46,11 @@ interface Checked {
 function checkArray(array: unknown, kind: string, name: string, checked: Checked): NumberType {
   const type = numberTypeOf(array);
   if (!type) {
-    const found = typedArrayName(array) ?? show(array);
+    const types = kind === "gradient" ? "a Float32Array, a Float64Array or null" : "a Float32Array or a Float64Array";
     const hint = hasMethod(array, "dataSync") ? ", whose dataSync() gives one." : ".";
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the ${kind} of '${name}' to be a Float32Array or a Float64Array, but it is ${found}${hint}`,
+      `Expected the ${kind} of '${name}' to be ${types}, but it is ${show(array)}${hint}`,
     );
   }
   const floats = array as FloatArray;
@@ -108,7 +107,7 @@ export interface RawParameter {
   readonly index: number;
   /** What it is one of, in words that follow its index. */
   readonly list: string;
-  /** Where it lacks something: its own properties of other names. */
+  /** Its own properties of other names. */
   readonly others: readonly string[];
   readonly name: unknown;
   readonly data: unknown;
@@ -123,9 +122,33 @@ const none: readonly string[] = [];
 export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
   const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
   const { name, data, grad, shape } = source;
-  const lacks = name === undefined || data === undefined || grad === undefined;
-  const others = lacks && isRecord(given) ? Object.keys(given).filter((key) => !keys.includes(key)) : none;
+  const others = othersOf(given, shape === undefined ? 3 : 4);
   return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape };
+}
+
+/** An object's own properties beside those that are read, of which there are at most `count`. No trap of a proxy runs. */
+function othersOf(given: unknown, count: number): readonly string[] {
+  if (typeof given !== "object" || given === null || isProxy(given)) return none;
+  const own = Object.keys(given);
+  if (own.length <= count && own.every((key) => keys.includes(key))) return none;
+  return isRecord(given) ? own.filter((key) => !keys.includes(key)) : none;
+}
+
+/**
+ * Refuses an option beside a parameter's own properties, where nothing reads it. Other properties are the user's.
+ * @throws OptimError ERR_OPTION.
+ */
+export function checkNoOptions(raw: readonly RawParameter[], options: object): void {
+  for (let i = 0; i < raw.length; i++) {
+    const { index, list, others } = raw[i] as RawParameter;
+    const option = others.length === 0 ? undefined : others.find((key) => Object.hasOwn(options, key));
+    if (option === undefined) continue;
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected '${option}' to be given to a group, { params: [ … ], ${option} }, or to the constructor, ` +
+        `but parameter ${index}${list} has it, where nothing reads it.`,
+    );
+  }
 }
 
 /** Refuses what is no parameter at all, or lacks something that it has under another name. */

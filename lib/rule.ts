@@ -41,16 +41,37 @@ export function signatureOf(rule: AnyRule): string {
   ].join("; ");
 }
 
+/** What is said of itself by something compiled, and what was expected; null where there is nothing. */
+export interface Difference {
+  readonly expected: string | null;
+  readonly found: string | null;
+}
+
+/** Something compiled that is of another version. */
+export class StaleError extends Error {
+  readonly difference: Difference;
+
+  constructor(message: string, difference: Difference) {
+    super(message);
+    this.difference = difference;
+  }
+}
+
 /**
  * Holds what something compiled says of itself against what is expected of it.
- * @param what What it is, for the error.
- * @throws Error with the first that differs.
+ * @param what What it is, and how it is made, for the error.
+ * @throws StaleError with the first that differs.
  */
-export function checkSignatures(expected: readonly string[], found: readonly string[], what: string): void {
+export function checkSignatures(
+  expected: readonly string[],
+  found: readonly string[],
+  { name, made }: { readonly name: string; readonly made: string },
+): void {
   const count = Math.max(expected.length, found.length);
   for (let i = 0; i < count; i++) {
     if (expected[i] !== found[i]) {
-      throw new Error(`the ${what} is of another version: expected "${expected[i]}", but it has "${found[i]}"`);
+      const sentence = `the ${name} is of another version of this package: build it anew (${made})`;
+      throw new StaleError(sentence, { expected: expected[i] ?? null, found: found[i] ?? null });
     }
   }
 }

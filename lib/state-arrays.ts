@@ -28,14 +28,14 @@ export function readArray(value: unknown, what: string, type: NumberType, length
     const name = typedArrayName(value);
     const isRecord = name === undefined && typeof value === "object" && value !== null;
     refuse(
-      `Expected ${what} to be ${type} like its parameter, or a list of numbers, but it is ${name ?? show(value)}` +
+      `Expected ${what} to be ${type} like its parameter, or a list of numbers, but it is ${show(value)}` +
         `${isRecord ? "; in JSON write Array.from(array) for a typed array, or use rmsprop/checkpoint" : ""}.`,
     );
   }
   const array = value as FloatArray;
   if (found === "float64" && type === "float32") {
     refuse(
-      `Expected ${what} to be float32 like its parameter, but it is Float64Array; Float32Array.from(array) rounds it.`,
+      `Expected ${what} to be float32 like its parameter, but it is a Float64Array; Float32Array.from(array) rounds it.`,
     );
   }
   if (!hasMemory(array)) refuse(`Expected ${what} to have its memory, but it is detached.`);

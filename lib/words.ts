@@ -1,4 +1,6 @@
 // Words that somebody wrote, and those that were most likely meant.
+import { typedArrayName } from "./typed-array.ts";
+import { isRecord } from "./values.ts";
 
 /** How many letters have to be put in, left out, replaced or exchanged with the next to make one word of another. */
 function distance(a: string, b: string): number {
@@ -28,19 +30,49 @@ export function nearest(word: string, words: readonly string[]): string | undefi
 
 /** What other libraries call an option of ours. */
 const otherNames: Readonly<Record<string, string>> = {
-  learningrate: "lr",
+  learningRate: "lr",
   rho: "alpha",
   decay: "alpha",
   epsilon: "eps",
   l2: "weightDecay",
-  globalclipnorm: "clipGlobalNorm",
-  maxgradnorm: "clipGlobalNorm",
-  maxnorm: "clipGlobalNorm",
-  clipgradnorm: "clipGlobalNorm",
-  useema: "ema",
-  emamomentum: "ema",
-  accumulationsteps: "gradientAccumulationSteps",
+  globalClipnorm: "clipGlobalNorm",
+  maxGradNorm: "clipGlobalNorm",
+  maxNorm: "clipGlobalNorm",
+  clipGradNorm: "clipGlobalNorm",
+  useEma: "ema",
+  emaMomentum: "ema",
+  accumulationSteps: "gradientAccumulationSteps",
 };
+
+const inSnakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** What other libraries call an option, in both spellings of words that are put together. */
+export function otherNamesOf(option: string): string[] {
+  const names = Object.keys(otherNames).filter((name) => otherNames[name] === option);
+  return [...new Set([option, ...names].flatMap((name) => [name, inSnakeCase(name)]))].filter(
+    (name) => name !== option,
+  );
+}
+
+/** What people call a system or a type that we have by another word; of several words the first that is taken. */
+const otherWords: Readonly<Record<string, readonly string[]>> = {
+  tensorflow: ["tf1", "keras"],
+  tensorflow1: ["tf1", "keras"],
+  tensorflow2: ["keras"],
+  tf: ["tf1", "keras"],
+  tf2: ["keras"],
+  tensorflowjs: ["tfjs"],
+  jax: ["optax"],
+  double: ["float64"],
+  single: ["float32"],
+};
+
+/** The one of the words that an option takes that somebody who wrote `word` most likely meant. */
+export function meantWord(word: string, words: readonly string[]): string | undefined {
+  const plain = word.toLowerCase().replace(/[_\-. ]/g, "");
+  const others = Object.hasOwn(otherWords, plain) ? (otherWords[plain] as readonly string[]) : [];
+  return others.find((other) => words.includes(other)) ?? nearest(word, words);
+}
 
 /** The option that somebody who wrote `name` most likely meant. */
 export function meantOption(name: string, known: readonly string[]): string | undefined {
@@ -65,4 +97,13 @@ export function meantKey(key: string, known: readonly string[]): string | undefi
   const others = Object.keys(otherKeys).filter((other) => known.includes(otherKeys[other] as string));
   const found = nearest(key, [...known, ...others]);
   return found === undefined ? undefined : `'${known.includes(found) ? found : otherKeys[found]}'`;
+}
+
+/** What somebody who gave no list of parameters most likely wants to give, after what was found. */
+export function listHint(given: unknown): string {
+  if (!isRecord(given)) return ".";
+  const values = Object.values(given);
+  const areArrays = values.length > 0 && values.every((value) => typedArrayName(value) !== undefined);
+  if (areArrays || "parameters" in given) return ": of a model of allocate() it is model.parameters.";
+  return "data" in given || "params" in given ? ": put it into a list, [ … ]." : ".";
 }

@@ -87,12 +87,12 @@ const damages: readonly [string, (binary: string) => void, RegExp][] = [
   [
     "one with a rule of another version",
     (binary) => overwrite(binary, "squareAvg", "squareSum"),
-    /of another version: expected "[^"]*squareAvg.*but it has "[^"]*squareSum/,
+    /^the binary is of another version of this package: build it anew \(npx rmsprop build;.*npm run build:native\)/,
   ],
   [
     "one whose functions take other arguments",
     (binary) => overwrite(binary, "bind isa groups", "bind groups isa"),
-    /of another version: expected "bind isa groups.*but it has "bind groups isa/,
+    /^the binary is of another version of this package: build it anew/,
   ],
 ];
 

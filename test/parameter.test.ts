@@ -120,18 +120,18 @@ describe("what is no parameter", () => {
 
 describe("types", () => {
   const wrong: readonly [string, unknown][] = [
-    ["Int8Array", new Int8Array(5)],
-    ["Uint8Array", new Uint8Array(5)],
-    ["Uint8Array", Buffer.alloc(5)],
-    ["Uint8ClampedArray", new Uint8ClampedArray(5)],
-    ["Int16Array", new Int16Array(5)],
-    ["Uint16Array", new Uint16Array(5)],
-    ["Int32Array", new Int32Array(5)],
-    ["Uint32Array", new Uint32Array(5)],
-    ["BigInt64Array", new BigInt64Array(5)],
-    ["BigUint64Array", new BigUint64Array(5)],
-    ["Int32Array", runInNewContext("new Int32Array(5)")],
-    ["Int32Array", Object.setPrototypeOf(new Int32Array(5), Float32Array.prototype)],
+    ["an Int8Array", new Int8Array(5)],
+    ["a Uint8Array", new Uint8Array(5)],
+    ["a Uint8Array", Buffer.alloc(5)],
+    ["a Uint8ClampedArray", new Uint8ClampedArray(5)],
+    ["an Int16Array", new Int16Array(5)],
+    ["a Uint16Array", new Uint16Array(5)],
+    ["an Int32Array", new Int32Array(5)],
+    ["a Uint32Array", new Uint32Array(5)],
+    ["a BigInt64Array", new BigInt64Array(5)],
+    ["a BigUint64Array", new BigUint64Array(5)],
+    ["an Int32Array", runInNewContext("new Int32Array(5)")],
+    ["an Int32Array", Object.setPrototypeOf(new Int32Array(5), Float32Array.prototype)],
     ["an array", [0, 0, 0, 0, 0]],
     ["a DataView", new DataView(new ArrayBuffer(20))],
     ["an ArrayBuffer", new ArrayBuffer(20)],
@@ -159,7 +159,7 @@ describe("types", () => {
   test.each(wrong)("a gradient may not be %s, case %#", (found, grad) => {
     const p = { ...parameter("w1"), grad } as unknown as Parameter;
     const message = new RegExp(
-      `^Expected the gradient of 'w1' to be a Float32Array or a Float64Array, but it is ${quoted(found)}\\.$`,
+      `^Expected the gradient of 'w1' to be a Float32Array, a Float64Array or null, but it is ${quoted(found)}\\.$`,
     );
     refuses(() => new RMSprop([parameter("x"), p]), "ERR_DTYPE", message, [p.data]);
   });

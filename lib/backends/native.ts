@@ -113,7 +113,10 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
   const { signatures, stages, calls } = binding.describe();
   const expected = [...rules.map(signatureOf), stagesSignature, callsSignature];
-  checkSignatures(expected, [...signatures, stages, calls], "binary");
+  checkSignatures(expected, [...signatures, stages, calls], {
+    name: "binary",
+    made: "npx rmsprop build; in a checkout npm run build:native",
+  });
   return binding;
 }
 

@@ -1,6 +1,6 @@
 import { OptimError } from "../errors.ts";
 import { told } from "../host.ts";
-import type { AnyRule } from "../rule.ts";
+import { type AnyRule, type Difference, StaleError } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
 import { readWasm } from "./load.ts";
@@ -61,20 +61,24 @@ export interface BackendsHere {
   readonly others: readonly Backend[];
   /** Why a backend is not among them. */
   readonly missing: Readonly<Partial<Record<Backend["name"], string>>>;
+  /** How one that is missing differs from this version, where that is the reason. */
+  readonly stale: Readonly<Partial<Record<Backend["name"], Difference>>>;
 }
 
 /** Every backend that loads, for whoever compares them. */
 export function backendsHere(rules: readonly AnyRule[]): BackendsHere {
   const missing: Partial<Record<Backend["name"], string>> = {};
+  const stale: Partial<Record<Backend["name"], Difference>> = {};
   const attempt = (name: Backend["name"], create: () => readonly Backend[]): readonly Backend[] => {
     try {
       return create();
     } catch (error) {
       missing[name] = reasonOf(error);
+      if (error instanceof StaleError) stale[name] = error.difference;
       return [];
     }
   };
   const native = attempt("native", () => everyNative(loadBinding(rules)));
   const wasm = attempt("wasm", () => [createWasm(loadKernels(readWasm(), rules))]);
-  return { reference: createReference(), others: [...native, ...wasm], missing };
+  return { reference: createReference(), others: [...native, ...wasm], missing, stale };
 }

@@ -128,7 +128,7 @@ export function loadKernels(source: Uint8Array | WebAssembly.Module, rules: read
   checkSignatures(
     rules.map(signatureOf),
     tables.map((at) => reader.text(at + ruleFields.signature)),
-    "WebAssembly module",
+    { name: "WebAssembly module", made: "in a checkout npm run prebuild -- wasm" },
   );
 
   const kernels = rules.map((rule, r) => [rule.name, readTable(rule, tables[r] as number, reader, table)] as const);

@@ -39,7 +39,7 @@ export function viewOfBytes(given: unknown): Uint8Array {
   if (!isBytes && !isBuffer(given)) {
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the bytes of a file as a Uint8Array or an ArrayBuffer, but it is ${typedArrayName(given) ?? show(given)}.`,
+      `Expected the bytes of a file as a Uint8Array or an ArrayBuffer, but it is ${show(given)}.`,
     );
   }
   try {

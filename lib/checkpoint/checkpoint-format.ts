@@ -6,7 +6,7 @@
 import { OptimError, show } from "../errors.ts";
 import { type CheckedParameter, checkNames, checkParameters, takeParameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
-import { didYouMean, nearest } from "../words.ts";
+import { didYouMean, listHint, nearest } from "../words.ts";
 import { metadataKey } from "./header.ts";
 
 /** What a checkpoint needs of an optimizer. */
@@ -37,6 +37,12 @@ export function checkOptions(given: unknown, names: readonly string[], owner: st
   }
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown === undefined) return;
+  if ("parameters" in given && "grads" in given) {
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected ${owner} to be given { parameters, … }, but it is a model: give { parameters: model.parameters }.`,
+    );
+  }
   const meant = nearest(unknown, names);
   const hint = meant === undefined ? `; it has ${names.join(", ")}.` : didYouMean(`'${meant}'`);
   throw new OptimError("ERR_OPTION", `The function ${owner} has no option '${unknown}'${hint}`);
@@ -47,7 +53,7 @@ export function readParameters(given: unknown): CheckedParameter[] {
   if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected 'parameters' to be an iterable of parameters, but it is ${show(given)}.`,
+      `Expected 'parameters' to be an iterable of parameters, but it is ${show(given)}${listHint(given)}`,
     );
   }
   const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, i));

@@ -65,7 +65,7 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
   if (typeof input !== "object" || input === null || typedArrayName(input) !== undefined) {
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the tensor ${show(name)} to be { data, shape, dtype }, but it is ${typedArrayName(input) ?? show(input)}.`,
+      `Expected the tensor ${show(name)} to be { data, shape, dtype }, but it is ${show(input)}.`,
     );
   }
   const { data, shape: given, dtype } = input as Partial<TensorInput>;

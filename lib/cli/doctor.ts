@@ -6,6 +6,7 @@ import type { BackendInfo } from "../backends/current.ts";
 import { targetOf } from "../backends/load.ts";
 import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
 import { rules } from "../optimizers/all.ts";
+import type { Difference } from "../rule.ts";
 import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
 import { print } from "./output.ts";
 import { byInstructionSet, listed, type SelfTest, selfTest } from "./self-test.ts";
@@ -20,6 +21,9 @@ that loads with the reference, bit for bit. It takes a few seconds.
 Exit codes: 0 all is well; 1 a kernel leaves other bits, or the backend that the environment asks for cannot run; 2 it was
 called wrongly; 3 the results are right, but the native backend did not load.`;
 
+/** Why something is not there, and how it differs where it is of another version. */
+type Missing = { readonly missing: string } & Partial<Difference>;
+
 /** What the doctor finds; --json prints it. */
 export interface Findings {
   readonly version: string;
@@ -32,9 +36,9 @@ export interface Findings {
   /** What is in use; the reason where that cannot be. */
   readonly backend: Omit<BackendInfo, "setThreads"> | { readonly error: string };
   /** The native binary, the instruction sets that it has for this processor, best first, or why there is none. */
-  readonly native: { readonly file: string | null; readonly isas: readonly string[] } | { readonly missing: string };
+  readonly native: { readonly file: string | null; readonly isas: readonly string[] } | Missing;
   /** Why WebAssembly is not there, or null. */
-  readonly wasm: { readonly missing: string } | null;
+  readonly wasm: Missing | null;
   readonly memory: Bandwidth | { readonly error: string };
   readonly selfTest: readonly SelfTest[];
   readonly exitCode: number;
@@ -70,8 +74,8 @@ function attempt<T>(of: () => T): T | { readonly error: string } {
   }
 }
 
-function nativeFinding({ others, missing }: BackendsHere): Findings["native"] {
-  if (missing.native !== undefined) return { missing: missing.native };
+function nativeFinding({ others, missing, stale }: BackendsHere): Findings["native"] {
+  if (missing.native !== undefined) return { missing: missing.native, ...stale.native };
   const isas = new Set(others.filter(({ name }) => name === "native").map(({ isa }) => isa));
   return { file: loadedBinary(), isas: [...isas] };
 }
@@ -106,7 +110,7 @@ function examine(tell: (found: Partial<Findings>) => void): Findings {
   const found = told({
     backend,
     native: nativeFinding(here),
-    wasm: wasm === undefined ? null : { missing: wasm },
+    wasm: wasm === undefined ? null : { missing: wasm, ...here.stale.wasm },
   });
   const memory = told({
     memory: "error" in info ? { error: "no backend is in use" } : attempt(() => measureBandwidth(info)),

@@ -25,16 +25,16 @@ const commands: Readonly<Record<string, Command>> = {
 function usage(): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `usage: rmsprop COMMAND, or rmsprop --version\n\n${lines.join("\n")}`;
+  return `usage: rmsprop COMMAND, or rmsprop --version (-v)\n\n${lines.join("\n")}`;
 }
 
 /** Runs what the arguments say. Returns the exit code. */
 async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (name === "--version") {
+  if (name === "--version" || name === "-v") {
     print(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version);
     return 0;
   }
-  if (name === undefined || name === "--help" || name === "help") {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     print(usage());
     return name === undefined ? 2 : 0;
   }

@@ -57,6 +57,7 @@ export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
 
 /** A parameter's state in Adagrad. */
 export interface AdagradState extends ParameterState {
+  /** The sum of squared gradients, an element for each of the parameter. */
   readonly sum: FloatArray;
 }
 

@@ -115,9 +115,13 @@ export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {
 
 /** A parameter's state in RMSprop. Options decide which slots there are beside the first. */
 export interface RMSpropState extends ParameterState {
+  /** The moving average of squared gradients, an element for each of the parameter. */
   readonly squareAvg: FloatArray;
+  /** The moving average of gradients; there with `centered`. */
   readonly gradAvg?: FloatArray;
+  /** The velocity, in which steps add up; there with `momentum`, or with `gains`, where it may hold the last step only. */
   readonly momentumBuffer?: FloatArray;
+  /** What each weight's steps are multiplied by; there with the option `gains`. */
   readonly gains?: FloatArray;
 }
 

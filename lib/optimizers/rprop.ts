@@ -38,7 +38,9 @@ export interface RpropOptions extends CommonOptions<RpropPresetName> {
 
 /** A parameter's state in Rprop. */
 export interface RpropState extends ParameterState {
+  /** The gradient of the step before; 0 where its sign had changed. */
   readonly prev: FloatArray;
+  /** The size of each weight's next step, before its gradient's sign is compared with that in `prev`. */
   readonly stepSize: FloatArray;
 }
 

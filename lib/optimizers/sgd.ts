@@ -49,6 +49,7 @@ export interface SGDOptions extends CommonOptions<SGDPresetName> {
 
 /** A parameter's state in SGD: the slot is there with momentum. */
 export interface SGDState extends ParameterState {
+  /** The velocity, in which gradients add up, an element for each of the parameter; there with `momentum`. */
   readonly momentumBuffer?: FloatArray;
 }
 

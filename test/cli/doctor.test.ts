@@ -1,5 +1,6 @@
 // rmsprop doctor: what it finds, and its exit codes.
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../lib/backends/backend.ts";
@@ -9,6 +10,7 @@ import { listed, selfTest } from "../../lib/cli/self-test.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 import { variantsOf } from "../../lib/rule.ts";
 import { root } from "../support/compile.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { objectSets } from "../support/objects.ts";
 import { checkBuilt } from "../support/programs.ts";
 import { wasm } from "../support/wasm.ts";
@@ -61,6 +63,30 @@ describe("rmsprop doctor", () => {
     expect(stdout).toMatch(/^memory .* GB\/s in steps on 1 thread; .* GB\/s in copies$/m);
   });
 
+  test.skipIf(process.env.RMSPROP_BACKEND)(
+    "5: a binary of another version is told in a sentence, and how it differs in JSON alone",
+    () => {
+      const { file } = findings(["--json"]).native as { file: string };
+      const stale = join(temporaryFolder(), "stale.node");
+      const bytes = readFileSync(file);
+      for (let at = bytes.indexOf("squareAvg"); at >= 0; at = bytes.indexOf("squareAvg", at + 1))
+        bytes.write("squareSum", at);
+      writeFileSync(stale, bytes);
+      const { status, stdout } = doctor([], { RMSPROP_NATIVE_PATH: stale });
+      const { native } = findings(["--json"], { RMSPROP_NATIVE_PATH: stale });
+      expect(status).toBe(3);
+      expect(stdout).toMatch(
+        /^native {6}not there: the binary is of another version of this package: build it anew \(.*\)$/m,
+      );
+      expect(stdout).not.toContain("squareSum");
+      expect(native).toMatchObject({
+        missing: expect.stringContaining("build it anew"),
+        expected: expect.stringContaining("squareAvg"),
+        found: expect.stringContaining("squareSum"),
+      });
+    },
+  );
+
   test("says that the backend that was asked for cannot run, with exit code 1", () => {
     const env = { RMSPROP_NATIVE_PATH: none, RMSPROP_BACKEND: "native" };
     const found = findings(["--json"], env);
@@ -103,7 +129,7 @@ describe("the self-test", () => {
         );
       },
     };
-    const tests = selfTest(rules, { reference, others: [reference, broken], missing: {} });
+    const tests = selfTest(rules, { reference, others: [reference, broken], missing: {}, stale: {} });
     expect(tests.map(({ different }) => different.length)).toEqual([0, wrong.length]);
     for (const name of tests[1]?.different ?? []) expect(name).toMatch(/^rmsprop float64 weightDecay=/);
   });

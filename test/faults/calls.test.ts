@@ -76,8 +76,8 @@ describe.each(setUps)("S1: $name", ({ make, type, length }) => {
     ["an ArrayBuffer", /they are an ArrayBuffer\.$/, () => g().buffer],
     ["a number", /they are 1\.$/, () => 1],
     ["undefined", /they are undefined\.$/, () => undefined],
-    ["another typed array", /gradient of 'w' .* but it is Int8Array\.$/, () => new Int8Array(length)],
-    ["integers of 16 bits", /gradient of 'w' .* but it is Uint16Array\.$/, () => new Uint16Array(length)],
+    ["another typed array", /gradient of 'w' .* but it is an Int8Array\.$/, () => new Int8Array(length)],
+    ["integers of 16 bits", /gradient of 'w' .* but it is a Uint16Array\.$/, () => new Uint16Array(length)],
     [
       "the other number type",
       /gradient of 'w' to be float/,

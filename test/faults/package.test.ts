@@ -126,6 +126,7 @@ describe.skipIf(process.platform !== "linux")("rmsprop COMMAND", () => {
   });
 
   test("R11: --version prints the version alone", () => {
-    expect(cli("--version")).toMatchObject({ status: 0, stderr: "", stdout: `${manifest.version}\n` });
+    for (const flag of ["--version", "-v"])
+      expect(cli(flag)).toMatchObject({ status: 0, stderr: "", stdout: `${manifest.version}\n` });
   });
 });

@@ -82,7 +82,7 @@ describe.each(Object.keys(makers))("%s", (name) => {
     refuses(
       () => narrow.optimizer.loadStateDict(wideState),
       "ERR_STATE",
-      /of 'w' in the state to be float32 like its parameter, but it is Float64Array; Float32Array.from/,
+      /of 'w' in the state to be float32 like its parameter, but it is a Float64Array; Float32Array.from/,
       [narrow.optimizer, ...arraysOf(narrow.params)],
     );
     wide.optimizer.loadStateDict(narrowState);
@@ -134,7 +134,11 @@ describe("section 8: lists of a state", () => {
     ["nested", [[1, 2, 3]], /to have 3 elements, but it has 1/],
     ["JSON of a typed array", JSON.parse(JSON.stringify(Float32Array.of(1, 2, 3))), /Array\.from.*rmsprop\/checkpoint/],
     ["JSON of an empty one", {}, /Array\.from.*rmsprop\/checkpoint/],
-    ["whole numbers", Int32Array.of(1, 2, 3), /float32 like its parameter, or a list of numbers, but it is Int32Array/],
+    [
+      "whole numbers",
+      Int32Array.of(1, 2, 3),
+      /float32 like its parameter, or a list of numbers, but it is an Int32Array/,
+    ],
     ["a number", 3, /or a list of numbers, but it is 3\./],
     ["nothing", undefined, /or a list of numbers, but it is undefined/],
   ];

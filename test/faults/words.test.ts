@@ -57,6 +57,60 @@ const rows: readonly [string, () => unknown, OptimErrorCode, string][] = [
     "Expected the 'params' of group 0 to be an iterable of parameters, but it is an object: of a model of allocate() it is model.parameters.",
   ],
   ["one parameter", () => construct(p())(), "ERR_DTYPE", `${list} an object: put it into a list, [ … ].`],
+  [
+    "an option of a parameter",
+    () => construct([p(), { name: "v", data: data(), grad: data(), mine: 1, lr: 1 }])(),
+    "ERR_OPTION",
+    "Expected 'lr' to be given to a group, { params: [ … ], lr }, or to the constructor, but parameter 1 has it, where nothing reads it.",
+  ],
+  [
+    "an option of a parameter in a group",
+    () => construct([{ params: [{ name: "v", data: data(), grad: data(), shape: [5], momentum: 1 }] }])(),
+    "ERR_OPTION",
+    "Expected 'momentum' to be given to a group, { params: [ … ], momentum }, or to the constructor, but parameter 0 of group 0 has it, where nothing reads it.",
+  ],
+  [
+    "a parameter without a gradient",
+    () => construct([{ name: "v", data: data() }])(),
+    "ERR_DTYPE",
+    "Expected the gradient of 'v' to be a Float32Array, a Float64Array or null, but it is undefined.",
+  ],
+  [
+    "whole numbers as data",
+    () => construct([{ name: "v", data: new Int32Array(1), grad: null }])(),
+    "ERR_DTYPE",
+    "Expected the data of 'v' to be a Float32Array or a Float64Array, but it is an Int32Array.",
+  ],
+  [
+    "a loss scale that is only turned on",
+    construct([], { lossScale: true }),
+    "ERR_OPTION",
+    "Expected 'lossScale' to be null, {} for the defaults, or { initial, growthFactor, backoffFactor, growthInterval } with 2^-126 <= initial <= 2^127, growthFactor >= 1, 0 < backoffFactor < 1 and a whole growthInterval >= 1, but it is true.",
+  ],
+  [
+    "TensorFlow as a preset",
+    () => new SGD([], { preset: "tensorflow" } as Wrong),
+    "ERR_OPTION",
+    `Expected 'preset' to be one of "torch", "tf1", "keras", "tfjs", "optax", or null, but it is "tensorflow"; did you mean "tf1"?`,
+  ],
+  [
+    "TensorFlow.js as a preset",
+    () => new SGD([], { preset: "TensorFlow.js" } as Wrong),
+    "ERR_OPTION",
+    `Expected 'preset' to be one of "torch", "tf1", "keras", "tfjs", "optax", or null, but it is "TensorFlow.js"; did you mean "tfjs"?`,
+  ],
+  [
+    "a model in place of a checkpoint's options",
+    () => encodeCheckpoint(model() as Wrong),
+    "ERR_OPTION",
+    "Expected encodeCheckpoint to be given { parameters, … }, but it is a model: give { parameters: model.parameters }.",
+  ],
+  [
+    "a model's values in a checkpoint",
+    () => encodeCheckpoint({ parameters: model().params } as Wrong),
+    "ERR_DTYPE",
+    "Expected 'parameters' to be an iterable of parameters, but it is an object: of a model of allocate() it is model.parameters.",
+  ],
   ["one array", () => construct(data())(), "ERR_DTYPE", `${list} a Float32Array.`],
   ["arrays", () => construct([data()])(), "ERR_DTYPE", `Expected parameter 0 ${fields} is a Float32Array.`],
   ["a group without params", () => construct([{ lr: 1 }])(), "ERR_DTYPE", `Expected parameter 0 ${fields} has "lr".`],
@@ -218,7 +272,11 @@ describe("section 5: an error says what was most likely meant", () => {
 
   test("a loss scale in a Map is refused, and not read as one of defaults", () => {
     const given = construct([], { lossScale: new Map([["initial", 8]]) });
-    refuses(given, "ERR_OPTION", /^Expected 'lossScale' to be null, or \{ initial.*, but it is a Map\.$/);
+    refuses(
+      given,
+      "ERR_OPTION",
+      /^Expected 'lossScale' to be null, \{\} for the defaults, or \{ initial.*, but it is a Map\.$/,
+    );
   });
 
   test("an optimizer without presets says so", () => {

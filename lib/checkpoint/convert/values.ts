@@ -16,13 +16,13 @@ export function takeRecord(given: unknown, what: string): Record<string, unknown
   if (typeof given === "object" && given !== null && !Array.isArray(given) && !typedArrayName(given)) {
     return { ...given };
   }
-  return refuse(`Expected ${what} to be an object, but it is ${typedArrayName(given) ?? show(given)}.`);
+  return refuse(`Expected ${what} to be an object, but it is ${show(given)}.`);
 }
 
 function takeList(given: unknown, what: string): unknown[] {
   return Array.isArray(given)
     ? Array.from(given)
-    : refuse(`Expected ${what} to be an array, but it is ${typedArrayName(given) ?? show(given)}.`);
+    : refuse(`Expected ${what} to be an array, but it is ${show(given)}.`);
 }
 
 /**
@@ -46,9 +46,7 @@ export function takeState(given: unknown, what: string): StateDict {
     const values = takeRecord(own, `the state of ${show(name)}`);
     for (const [slot, value] of Object.entries(values)) {
       if (typeof value === "number" || numberTypeOf(value) || Array.isArray(value)) continue;
-      refuse(
-        `Expected the ${show(slot)} of ${show(name)} to be an array or a number, but it is ${typedArrayName(value) ?? show(value)}.`,
-      );
+      refuse(`Expected the ${show(slot)} of ${show(name)} to be an array or a number, but it is ${show(value)}.`);
     }
     takeStep(values.step, `the step of ${show(name)}`);
     states[name] = values;
@@ -83,8 +81,7 @@ export function takeArray(values: unknown, known: { type?: NumberType; length?: 
   const flat: unknown = Array.isArray(values) ? flatten(values, what) : values;
   const isList = Array.isArray(flat) && flat.every((value) => typeof value === "number");
   const ownType = numberTypeOf(flat);
-  if (!isList && !ownType)
-    return refuse(`Expected ${what} to be an array of numbers, but it is ${typedArrayName(flat) ?? show(flat)}.`);
+  if (!isList && !ownType) return refuse(`Expected ${what} to be an array of numbers, but it is ${show(flat)}.`);
   const source = flat as ArrayLike<number>;
   const found = ownType ? lengthOf(source) : source.length;
   if (known.length !== undefined && found !== known.length) {
