@@ -40,11 +40,17 @@ const list = (folder: string) =>
     () => fs.readdirSync(folder),
     () => promisify(fs.readdir)(folder),
   );
+/** As the system finds it: Node's own way takes ".." away before it looks at links, which is right on Windows alone. */
 const realPath = (path: string) =>
-  call(
-    () => fs.realpathSync(path),
-    () => promisify(fs.realpath)(path),
-  );
+  process.platform === "win32"
+    ? call(
+        () => fs.realpathSync(path),
+        () => promisify(fs.realpath)(path),
+      )
+    : call(
+        () => fs.realpathSync.native(path),
+        () => promisify(fs.realpath.native)(path),
+      );
 const readLink = (path: string) =>
   call(
     () => fs.readlinkSync(path),
@@ -179,7 +185,8 @@ const hasPermissionModel = () => (process as { permission?: unknown }).permissio
  */
 export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): Task<void> {
   const { target, old } = yield* locate(path);
-  const folder = dirname(target);
+  // Where it really is: in a path that is put together anew, ".." would go up from a link.
+  const folder = yield* realPath(dirname(target));
   const prefix = temporaryPrefix(basename(target));
   yield* removeAbandoned(folder, prefix);
   const temporary = join(folder, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}.tmp`);

@@ -592,4 +592,15 @@ describe("while other things happen", () => {
     expect(target.parameters.slice(1).map(({ data }) => data)).toEqual(before);
     expect(state()).toEqual(stateBefore);
   });
+
+  test("without an optimizer too, and the parameters before it stay", async () => {
+    const path = join(temporaryFolder(), "checkpoint");
+    saveCheckpoint(path, make());
+    const { parameters } = make(100);
+    const before = parameters.slice(0, -1).map(({ data }) => data.slice());
+    const loading = loadCheckpointAsync(path, { parameters });
+    detach((parameters.at(-1) as Parameter).data.buffer);
+    await expect(loading).rejects.toMatchObject({ code: "ERR_DETACHED" });
+    expect(parameters.slice(0, -1).map(({ data }) => data)).toEqual(before);
+  });
 });

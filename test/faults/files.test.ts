@@ -156,6 +156,24 @@ describe.skipIf(!isLinux)("F2, F5: what is no ordinary file is refused, to save 
   });
 });
 
+it.skipIf(!isLinux)("F5: a FIFO that comes to be there between two looks is refused and not waited for", () => {
+  const folder = temporaryFolder();
+  const [fifo, file] = [join(folder, "fifo"), join(folder, "file")];
+  execFileSync("mkfifo", [fifo]);
+  writeFileSync(file, "");
+  const script = `
+    import fs from "node:fs";
+    import { readSafetensors } from ${JSON.stringify(pathToFileURL(join(root, "dist/checkpoint/index.js")).href)};
+    const { statSync } = fs;
+    fs.statSync = (path) => statSync(path === ${JSON.stringify(fifo)} ? ${JSON.stringify(file)} : path);
+    try { readSafetensors(${JSON.stringify(fifo)}); } catch (error) { console.log(error.code, error.message); }`;
+  const told = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  expect(told).toMatch(/^ERR_OPTION .* but it is a FIFO\.$/m);
+});
+
 /** Whether what is tested refuses devices; the code before replaced them. */
 const isOurs = (() => {
   const folder = mkdtempSync("/tmp/rmsprop-test-");
@@ -180,18 +198,33 @@ describe.each(["sync", "async"] as const)("links, %s", (form) => {
 
   it("F3: a dangling link's target is made, through links of links, up from where each lies", async () => {
     const folder = temporaryFolder();
-    for (const name of ["a", "a/b", "real"]) mkdirSync(join(folder, name));
-    symlinkSync("real", join(folder, "folder"));
-    symlinkSync("../a/second", join(folder, "real", "first"));
+    for (const name of ["a", "a/b", "deep", "deep/real"]) mkdirSync(join(folder, name));
+    symlinkSync("deep/real", join(folder, "folder"));
+    symlinkSync("../../a/second", join(folder, "deep", "real", "first"));
     symlinkSync(join(folder, "a", "b", "third"), join(folder, "a", "second"));
     symlinkSync("../../target", join(folder, "a", "b", "third"));
     await write(join(folder, "folder", "first"), 1);
     expect(valueIn(join(folder, "target"))).toBe(1);
-    expect(readlinkSync(join(folder, "real", "first"))).toBe("../a/second");
+    expect(readlinkSync(join(folder, "deep", "real", "first"))).toBe("../../a/second");
     await write(join(folder, "folder", "first"), 2);
     expect(valueIn(join(folder, "target"))).toBe(2);
-    expect(readdirSync(folder).sort()).toEqual(["a", "folder", "real", "target"]);
-    expect([readdirSync(join(folder, "real")), readdirSync(join(folder, "a", "b"))]).toEqual([["first"], ["third"]]);
+    expect(readdirSync(folder).sort()).toEqual(["a", "deep", "folder", "target"]);
+    expect([readdirSync(join(folder, "folder")), readdirSync(join(folder, "a", "b"))]).toEqual([["first"], ["third"]]);
+  });
+
+  it.skipIf(!isLinux)("F3: a file is written where the system finds it, where '..' goes up from a link", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "deep", "real"), { recursive: true });
+    symlinkSync("deep/real", join(folder, "link"));
+    symlinkSync("link/../target", join(folder, "file"));
+    await write(`${folder}/link/../plain`, 1);
+    await write(join(folder, "file"), 2);
+    expect(readdirSync(join(folder, "deep")).sort()).toEqual(["plain", "real", "target"]);
+    expect(valueIn(join(folder, "file"))).toBe(2);
+    writeFileSync(join(folder, "plain"), "another");
+    await write(`${folder}/link/../plain`, 3);
+    expect(readFileSync(join(folder, "plain"), "utf8")).toBe("another");
+    expect(valueIn(`${folder}/link/../plain`)).toBe(3);
   });
 
   it.skipIf(!isLinux)("F3: a link of /proc leads to an open file, whose name may be gone, or to a pipe", async () => {
