@@ -140,16 +140,21 @@ function matchSlots(
   partial: boolean,
 ): { slots: ReadonlySet<string>; bad: ReadonlySet<string> } {
   const bad = new Set<string>();
+  const found = new Set<string>();
   for (const { name: key, shape } of state) {
     const { name, slot } = partsOf(key) as { name: string; slot: string };
+    // PyTorch's name of a slot and ours are both read.
+    const own = JSON.stringify([name, slot]);
+    if (found.has(own)) refuse(`Expected one tensor of the ${slot} of '${name}', but there are two.`);
+    found.add(own);
     const length = parameters.get(name)?.length;
-    const found = sizeOf(shape);
-    if (found === length || (length !== undefined && shape.length === 0)) continue;
+    const elements = sizeOf(shape);
+    if (elements === length || (length !== undefined && shape.length === 0)) continue;
     if (!partial) {
       refuse(
         length === undefined
           ? `Expected the state of the given parameters alone, but there is that of '${name}'.`
-          : `Expected the ${slot} of '${name}' to have ${length} elements, but it has ${found}.`,
+          : `Expected the ${slot} of '${name}' to have ${length} elements, but it has ${elements}.`,
       );
     }
     bad.add(name);

@@ -2,12 +2,34 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fromTorch, loadCheckpoint, saveCheckpoint, toTorch } from "../../lib/checkpoint/index.ts";
+import {
+  decodeCheckpoint,
+  decodeSafetensors,
+  encodeCheckpoint,
+  encodeSafetensors,
+  fromTorch,
+  loadCheckpoint,
+  saveCheckpoint,
+  toTorch,
+} from "../../lib/checkpoint/index.ts";
 import { type Parameter, RMSprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import { bitsOf, parameter, plain, refuses, train } from "../support/arrays.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 const types = ["float32", "float64"] as const;
+
+it("F7: a slot that is there twice, by PyTorch's name and by ours, is refused", () => {
+  const parameters = [parameter("w")];
+  const optimizer = new RMSprop(parameters);
+  train(optimizer, parameters, 1);
+  const { tensors, metadata } = decodeSafetensors(encodeCheckpoint({ parameters, optimizer }));
+  const data = new Float32Array(5).fill(99);
+  const bytes = encodeSafetensors([...tensors, ["optimizer.w.squareAvg", { data }]], metadata);
+  for (const partial of [false, true]) {
+    const load = () => decodeCheckpoint(bytes, { parameters, optimizer, partial });
+    refuses(load, "ERR_CHECKPOINT", /one tensor of the squareAvg of 'w', but there are two/, [optimizer]);
+  }
+});
 
 describe.each(types)("frozen parameters, %s", (type) => {
   const make = (seed: number) => {
