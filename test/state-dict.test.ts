@@ -198,3 +198,14 @@ test("a state holds what options have come to need since the last step, and so i
   expect(copies.map(({ data }) => plain(data))).toEqual(parameters.map(({ data }) => plain(data)));
   expect(plain(other.stateDict())).toEqual(plain(optimizer.stateDict()));
 });
+
+test("live views, which state() gave, may change places", () => {
+  const parameters = [parameter("a", 5, "float32", 1), parameter("b", 5, "float32", 2)];
+  const optimizer = new library.SGD(parameters, { momentum: 0.9 });
+  train(optimizer, parameters, 2);
+  const state = optimizer.stateDict();
+  const [a, b] = [optimizer.state("a"), optimizer.state("b")] as unknown as StateDict["state"][string][];
+  optimizer.loadStateDict({ ...state, state: { a: b, b: a } as StateDict["state"] });
+  expect(optimizer.state("a").momentumBuffer).toEqual(state.state.b?.momentumBuffer);
+  expect(optimizer.state("b").momentumBuffer).toEqual(state.state.a?.momentumBuffer);
+});

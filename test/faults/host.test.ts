@@ -7,8 +7,10 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { currentBackend } from "../../lib/backends/current.ts";
 import { loadBinary } from "../../lib/backends/load.ts";
 import { selectBackend } from "../../lib/backends/select.ts";
+import { isEngineError } from "../../lib/host.ts";
 import { allocate } from "../../lib/index.ts";
 import { rules } from "../../lib/optimizers/all.ts";
+import { thrownBy } from "../support/arrays.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { addonFile, hasAddon } from "../support/native-loaded.ts";
 
@@ -45,6 +47,26 @@ describe("a host that refuses to be asked", () => {
 });
 
 describe("the end of the stack", () => {
+  it("R4: is no lack of memory, which is a RangeError too", () => {
+    const deep = (): unknown => deep();
+    const ended = thrownBy(deep) as Error;
+    expect(ended.name).toBe("RangeError");
+    expect(isEngineError(ended, "RangeError")).toBe(false);
+    expect(isEngineError({ name: "InternalError", message: "too much recursion" }, "RangeError")).toBe(false);
+    expect(
+      isEngineError(
+        thrownBy(() => new ArrayBuffer(2 ** 53 - 1)),
+        "RangeError",
+      ),
+    ).toBe(true);
+    expect(
+      isEngineError(
+        thrownBy(() => new ArrayBuffer(2 ** 53 - 1)),
+        "TypeError",
+      ),
+    ).toBe(false);
+  });
+
   it("R4: makes no buffer count as shared, and no array as detached", async () => {
     const typedArray: object = Object.getPrototypeOf(Float32Array.prototype);
     const getter = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength") as PropertyDescriptor;
