@@ -59,7 +59,8 @@ void memory_ends(napi_env, void* data, void* number) {
 std::atomic<napi_finalize> ends = buffer_ends;
 
 // allocate(byteLength, inner): ArrayBuffer | null | undefined. Inner: no program sees it. Null: there is not enough
-// memory. Undefined: this runtime forbids buffers over memory that is not its own, as Electron does, or ones of that length, as Node 20 does above 4 GiB.
+// memory. Undefined: this runtime forbids buffers over memory that is not its own, as Electron does, or ones of that
+// length, as Node 20 does above 4 GiB.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)

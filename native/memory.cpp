@@ -167,9 +167,8 @@ void disown_block(const void* data, BlockNumber number) noexcept {
 }
 
 void disown_inner_block(const void* data, BlockNumber number) noexcept {
-  let_go(data, [number](Block& block) {
-    return block.number == number && block.inner && std::exchange(block.owned, false);
-  });
+  let_go(data,
+         [number](Block& block) { return block.number == number && block.inner && std::exchange(block.owned, false); });
 }
 
 void release_block(const void* data) noexcept {

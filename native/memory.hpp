@@ -20,9 +20,9 @@ struct MemoryCounters {
 // Tells blocks apart that have the same address, one after the other. Never 0.
 using BlockNumber = std::uintptr_t;
 
-// A block of `bytes` zero bytes at an address that is a multiple of memory_alignment, or null if there is not enough memory.
-// Its first holder is its owner. Large blocks lie on huge pages where the system has them, and their pages are not
-// touched: whoever writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
+// A block of `bytes` zero bytes at an address that is a multiple of memory_alignment, or null if there is not enough
+// memory. Its first holder is its owner. Large blocks lie on huge pages where the system has them, and their pages are
+// not touched: whoever writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
 //
 // An inner block is one that no JavaScript outside of the library has seen; it is until expose_block says otherwise.
 void* allocate_block(std::size_t bytes, bool inner = false) noexcept;
