@@ -310,7 +310,13 @@ function temporaryPrefix(name: string): string {
   return `.rmsprop-${digest8(name)}-${machine}-`;
 }
 
-/** Removes what processes of this machine that are no more have left of the same file. */
+/** How long a file may wait for its next bytes and still be one that a process writes, in milliseconds: a day. */
+const longestPause = 86_400_000;
+
+/**
+ * Removes what processes of this machine that are no more have left of the same file. A container's process often has the
+ * number of the one before it, and a worker that was ended leaves its file to a process that lives: hence the age.
+ */
 function* removeAbandoned(folder: string, prefix: string): Task<void> {
   let names: string[];
   try {
@@ -320,7 +326,18 @@ function* removeAbandoned(folder: string, prefix: string): Task<void> {
   }
   for (const name of names) {
     const pid = name.startsWith(prefix) && /^(\d+)-[0-9a-f]+\.tmp$/.exec(name.slice(prefix.length))?.[1];
-    if (pid && !isAlive(Number(pid))) yield* removeQuietly(join(folder, name));
+    if (!pid) continue;
+    const file = join(folder, name);
+    if (!isAlive(Number(pid)) || (yield* isOld(file))) yield* removeQuietly(file);
+  }
+}
+
+function* isOld(path: string): Task<boolean> {
+  try {
+    const { mtimeMs } = yield* statOf(path);
+    return Date.now() - mtimeMs > longestPause;
+  } catch {
+    return false; // it is gone, or not to be looked at
   }
 }
 

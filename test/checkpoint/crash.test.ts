@@ -1,6 +1,6 @@
 // A crash while saving, and file systems that fail: the old file or the new one is there, whole.
 import { spawn } from "node:child_process";
-import fs, { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -205,7 +205,7 @@ test("a link goes on pointing where it did, and a file keeps its rights", () => 
   if (process.platform !== "win32") expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test("files of other processes that live, and files of other names, are left alone", () => {
+test("what is left of processes that are no more, or of days ago, goes; files of those that live, and of other names, stay", () => {
   const folder = temporaryFolder();
   const path = join(folder, "file");
   let temporary = "";
@@ -218,7 +218,10 @@ test("files of other processes that live, and files of other names, are left alo
   expect(temporary).toContain(`-${process.pid}-`);
   const dead = temporary.replace(`-${process.pid}-`, "-4194305-"); // above Linux's largest
   const others = [temporary, dead.replace("rmsprop", "rmspropx"), `${dead}.bak`, "other.tmp"];
-  for (const name of [dead, ...others]) writeFileSync(join(folder, name), "");
+  const old = temporary.replace(/[0-9a-f]+\.tmp$/, "0.tmp"); // of a process that lives, a worker's or a container's before
+  for (const name of [dead, old, ...others]) writeFileSync(join(folder, name), "");
+  const twoDaysAgo = Date.now() / 1000 - 172_800;
+  utimesSync(join(folder, old), twoDaysAgo, twoDaysAgo);
   writeSafetensors(path, []);
   expect(readdirSync(folder).sort()).toEqual(["file", ...others].sort());
 });
