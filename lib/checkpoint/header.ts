@@ -90,6 +90,11 @@ function parseTensor(name: string, value: unknown): TensorInfo {
   // Of a type that is not known the size is not either.
   const bits = bitsOf(dtype);
   const bytes = Array.isArray(shape) ? (sizeOf(shape) * (bits ?? 8)) / 8 : Number.NaN;
+  if (Array.isArray(shape) && !Number.isNaN(bytes) && bits !== undefined && !Number.isInteger(bytes)) {
+    return refuse(
+      `Expected ${show(name)} to have whole bytes, but its ${showShape(shape)} elements of ${dtype} have ${bits} bits each.`,
+    );
+  }
   if (!Array.isArray(shape) || !Number.isSafeInteger(bits === undefined ? Math.ceil(bytes) : bytes)) {
     return refuse(
       `Expected the shape of ${show(name)} to be an array of whole numbers of 0 or more, but it is ${showShape(shape)}.`,

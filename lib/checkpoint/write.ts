@@ -2,6 +2,7 @@ import { OptimError, show } from "../errors.ts";
 import { memoryOf } from "../memory.ts";
 import { showShape, sizeOf } from "../parameter.ts";
 import { bufferOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import { nearest } from "../words.ts";
 import type { Sink } from "./bytes.ts";
 import { checksumKind, checksumName, magic, trailerLength } from "./checksum.ts";
 import {
@@ -69,6 +70,7 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
     );
   }
   const { data, shape: given, dtype } = input as Partial<TensorInput>;
+  checkSpelling(name, input, { data, shape: given, dtype });
   const shape: unknown = Array.isArray(given) ? Array.from(given) : given;
   const own = dtypeOfArray(data);
   if (!own || data === undefined)
@@ -83,7 +85,14 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
       `Expected ${show(name)} to be written as ${own}, but ${show(asked)} is asked for.`,
     );
   // Of types that have no array several elements may lie in a byte.
-  const elements = (length * form.bytes * 8) / (bitsOf(asked as string) as number);
+  const bits = bitsOf(asked as string) as number;
+  const elements = (length * form.bytes * 8) / bits;
+  if (!Number.isInteger(elements)) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected ${show(name)} to have whole elements of ${asked}, which have ${bits} bits, but it has ${length} bytes.`,
+    );
+  }
   const dimensions = shape === undefined ? [elements] : shape;
   if (!Array.isArray(dimensions) || sizeOf(dimensions) !== elements) {
     throw new OptimError(
@@ -92,6 +101,23 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
     );
   }
   return { name, dtype: asked as string, shape: dimensions as number[], data, length, form };
+}
+
+/**
+ * Refuses a misspelt property of a tensor, where what is meant is left out. Other properties are the user's, as parameters
+ * have them, which are written too.
+ */
+function checkSpelling(name: string, input: object, read: object): void {
+  const lacking = Object.entries(read).flatMap(([key, value]) => (value === undefined ? [key] : []));
+  if (lacking.length === 0) return;
+  for (const key of Object.keys(input)) {
+    const meant = Object.hasOwn(read, key) ? undefined : nearest(key, lacking);
+    if (meant === undefined) continue;
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the tensor ${show(name)} to be { data, shape, dtype }, but it has ${show(key)}: did you mean '${meant}'?`,
+    );
+  }
 }
 
 /** @throws OptimError ERR_OPTION. */

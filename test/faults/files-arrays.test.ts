@@ -93,6 +93,22 @@ describe("types that have no arrays", () => {
     },
   );
 
+  it("F8: a type whose elements are not whole is refused, and so is a misspelt property", () => {
+    expect(thrownBy(() => encodeSafetensors([["w", { data: new Uint8Array(9), dtype: "C64" }]]))).toMatchObject({
+      code: "ERR_LENGTH",
+      message: expect.stringMatching(/"w" to have whole elements of C64, which have 64 bits, but it has 9 bytes/),
+    });
+    const misspelt = { data: new Float32Array(6), sahpe: [2, 3] };
+    expect(thrownBy(() => encodeSafetensors([["w", misspelt]]))).toMatchObject({
+      code: "ERR_DTYPE",
+      message: expect.stringMatching(/it has "sahpe": did you mean 'shape'\?/),
+    });
+    // A parameter has more, which is its own.
+    const owned = { name: "w", data: new Float32Array(6), grad: null, note: "mine" };
+    const { tensors } = decodeSafetensors(encodeSafetensors([["w", owned]]));
+    expect(tensors.get("w")?.shape).toEqual([6]);
+  });
+
   it("F8: a type that the format got later is had too, and damage and a load are told by its name", () => {
     const file = (entry: object) => {
       const header = JSON.stringify({ w: entry });
@@ -105,6 +121,10 @@ describe("types that have no arrays", () => {
     expect(thrownBy(() => browser.decodeCheckpoint(later, { parameters: [parameter("w", 7)] }))).toMatchObject({
       code: "ERR_CHECKPOINT",
       message: expect.stringMatching(/"w" to have values that float32 holds, but they are F12_X/),
+    });
+    const halved = file({ dtype: "F4", shape: [3], data_offsets: [0, 2] });
+    expect(thrownBy(() => decodeSafetensors(halved))).toMatchObject({
+      message: expect.stringMatching(/"w" to have whole bytes, but its \[3\] elements of F4 have 4 bits each/),
     });
     const short = file({ dtype: "F8_E5M2", shape: [7], data_offsets: [0, 12] });
     expect(thrownBy(() => decodeSafetensors(short))).toMatchObject({ message: expect.stringMatching(/7 bytes.*12/) });
