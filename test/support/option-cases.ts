@@ -136,7 +136,7 @@ export const optionCases: Readonly<Record<string, Readonly<Record<string, Option
     biasCorrection: boolean(false),
     gains: {
       default: null,
-      domain: "null, or { up, down, min, max }",
+      domain: "null, {} for the defaults, or { up, down, min, max }",
       good: [null, { up: 0.05, down: 0.95, min: 0.1, max: 10 }, { up: 0, down: 0, min: least32, max: most32 }],
       wide: [{ min: least }, { min: below32 }, { max: beyond32 }, { up: 1e39 }],
       bad: [
@@ -225,7 +225,7 @@ export const optimizerOptionCases: Readonly<Record<string, OptionCase>> = {
   skipNonFinite: boolean(false),
   lossScale: {
     default: null,
-    domain: "null, or { initial, growthFactor, backoffFactor, growthInterval }",
+    domain: "null, {} for the defaults, or { initial, growthFactor, backoffFactor, growthInterval }",
     good: [
       null,
       {},
