@@ -37,7 +37,7 @@ const damages: readonly Damage[] = [
     inflict: (file) => copyFileSync(binary("linux-arm64-glibc"), file),
     cause: /arm64/,
   },
-  { name: "of another rule version", inflict: renameSlot, cause: /another version.*squareAvg.*squareSum/s },
+  { name: "of another rule version", inflict: renameSlot, cause: /of another version of this package/ },
 ];
 
 /** The binary's own name is in its warning, as what to look at. */
