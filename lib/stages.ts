@@ -145,19 +145,19 @@ export class StepStages {
    */
   ruleScaleOf(options: AnyStageOptions, flushed: number): number {
     if (options.clipValue !== null) return 1;
-    if (flushed > 0) return this.flushScaleOf(flushed);
-    return this.options.gradientAccumulationSteps > 1 ? 1 : this.scaleOf(options);
+    if (flushed === 0 && this.options.gradientAccumulationSteps > 1) return 1;
+    return this.#scaleOf(options, flushed);
   }
 
-  /** What a group's gradients are multiplied by in the coming step. */
-  scaleOf({ gradScale }: AnyStageOptions): number {
+  /**
+   * What a group's gradients are multiplied by in the coming step. A sum that is flushed is scaled for a whole window
+   * already: that becomes the mean of the calls that there were.
+   * @param flushed As for `ruleScaleOf`.
+   */
+  #scaleOf({ gradScale }: AnyStageOptions, flushed: number): number {
     const { gradientAccumulationSteps } = this.options;
+    if (flushed > 0) return gradientAccumulationSteps / flushed;
     return gradScale / ((this.lossScale?.scale ?? 1) * gradientAccumulationSteps);
-  }
-
-  /** What makes a sum that is scaled for a whole window the mean of the calls that there were. */
-  flushScaleOf(calls: number): number {
-    return this.options.gradientAccumulationSteps / calls;
   }
 
   /** Chooses which cohorts take the coming step, and which only accumulate. */
@@ -185,7 +185,7 @@ export class StepStages {
       const decay = cohort.averages ? decayOf(options.ema as Ema, clock) : 0;
       for (let r = 0; r < cohort.runs.length; r++) {
         const { stages: run, group } = cohort.runs[r] as Run & { stages: RunStages };
-        const scale = flushes ? this.flushScaleOf(clock.waiting) : this.scaleOf(options);
+        const scale = this.#scaleOf(options, flushes ? clock.waiting : 0);
         if (run.scale !== scale) {
           const [first] = backendGroups[group] as readonly Entry[];
           checkCoefficients(["gradScale"], [scale], (first as Entry).parameter);
