@@ -79,7 +79,7 @@ export async function compile(target, folder, output, cache) {
     args: ["c++", ...common, ...flags, ...kernelFlags, ...isaFlags, `-DRMSPROP_ISA=${isa}`, "-c", kernelSource],
   }));
   for (const source of sources) {
-    const seesNode = source === "native/binding.cpp";
+    const seesNode = source.startsWith("native/binding/");
     // On Windows the headers declare Node's functions as imported where this is defined.
     const extra = seesNode ? ["-DBUILDING_NODE_EXTENSION", ...defines.map((name) => `-D${name}`), ...headers] : [];
     units.push({ object: `${basename(source, ".cpp")}.o`, args: ["c++", ...common, ...flags, ...extra, "-c", source] });

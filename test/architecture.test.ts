@@ -1,6 +1,6 @@
 // Who may import whom (CONTRIBUTING.md has the reasons).
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "./support/compile.ts";
 import { buildList } from "./support/objects.ts";
@@ -130,10 +130,19 @@ describe("TypeScript", () => {
 describe("C++", () => {
   const kernels = native.filter((file) => file.startsWith("native/kernels/"));
 
-  test("only binding.cpp sees Node-API", () => {
-    expect(native.filter((file) => includesOf(file).some((name) => /napi|node_api/.test(name)))).toEqual([
-      "native/binding.cpp",
-    ]);
+  test("only binding/ sees Node-API, and nothing outside includes it", () => {
+    const binding = native.filter((file) => file.startsWith("native/binding/"));
+    const outside = native.filter((file) => !binding.includes(file));
+    expect(whoIncludes("native/binding/binding.hpp").sort()).toEqual(
+      binding.filter((file) => file.endsWith(".cpp")).sort(),
+    );
+    for (const file of outside) {
+      expect(
+        includesOf(file).filter((name) => /napi|node_api|native\/binding\//.test(name)),
+        file,
+      ).toEqual([]);
+    }
+    expect(includesOf("native/binding/binding.hpp")).toContain("napi.h");
   });
 
   test("only kernels.cpp includes kernels and rules", () => {
@@ -160,6 +169,8 @@ describe("the two builds", () => {
   test("compile every source there is", () => {
     const sources = native.filter((file) => file.endsWith(".cpp"));
     expect([...buildList.sources, buildList.kernelSource].sort()).toEqual(sources.sort());
+    // Objects are named after them, in one folder where binaries are cross-compiled.
+    expect(new Set(sources.map((file) => basename(file))).size).toBe(sources.length);
   });
 
   test("take sources and flags from native/build.json and add no flag of their own", () => {

@@ -3,7 +3,7 @@ import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
 import { loadBinary } from "./load.ts";
 
-/** native/binding.cpp's exports. They check only what memory safety needs. */
+/** native/binding/'s exports. They check only what memory safety needs. */
 export interface NativeBinding {
   /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
   describe(): {
