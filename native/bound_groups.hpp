@@ -10,7 +10,9 @@
 
 #include "group.hpp"
 #include "pipeline.hpp"
+#include "share.hpp"
 #include "step.hpp"
+#include "tiles.hpp"
 
 namespace rmsprop {
 

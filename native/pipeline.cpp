@@ -5,10 +5,10 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <thread>
 
 #include "fp_environment.hpp"
 #include "memory.hpp"
-#include "tiles.hpp"
 
 namespace rmsprop {
 namespace {

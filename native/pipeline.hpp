@@ -9,7 +9,8 @@
 
 #include "group.hpp"
 #include "pool.hpp"
-#include "step.hpp"
+#include "share.hpp"
+#include "tiles.hpp"
 
 namespace rmsprop {
 

@@ -1,18 +1,37 @@
-// What steps walk over: the tiles of all parameters of all runs, counted through in order, and shared out to threads.
+// What steps walk over: the tiles of all parameters of all runs, counted through in order.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <thread>
+#include <span>
 
-#include "step.hpp"
+#include "group.hpp"
 
 namespace rmsprop {
 
-// What an array costs beyond its elements, in elements: the call of a kernel and the set-up of its loop.
-inline constexpr std::size_t array_overhead = 64;
+// Parameters of one group that take this step with the same coefficients.
+struct Run {
+  const Group* group;
+  std::size_t variant;
+  std::span<const std::uint32_t> selection;  // indices into the group's parameters
+  bool whole_group;                          // every parameter; the selection is not looked at
+  const double* values;                      // the rule's coefficients, rounded here to the group's number type
+  StepKernel kernel;                         // for where the arrays lie; prepare() finds it
+  alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
+};
+
+// Whether a step keeps its cores, or offers them to other threads again and again, so that an event loop beside it is
+// not late for its timers.
+enum class Pace : std::uint8_t { steady, yielding };
+
+// Where the arrays of a step lie when it comes to them: in a cache, or, where they have more bytes than caches hold, in
+// memory.
+enum class Reach : std::uint8_t { cache, memory };
+
+// What a step reads of its arrays, in bytes, from which on they count as lying in memory: the last-level cache that a
+// process has to itself on the larger of today's processors. Between caches, to ask ahead costs a few percent.
+inline constexpr std::size_t beyond_caches = std::size_t{32} << 20;
 
 // A yielding step offers its core after so many tiles: some 80 microseconds of work, far below a timer's millisecond
 // and far above what the offer costs.
@@ -68,21 +87,5 @@ inline void finish_coefficients(Run& run) {
     finish<double>(run.values, count, run.coefficients);
   }
 }
-
-// The calling thread is at work while the others still hear of it, and again until it hears of them: about 0.7
-// microseconds, for which it takes so many tiles more than each of them, where its share is large enough.
-inline constexpr std::size_t head_start = 4;
-
-// Where part `part` of `parts` begins in `count` tiles that are shared out evenly, but for the head start of part 0.
-inline std::size_t bound(std::size_t count, int part, int parts) {
-  const auto p = static_cast<std::size_t>(part);
-  const auto n = static_cast<std::size_t>(parts);
-  const std::size_t ahead = std::min(head_start, count / n / 8);
-  const std::size_t even = count - ahead;
-  return p == 0 ? 0 : ahead + even / n * p + even % n * p / n;
-}
-
-// Calls task(context, part, parts) for parts of a step's tiles, as many as its cost is worth.
-void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context);
 
 }  // namespace rmsprop

@@ -145,6 +145,11 @@ describe("C++", () => {
     expect(includesOf("native/binding/binding.hpp")).toContain("napi.h");
   });
 
+  test("what steps walk over, and how work is shared out, know neither the steps nor one another", () => {
+    expect(includesOf("native/tiles.hpp").filter((name) => name.startsWith("native/"))).toEqual(["native/group.hpp"]);
+    expect(includesOf("native/share.hpp").filter((name) => name.startsWith("native/"))).toEqual(["native/pool.hpp"]);
+  });
+
   test("only kernels.cpp includes kernels and rules", () => {
     expect(whoIncludes("native/kernels/kernel.hpp")).toEqual(["native/kernels/kernels.cpp"]);
     expect(whoIncludes("native/kernels/rules/all.hpp")).toEqual(["native/kernels/kernels.cpp"]);

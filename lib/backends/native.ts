@@ -123,9 +123,9 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
 export interface NativeSettings {
   /** The instruction set, one of those that the machine runs. Default: the best. */
   isa?: string;
-  /** Work worth one more thread, in elements. Default: step.hpp's. */
+  /** Work worth one more thread, in elements. Default: share.hpp's. */
   elementsPerThread?: number;
-  /** Bytes of a step from which on its arrays count as lying in memory, beyond caches. Default: step.hpp's. */
+  /** Bytes of a step from which on its arrays count as lying in memory, beyond caches. Default: tiles.hpp's. */
   memoryFrom?: number | undefined;
 }
 

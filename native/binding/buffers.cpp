@@ -4,7 +4,7 @@
 
 #include "../memory.hpp"
 #include "../pool.hpp"
-#include "../step.hpp"
+#include "../share.hpp"
 #include "binding.hpp"
 
 namespace rmsprop {

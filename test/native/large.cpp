@@ -5,8 +5,8 @@
 
 #include "check.hpp"
 #include "cpu.hpp"
+#include "share.hpp"
 #include "step.hpp"
-#include "tiles.hpp"
 
 #if defined(__linux__)
 #include <sys/mman.h>
