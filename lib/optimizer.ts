@@ -23,7 +23,7 @@ import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
 import { checkNames, checkNoOptions, checkOverlap, checkParameters, type Parameter } from "./parameter.ts";
-import { fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
+import { beforeLoad, fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { releaseSlotsOf } from "./slots.ts";
@@ -477,6 +477,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   loadStateDict(state: StateInput, options: LoadStateOptions = {}): Unmatched {
     this.#idle();
     const partial = readPartial(options);
+    const { [beforeLoad]: check } = options as { readonly [beforeLoad]?: () => void };
     const raw = takeStateDict(state);
     const [definition, { groups }, stages] = [this.#definition, this.#planner, this.#stages];
     const { loaded, unmatched } = partial
@@ -488,6 +489,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
     try {
       this.#checkMemory();
       checkArrays(this.#planner.groups, loaded);
+      check?.();
       this.#load(loaded);
     } catch (error) {
       undo();

@@ -19,6 +19,9 @@ export interface LoadStateOptions {
   readonly partial?: boolean;
 }
 
+/** The key of what a load calls before it changes anything, when all schedules' own code has run. It may refuse by an error. */
+export const beforeLoad: unique symbol = Symbol.for("rmsprop.beforeLoad.1");
+
 /** @throws OptimError ERR_OPTION. */
 export function readPartial(given: unknown): boolean {
   if (typeof given !== "object" || given === null) {

@@ -4,8 +4,10 @@
  * JSON in the metadata.
  */
 import { OptimError, show } from "../errors.ts";
+import { checkIdle, memoryOf } from "../memory.ts";
 import { type CheckedParameter, checkNames, checkParameters, takeParameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
+import { bufferOf, hasMemory, lengthOf } from "../typed-array.ts";
 import { didYouMean, listHint, nearest } from "../words.ts";
 import { metadataKey } from "./header.ts";
 
@@ -67,4 +69,21 @@ export function checkOptimizer(given: unknown): StatefulOptimizer | undefined {
   const { stateDict, loadStateDict } = (given ?? {}) as Partial<StatefulOptimizer>;
   if (typeof stateDict === "function" && typeof loadStateDict === "function") return given as StatefulOptimizer;
   throw new OptimError("ERR_OPTION", `Expected 'optimizer' to be an optimizer, but it is ${show(given)}.`);
+}
+
+/**
+ * Refuses parameters whose memory other code, which has run since they were read, has taken.
+ * @param meanwhile What the sentence says of that code.
+ * @throws OptimError ERR_DETACHED, ERR_STEP_IN_FLIGHT.
+ */
+export function checkPlaces(parameters: readonly CheckedParameter[], meanwhile = ""): void {
+  for (const { name, data, length } of parameters) {
+    if (!hasMemory(data) || lengthOf(data) !== length || memoryOf(bufferOf(data))?.disposed) {
+      throw new OptimError(
+        "ERR_DETACHED",
+        `Expected the data of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk${meanwhile}.`,
+      );
+    }
+    checkIdle(bufferOf(data));
+  }
 }

@@ -1,12 +1,13 @@
 import { OptimError, show } from "../errors.ts";
-import { checkIdle, memoryOf } from "../memory.ts";
 import { type CheckedParameter, type Parameter, showShape, sizeOf } from "../parameter.ts";
+import { beforeLoad } from "../partial-state.ts";
 import type { StateDict, Unmatched } from "../state-dict.ts";
-import { bufferOf, type FloatArray, hasMemory, lengthOf } from "../typed-array.ts";
+import type { FloatArray } from "../typed-array.ts";
 import type { Source } from "./bytes.ts";
 import {
   checkOptimizer,
   checkOptions,
+  checkPlaces,
   format,
   formatKey,
   optimizerKey,
@@ -194,9 +195,10 @@ function stateOf(tensors: ReadonlyMap<string, Tensor>, { slots, rest }: Match): 
   return { ...rest, state: Object.fromEntries(states) } as StateDict;
 }
 
-function loadState(optimizer: StatefulOptimizer, state: StateDict, partial: boolean): Unmatched {
+function loadState(optimizer: StatefulOptimizer, state: StateDict, partial: boolean, check: () => void): Unmatched {
   try {
-    const unmatched = partial ? optimizer.loadStateDict(state, { partial }) : optimizer.loadStateDict(state);
+    const options = { ...(partial && { partial }), [beforeLoad]: check };
+    const unmatched = optimizer.loadStateDict(state, options);
     return (unmatched as Unmatched | undefined) ?? { missing: [], unexpected: [] };
   } catch (error) {
     if (error instanceof OptimError && error.code === "ERR_STATE") refuse(error.message);
@@ -209,17 +211,10 @@ const setAll = Float64Array.prototype.set as (this: FloatArray, values: FloatArr
 /** Puts what was read in its place, once the optimizer has taken its state. */
 function apply({ metadata, tensors }: Safetensors, matched: Match, { parameters, optimizer, partial }: Asked): Loaded {
   const state = optimizer && stateOf(tensors, matched);
-  // Other code that ran since they were read may have taken their memory.
-  for (const { name, data, length } of parameters) {
-    if (!hasMemory(data) || lengthOf(data) !== length || memoryOf(bufferOf(data))?.disposed) {
-      throw new OptimError(
-        "ERR_DETACHED",
-        `Expected the data of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
-      );
-    }
-    checkIdle(bufferOf(data));
-  }
-  const unmatched = optimizer && loadState(optimizer, state as StateDict, partial);
+  checkPlaces(parameters);
+  const unmatched = optimizer && loadState(optimizer, state as StateDict, partial, () => checkPlaces(parameters));
+  // An optimizer that is not of this package runs its code after that check, or leaves it out.
+  if (optimizer) checkPlaces(parameters, " while the optimizer was given its state, which it has now");
   for (const [name, { data }] of matched.fills) setAll.call(data, tensors.get(name)?.data as FloatArray);
   const prefixed = (paths: readonly string[] = []) => paths.map((path) => `optimizer.${path}`);
   const ownKeys = Object.entries(metadata).filter(([key]) => !matched.isOurs || !key.startsWith(reserved));

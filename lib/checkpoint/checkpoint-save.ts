@@ -1,12 +1,12 @@
 import { codecs, type StorageType } from "../codecs.ts";
 import { OptimError, show } from "../errors.ts";
-import { checkIdle } from "../memory.ts";
 import type { CheckedParameter, Parameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
-import { bufferOf, copyOf, type FloatArray, lengthOf } from "../typed-array.ts";
+import { copyOf, type FloatArray, lengthOf } from "../typed-array.ts";
 import {
   checkOptimizer,
   checkOptions,
+  checkPlaces,
   format,
   formatKey,
   optimizerKey,
@@ -52,7 +52,7 @@ export function describe(options: SaveOptions, copy: boolean, owner: string): Pr
   const parameters = readParameters(options.parameters);
 
   const state = optimizer?.stateDict();
-  for (const { data } of parameters) checkIdle(bufferOf(data));
+  checkPlaces(parameters);
   const tensors = parameters.map(({ name, data, shape, length }): [string, TensorInput] => [
     tensorName(name),
     {
