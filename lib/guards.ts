@@ -8,7 +8,11 @@ import { otherNamesOf } from "./words.ts";
 
 /** What refuses other arrays for the object that a parameter was given as. */
 export interface Guard {
-  /** How many optimizers have the parameter. Once there is none, its arrays may be replaced again. */
+  /**
+   * How many optimizers have the parameter. Once there is none, its arrays may be replaced again. An optimizer that was
+   * dropped without `dispose()` counts for ever: if its end counted, what a program may assign would depend on when the
+   * collector runs. The optimizer itself is not held, so its memory goes.
+   */
   owners: number;
 }
 
@@ -59,18 +63,21 @@ const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: 
 
 function replaced(key: Key, name: string, value: unknown): OptimError {
   const quoted = JSON.stringify(name);
+  const dropped =
+    "An optimizer that is no longer used lets go of its parameters by dispose(); where it is out of reach, " +
+    `give the next one a new object, { ...parameter, ${key} }.`;
   if (key === "grad" && value === null) {
     return new OptimError(
       "ERR_OPTION",
       `Expected 'grad' of '${name}' to stay the array that its optimizer was given, but it is set to null: ` +
-        `to leave the parameter out of steps, freeze(${quoted}); of one call, step({ ${quoted}: null }).`,
+        `to leave the parameter out of steps, freeze(${quoted}); of one call, step({ ${quoted}: null }). ${dropped}`,
     );
   }
   return new OptimError(
     "ERR_OPTION",
     `Expected '${key}' of '${name}' to stay the array that its optimizer was given, which steps would go on to use: ` +
       `write into it, give another array to a call, step({ ${quoted}: { ${key} } }), or for good ` +
-      `remove(${quoted}) and add { ...parameter, ${key} } by addParamGroup().`,
+      `remove(${quoted}) and add { ...parameter, ${key} } by addParamGroup(). ${dropped}`,
   );
 }
 

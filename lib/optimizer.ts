@@ -499,7 +499,9 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   }
 
   /**
-   * Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are.
+   * Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are, and
+   * their `data` and `grad` may be assigned again, which is refused while an optimizer has them. One that is dropped without
+   * this has them for ever: give the next one new objects then, `{ ...parameter, data }`.
    * @throws OptimError ERR_STEP_IN_FLIGHT.
    */
   dispose(): void {

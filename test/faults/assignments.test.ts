@@ -2,6 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { Adagrad, allocate, backend, type Parameter, RMSprop, Rprop, SGD, schedules } from "../../lib/index.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
@@ -85,6 +87,31 @@ describe("S5: the arrays of a parameter that an optimizer has", () => {
     third.step();
     expect(Array.from(p.data)).toEqual([-1, -1, -1, -1, -1]);
   });
+
+  it.each(["data", "grad"] as const)(
+    "S5: one that was dropped without dispose() is freed and holds %s on, and the sentence says what to do",
+    async (key) => {
+      setFlagsFromString("--expose-gc");
+      const collect = runInNewContext("gc") as () => void;
+      const p = { ...parameter("w") };
+      const dropped = (() => new WeakRef(new RMSprop([p])))();
+      const second = new SGD([p], { lr: 1 });
+      for (let i = 0; i < 50 && dropped.deref(); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        collect();
+      }
+      expect(dropped.deref()).toBeUndefined();
+      second.dispose();
+      const other = parameter("w", 5, "float32", 3)[key] as Float32Array;
+      const message = new RegExp(
+        `no longer used .* by dispose\\(\\); .* a new object, \\{ \\.\\.\\.parameter, ${key} \\}\\.$`,
+      );
+      for (const value of [other, null]) refuses(() => Object.assign(p, { [key]: value }), "ERR_OPTION", message);
+      const next = { ...p, [key]: other };
+      new SGD([next], { lr: 1 }).step();
+      expect([next[key], p[key] === other]).toEqual([other, false]);
+    },
+  );
 
   it("S5: a construction that is refused guards nothing", () => {
     const p = { ...parameter("w") };
