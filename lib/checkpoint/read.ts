@@ -25,8 +25,9 @@ export interface Tensor {
   /** Outermost dimension first; `[]` is one element. */
   readonly shape: readonly number[];
   /**
-   * The values, row by row; F16 and BF16 as float32 unless the reader is asked for others, BOOL as 0 and 1. A type that has
-   * no array, such as F8_E4M3, is there as its bytes in a Uint8Array.
+   * The values, row by row; F16 and BF16 as float32 unless the reader is asked for others. BOOL is there as its bytes: 0 is
+   * false, and any other true, as PyTorch and NumPy read them; writers write 1. A type that has no array, such as F8_E4M3,
+   * is there as its bytes in a Uint8Array.
    */
   readonly data: TensorData;
 }

@@ -29,8 +29,8 @@ export interface TensorInput {
   readonly shape?: readonly number[] | undefined;
   /**
    * How the values are written; default as they are. Floats of all sizes may be rounded to any of F64, F32, F16 and BF16. A
-   * Uint16Array may hold the codes of F16 or BF16; a Uint8Array the bytes of BOOL or of a type that has no array, F8_E4M3
-   * for one.
+   * Uint16Array may hold the codes of F16 or BF16; a Uint8Array the bytes of a type that has no array, F8_E4M3 for one, or of
+   * BOOL: 0 for false, 1 for true, and another byte, which readers take for true, as it is.
    */
   readonly dtype?: Dtype | RawDtype | (string & {}) | undefined;
 }

@@ -102,6 +102,18 @@ describe("a file written here", () => {
     }
   });
 
+  test("has the bytes of BOOL as they are, those too that are neither 0 nor 1, as other readers have them", () => {
+    const folder = temporaryFolder();
+    const data = Uint8Array.of(0, 1, 2, 255);
+    const byHand = fileByHand({ mask: { dtype: "BOOL", shape: [2, 2], data_offsets: [0, 4] } }, data);
+    writeFileSync(join(folder, "by-hand"), byHand);
+    const { tensors } = readSafetensors(join(folder, "by-hand"));
+    expect(tensors.get("mask")).toEqual({ dtype: "BOOL", shape: [2, 2], data });
+    expect(bytesOf(other.parse(Uint8Array.from(byHand)).tensors.mask?.data as TensorData)).toBe(bytesOf(data));
+    writeSafetensors(join(folder, "again"), [["mask", tensors.get("mask") as TensorInput]]);
+    expect(readSafetensors(join(folder, "again")).tensors).toEqual(tensors);
+  });
+
   test("does not depend on the bits of a NaN", () => {
     const folder = temporaryFolder();
     const write = (name: string, bits: readonly number[], bits64: readonly bigint[]) =>
