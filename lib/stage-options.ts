@@ -90,7 +90,10 @@ export interface OptimizerOptions {
    * The largest norm of all gradients together, a finite number above 0: longer ones are scaled down to it. Default null,
    * no limit. It is measured after `clipValue` and `clipNorm`, over what this step steps. Where a gradient is NaN, all of
    * them become it, as in PyTorch. Where one is infinite, so is the norm: it becomes NaN, and all finite ones 0, of every
-   * parameter. See `skipNonFinite`, and for the sizes of gradients `clipNorm`.
+   * parameter. See `skipNonFinite`, and for the sizes of gradients `clipNorm`. The squares of the parameters' norms are added
+   * group by group; in a group parameters of equal counts (`step`, `averaged`, `accumulated`) follow one another, float32
+   * before float64, else in the order in which they were given. So the last bit of a norm may depend on which of them were
+   * stepped alone before, and on nothing else: a training that is resumed from its state has the same bits.
    * @formula `grad = grad * min(1, clipGlobalNorm / norm(all grads))`
    * @unit that of a gradient
    * @systems Keras `global_clipnorm`; PyTorch `clip_grad_norm_`, which adds 1e-6 to the norm; optax `clip_by_global_norm`

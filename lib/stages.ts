@@ -79,7 +79,10 @@ export interface Findings {
   readonly skipped: boolean;
   /** Where gradients are accumulated: how many calls wait for a step; 0 after one. */
   readonly accumulated?: number;
-  /** The norm of all gradients of the step, scaled, clipped by value, and before they are clipped by norm. */
+  /**
+   * The norm of all gradients of the step, scaled, clipped by value, and before they are clipped by norm. `clipGlobalNorm`
+   * says in which order it is added up.
+   */
   readonly gradNorm?: number;
   /** The norm of all that the rule changed of the parameters, weight decay among it. */
   readonly updateNorm?: number;
