@@ -1,4 +1,4 @@
-// The only loops over elements in TypeScript, one per stage: the twin of native/kernels/kernel.hpp. Whatever is rounded is
+// The only loops over elements in TypeScript, one per stage: the twin of native/kernels/stages.hpp. Whatever is rounded is
 // rounded to the number type of an `Arithmetic`.
 import { type Arithmetic, limit as keptWithin } from "../arithmetic.ts";
 import type { AnyRule, Flags } from "../rule.ts";

@@ -78,6 +78,18 @@ inline double multiply_add(double a, double b, double c) {
   return a * b + c;
 }
 
+// The unsigned integer as wide as a number.
+template <typename Number>
+struct WordOf;
+template <>
+struct WordOf<float> {
+  using type = std::uint32_t;
+};
+template <>
+struct WordOf<double> {
+  using type = std::uint64_t;
+};
+
 // The values with which coefficients of a rule change nothing: x * 1, x + (-0).
 template <typename Coefficients, typename Number, std::size_t count>
 struct NeutralValues {

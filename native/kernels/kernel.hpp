@@ -1,63 +1,17 @@
-// The only loops over elements in the library, one per stage. They are plain: the compiler vectorizes them, and writes
-// the tails.
+// The rule stage, and the tables of kernels. With stages.hpp, the only loops over elements in the library. They are
+// plain: the compiler vectorizes them, and writes the tails.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "../backend.hpp"
 #include "arithmetic.hpp"
-
-// Says that no iteration depends on another, which holds for streams that are equal or disjoint (backend.hpp). It takes
-// the place of __restrict, which would not let param_out be param_in.
-#if defined(__clang__)
-#define RMSPROP_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define RMSPROP_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
-#else
-#define RMSPROP_INDEPENDENT_ITERATIONS __pragma(loop(ivdep))
-#endif
-
-// Asks for the cache line of an address. On other processors than x64's nothing has been measured to gain by it.
-#if defined(__x86_64__) && (defined(__clang__) || defined(__GNUC__))
-#define RMSPROP_ASKS_AHEAD true
-#define RMSPROP_ASK_FOR(address) __builtin_prefetch(address)
-#else
-#define RMSPROP_ASKS_AHEAD false
-#define RMSPROP_ASK_FOR(address) static_cast<void>(address)
-#endif
-
-// Hides what a pointer was made of. GCC keeps an array's start and where a loop begins in it apart, for the tail, and
-// then lacks registers: it read three of six pointers from elsewhere in each iteration.
-#if defined(__GNUC__) && !defined(__clang__)
-#define RMSPROP_KEEP_WHOLE(pointer) __asm__("" : "+r"(pointer))
-#else
-#define RMSPROP_KEEP_WHOLE(pointer) static_cast<void>(pointer)
-#endif
-
-// Keeps a loop's registers its own. WebAssembly has none.
-#if defined(__wasm__)
-#define RMSPROP_NOINLINE
-#elif defined(_MSC_VER) && !defined(__clang__)
-#define RMSPROP_NOINLINE __declspec(noinline)
-#else
-#define RMSPROP_NOINLINE __attribute__((noinline))
-#endif
+#include "compiler.hpp"
 
 namespace rmsprop::RMSPROP_ISA {
 namespace {
-
-// The unsigned integer as wide as a number.
-template <typename Number>
-struct WordOf;
-template <>
-struct WordOf<float> {
-  using type = std::uint32_t;
-};
-template <>
-struct WordOf<double> {
-  using type = std::uint64_t;
-};
 
 // Whether two numbers are the same bits: -0 is not 0.
 template <typename Number>
@@ -221,145 +175,6 @@ constexpr RuleTable rule_table() {
       .ahead_kernels = {K::float32_ahead, K::float64_ahead},
   };
 }
-
-// ---- The stages beside the rule -------------------------------------------------------------------------------------
-
-// The partial results of a reduction. Element i goes to lane i % lanes, and the lanes are joined pairwise, the farthest
-// pairs first: an order that no instruction set and no compiler changes.
-constexpr std::size_t lanes = 16;
-
-template <typename Number>
-struct Partial {
-  Number lane[lanes] = {};
-
-  template <typename Join>
-  Number join(Join join) {
-    for (std::size_t width = lanes / 2; width >= 1; width /= 2) {
-      for (std::size_t l = 0; l < width; ++l) lane[l] = join(lane[l], lane[l + width]);
-    }
-    return lane[0];
-  }
-};
-
-constexpr auto add = [](double a, double b) { return a + b; };
-constexpr auto larger = [](auto a, auto b) { return select_less(a, b, b, a); };
-
-// Calls `each(i, lane)` for every element. The compiler unrolls the lanes into vectors.
-template <typename Each>
-inline void over_lanes(std::size_t count, Each each) {
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    for (std::size_t l = 0; l < lanes; ++l) each(i + l, l);
-  }
-  for (std::size_t l = 0; i + l < count; ++l) each(i + l, l);
-}
-
-inline float magnitude(float x) {
-  return static_cast<float>(RMSPROP_FABS(static_cast<double>(x)));
-}
-inline double magnitude(double x) {
-  return RMSPROP_FABS(x);
-}
-
-template <typename Number>
-double sum_of_squares(const void* data, std::size_t count) {
-  const auto* x = static_cast<const Number*>(data);
-  Partial<double> sums;
-  over_lanes(count, [&](std::size_t i, std::size_t l) {
-    const auto value = static_cast<double>(x[i]);
-    sums.lane[l] += value * value;
-  });
-  return sums.join(add);
-}
-
-template <typename Number>
-std::size_t count_non_finite(const void* data, std::size_t count) {
-  const auto* x = static_cast<const Number*>(data);
-  typename WordOf<Number>::type found = 0;  // as wide as a number, so that counting fills the same vectors
-  for (std::size_t i = 0; i < count; ++i) found += x[i] - x[i] == Number(0) ? 0 : 1;
-  return found;
-}
-
-template <typename Number>
-std::size_t count_above(const void* data, std::size_t count, double scale, double limit) {
-  const auto* x = static_cast<const Number*>(data);
-  const auto factor = static_cast<Number>(scale);
-  const auto most = static_cast<Number>(limit);
-  typename WordOf<Number>::type found = 0;
-  for (std::size_t i = 0; i < count; ++i) found += most < magnitude(factor * x[i]) ? 1 : 0;
-  return found;
-}
-
-template <typename Number>
-void accumulate(void* to, const void* sum, const void* grad, std::size_t count, double scale) {
-  auto* result = static_cast<Number*>(to);
-  const auto* before = static_cast<const Number*>(sum);
-  const auto* added = static_cast<const Number*>(grad);
-  const auto factor = static_cast<Number>(scale);
-  RMSPROP_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < count; ++i) result[i] = before[i] + factor * added[i];
-}
-
-template <typename Number>
-void clip(void* to, const void* from, std::size_t count, double scale, double limit_) {
-  auto* result = static_cast<Number*>(to);
-  const auto* x = static_cast<const Number*>(from);
-  const auto factor = static_cast<Number>(scale);
-  const auto most = static_cast<Number>(limit_);
-  RMSPROP_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < count; ++i) result[i] = limit(factor * x[i], -most, most);
-}
-
-template <typename Number>
-void store(void* to, const void* before, const void* after, std::size_t count, Change* change) {
-  auto* result = static_cast<Number*>(to);
-  const auto* from = static_cast<const Number*>(before);
-  const auto* x = static_cast<const Number*>(after);
-  Partial<double> sums;
-  Partial<Number> largest;
-  over_lanes(count, [&](std::size_t i, std::size_t l) {
-    const Number value = x[i];
-    const Number difference = value - from[i];
-    sums.lane[l] += static_cast<double>(difference) * static_cast<double>(difference);
-    largest.lane[l] = larger(largest.lane[l], magnitude(difference));
-    result[i] = value;
-  });
-  *change = {sums.join(add), static_cast<double>(largest.join(larger))};
-}
-
-template <typename Number>
-void average(void* average, const void* param, std::size_t count, double decay, double one_minus_decay) {
-  auto* result = static_cast<Number*>(average);
-  const auto* x = static_cast<const Number*>(param);
-  const auto kept = static_cast<Number>(decay);
-  const auto added = static_cast<Number>(one_minus_decay);
-  RMSPROP_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < count; ++i) result[i] = kept * result[i] + added * x[i];
-}
-
-// The value comes from outside, so that no compiler makes a call of memset of the loop.
-template <typename Number>
-void fill(void* data, std::size_t count, double value) {
-  auto* x = static_cast<Number*>(data);
-  const auto number = static_cast<Number>(value);
-  for (std::size_t i = 0; i < count; ++i) x[i] = number;
-}
-
-template <typename Number>
-constexpr StageTable stage_table() {
-  return {
-      .sum_of_squares = &sum_of_squares<Number>,
-      .count_non_finite = &count_non_finite<Number>,
-      .count_above = &count_above<Number>,
-      .accumulate = &accumulate<Number>,
-      .clip = &clip<Number>,
-      .store = &store<Number>,
-      .average = &average<Number>,
-      .fill = &fill<Number>,
-  };
-}
-
-constexpr StageTable stage_tables[number_type_count] = {stage_table<float>(), stage_table<double>()};
 
 }  // namespace
 }  // namespace rmsprop::RMSPROP_ISA

@@ -7,6 +7,7 @@
 
 #include "kernel.hpp"
 #include "rules/all.hpp"
+#include "stages.hpp"
 
 namespace rmsprop::RMSPROP_ISA {
 namespace {
