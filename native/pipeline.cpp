@@ -1,67 +1,21 @@
 #include "pipeline.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <thread>
+#include <type_traits>
 
 #include "fp_environment.hpp"
 #include "memory.hpp"
+#include "norms.hpp"
+#include "parts.hpp"
 
 namespace rmsprop {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 // The coefficient gradScale, through which gradients are clipped by norm, is the first of every rule.
 constexpr std::size_t grad_scale = 0;
-
-std::size_t tiles_of(const std::vector<Group>& groups) {
-  std::size_t count = 0;
-  for (const Group& group : groups) {
-    for (const Parameter& parameter : group.parameters) count += tiles_of(parameter);
-  }
-  return count;
-}
-
-// To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm
-// that it brings down to a limit would then lie above it. There it is taken down to the next number; all others are
-// rounded as ever.
-template <typename Number>
-constexpr double least_normal = std::numeric_limits<Number>::min();
-template <typename Number>
-constexpr double least_step = std::numeric_limits<Number>::denorm_min();
-
-// Brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them.
-constexpr double normalizing = 0x1p600;
-
-// The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit.
-double factor_to(double limit, double norm) {
-  if (limit == infinity) return 1;
-  const double factor = limit / norm;
-  const bool above = factor < least_normal<double> && factor * normalizing * norm > limit * normalizing;
-  if (above) return factor - least_step<double>;
-  return 1 < factor ? 1 : factor;
-}
-
-// x * factor, for a factor from 0 to 1 or NaN.
-double scaled_by(double factor, double x) {
-  const double product = x * factor;
-  const bool above = std::fabs(product) < least_normal<double> &&
-                     std::fabs(product) * normalizing > std::fabs(x * normalizing * factor);
-  return above ? product - std::copysign(least_step<double>, product) : product;
-}
-
-// The same as a coefficient of a number type, which rounds it.
-double coefficient_by(double factor, double x, NumberType type) {
-  const double product = scaled_by(factor, x);
-  if (type == NumberType::float64 || !(factor < 1)) return product;
-  const double rounded = static_cast<float>(product);
-  const bool above = std::fabs(rounded) > std::fabs(product) && std::fabs(rounded) < least_normal<float>;
-  return above ? rounded - std::copysign(least_step<float>, rounded) : product;
-}
 
 // What a pass over the tiles does.
 struct Pass {
@@ -74,34 +28,6 @@ struct Pass {
   Reach reach;
   Pace pace;
 };
-
-// One parameter where a walk over the tiles has come to it.
-struct Part {
-  const Run& run;
-  const RunStages& stages;
-  const StageTable& table;
-  const Parameter& parameter;
-  const Extras& extras;
-  std::size_t index;  // in the order of the runs
-};
-
-// Calls `each(part, tile)` for all parameters in the order of the runs; `tile` is the number of its first one.
-template <typename Each>
-void over_parts(const StagedStep& step, Each each) {
-  std::size_t index = 0;
-  std::size_t tile = 0;
-  for (std::size_t r = 0; r < step.runs.size(); ++r) {
-    const Run& run = step.runs[r];
-    const StageTable& table = step.backend.stages[static_cast<std::size_t>(run.group->type)];
-    const std::size_t count = parameter_count(run);
-    for (std::size_t i = 0; i < count; ++i, ++index) {
-      const std::size_t at = parameter_index(run, i);
-      const Parameter& parameter = run.group->parameters[at];
-      each(Part{run, step.run_stages[r], table, parameter, run.group->extras[at], index}, tile);
-      tile += tiles_of(parameter);
-    }
-  }
-}
 
 // A thread's own: the gradient that the rule is to see, the parameters that it leaves, and its coefficients.
 struct Scratch {
@@ -267,75 +193,7 @@ void take_part(void* context, int part, int parts) {
   take_tiles(pass, bound(pass.tiles, part, parts), bound(pass.tiles, part + 1, parts));
 }
 
-// From the sums of the tiles to norms, and to what they clip by.
-void finish_norms(const StagedStep& step) {
-  double* factors = step.memory.factors();
-  double squares = 0;
-  double clipped_squares = 0;
-  std::size_t count = 0;
-  over_parts(step, [&](const Part& part, std::size_t tile) {
-    ++count;
-    const RunStages& run = part.stages;
-    if (!run.applies) return;
-    double grad_squares = 0;
-    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
-      grad_squares += step.memory.tiles()[tile + t].grad_squares;
-    }
-    const bool scaled = run.accumulates || run.clip_value < infinity;
-    const double norm = std::sqrt(grad_squares) * (scaled ? 1 : run.scale);
-    factors[part.index] = factor_to(run.clip_norm, norm);
-    const double clipped = norm * factors[part.index];
-    squares += norm * norm;
-    clipped_squares += clipped * clipped;
-  });
-  step.stages.report.grad_norm = std::sqrt(squares);
-  const double factor = factor_to(step.stages.clip_global_norm, std::sqrt(clipped_squares));
-  for (std::size_t i = 0; i < count; ++i) factors[i] = scaled_by(factor, factors[i]);
-}
-
-void finish_updates(const StagedStep& step) {
-  double squares = 0;
-  double largest = 0;
-  over_parts(step, [&](const Part& part, std::size_t tile) {
-    double update_squares = 0;
-    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
-      const TileSums& sums = step.memory.tiles()[tile + t];
-      update_squares += sums.update_squares;
-      largest = std::max(largest, sums.largest_update);
-    }
-    squares += update_squares;
-  });
-  step.stages.report.update_norm = std::sqrt(squares);
-  step.stages.report.largest_update = std::isnan(squares) ? squares : largest;
-}
-
 }  // namespace
-
-StageMemory::StageMemory(std::size_t tile_count, std::size_t parameter_count) noexcept
-    : tile_count_(tile_count), parameter_count_(parameter_count) {
-  const std::size_t bytes = tile_count * sizeof(TileSums) + parameter_count * sizeof(double);
-  block_ = allocate_block(std::max<std::size_t>(bytes, 1));
-  tiles_ = static_cast<TileSums*>(block_);
-  factors_ = reinterpret_cast<double*>(tiles_ + tile_count);
-}
-
-std::unique_ptr<StageMemory> StageMemory::create(const std::vector<Group>& groups) {
-  std::unique_ptr<StageMemory> memory(new StageMemory(tiles_of(groups), parameter_count(groups)));
-  if (!memory->block_) return nullptr;
-  return memory;
-}
-
-StageMemory::~StageMemory() {
-  if (block_) disown_block(block_, block_number(block_));
-}
-
-bool StageMemory::holds(const std::vector<Group>& groups) const {
-  return holds(tiles_of(groups), parameter_count(groups));
-}
-
-bool StageMemory::holds(std::size_t tile_count, std::size_t parameter_count) const {
-  return tile_count <= tile_count_ && parameter_count <= parameter_count_;
-}
 
 const char* wrong_with(const StagedStep& step) {
   const char* wrong = nullptr;

@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <span>
 
 #include "group.hpp"
 #include "pool.hpp"
 #include "share.hpp"
+#include "stage_memory.hpp"
 #include "tiles.hpp"
 
 namespace rmsprop {
@@ -37,42 +36,6 @@ struct Stages {
 
 struct RunStages {
   double accumulates, applies, scale, clip_value, clip_norm, averages, decay, one_minus_decay, zeroes;
-};
-
-// What is known of a tile once it is done. It is kept until all are, because sums are taken in the order of the tiles.
-struct TileSums {
-  double grad_squares;
-  double update_squares;
-  double largest_update;
-  std::uint32_t non_finite;
-  std::uint32_t clipped;
-};
-
-// The memory that staged steps over some groups need beside the arrays.
-class StageMemory {
- public:
-  // Null where there is not enough memory.
-  static std::unique_ptr<StageMemory> create(const std::vector<Group>& groups);
-  ~StageMemory();
-  StageMemory(const StageMemory&) = delete;
-  StageMemory& operator=(const StageMemory&) = delete;
-
-  // Whether steps over these groups fit in.
-  bool holds(const std::vector<Group>& groups) const;
-  bool holds(std::size_t tile_count, std::size_t parameter_count) const;
-
-  TileSums* tiles() const { return tiles_; }
-  // By parameter, in the order of the runs: what clipping by norm multiplies its gradient by.
-  double* factors() const { return factors_; }
-
- private:
-  StageMemory(std::size_t tile_count, std::size_t parameter_count) noexcept;
-
-  std::size_t tile_count_;
-  std::size_t parameter_count_;
-  void* block_;
-  TileSums* tiles_;
-  double* factors_;
 };
 
 // A step in which each run does what its stages say; run_stages has as many as there are runs.

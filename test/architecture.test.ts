@@ -150,6 +150,10 @@ describe("C++", () => {
     expect(includesOf("native/share.hpp").filter((name) => name.startsWith("native/"))).toEqual(["native/pool.hpp"]);
   });
 
+  test("no file is longer than one sitting", () => {
+    expect(native.filter((file) => text(file).split("\n").length > 301)).toEqual([]);
+  });
+
   test("only kernels.cpp includes kernels and rules", () => {
     for (const part of ["kernel.hpp", "stages.hpp", "rules/all.hpp"]) {
       expect(whoIncludes(`native/kernels/${part}`)).toEqual(["native/kernels/kernels.cpp"]);
