@@ -90,6 +90,43 @@ struct WordOf<double> {
   using type = std::uint64_t;
 };
 
+// The digits of a variant in mixed radix (backend.hpp). A rule reads one for each flag, in the order of its flags; what
+// it reads is both its flags and how many variants it has.
+class Digits {
+ public:
+  constexpr explicit Digits(std::size_t variant) : rest_(variant) {}
+
+  // The next digit: one of the choices from the first, which is 0, to `last`.
+  template <typename Choice>
+  constexpr Choice up_to(Choice last) {
+    const std::size_t choices = static_cast<std::size_t>(last) + 1;
+    const std::size_t digit = rest_ % choices;
+    rest_ /= choices;
+    variants_ *= choices;
+    return static_cast<Choice>(digit);
+  }
+
+  // How many variants there are with the digits that were read.
+  constexpr std::size_t variants() const { return variants_; }
+
+ private:
+  std::size_t rest_;
+  std::size_t variants_ = 1;
+};
+
+template <typename Rule>
+constexpr auto flags_of(std::size_t variant) {
+  Digits digits(variant);
+  return Rule::flags(digits);
+}
+
+template <typename Rule>
+constexpr std::size_t variant_count = [] {
+  Digits digits(0);
+  static_cast<void>(Rule::flags(digits));
+  return digits.variants();
+}();
+
 // The values with which coefficients of a rule change nothing: x * 1, x + (-0).
 template <typename Coefficients, typename Number, std::size_t count>
 struct NeutralValues {

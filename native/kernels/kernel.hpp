@@ -22,7 +22,7 @@ inline bool same_bits(Number a, Number b) {
 
 // Whether a rule says which coefficients have neutral values with the usual options.
 template <typename Number, typename Rule, std::size_t variant>
-concept HasNeutral = requires { Rule::template neutral<Rule::flags(variant), Number>(); };
+concept HasNeutral = requires { Rule::template neutral<flags_of<Rule>(variant), Number>(); };
 
 // One element of the rule stage.
 template <typename Rule, auto flags, typename Number>
@@ -50,7 +50,7 @@ constexpr std::size_t ask_block = 128;
 template <typename Rule>
 constexpr bool asks_ahead(std::size_t variant) {
   std::size_t slots = 0;
-  for (std::size_t s = 0; s < Rule::slot_count; ++s) slots += Rule::uses(Rule::flags(variant), s) ? 1 : 0;
+  for (std::size_t s = 0; s < Rule::slot_count; ++s) slots += Rule::uses(flags_of<Rule>(variant), s) ? 1 : 0;
   return RMSPROP_ASKS_AHEAD && Rule::divides && slots == 1;
 }
 
@@ -60,7 +60,7 @@ constexpr bool asks_ahead(std::size_t variant) {
 // some behind it, which reads nothing.
 template <typename Number, typename Rule, std::size_t variant, bool neutral, bool ahead>
 RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
-  constexpr auto flags = Rule::flags(variant);
+  constexpr auto flags = flags_of<Rule>(variant);
   // A copy, so that no store into a stream makes the compiler read the coefficients again.
   auto c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
   if constexpr (neutral) {
@@ -113,7 +113,7 @@ RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_
 // The neutral instantiation where the coefficients have the neutral values, else the other.
 template <typename Number, typename Rule, std::size_t variant, bool ahead>
 void step_either(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
-  constexpr auto constants = Rule::template neutral<Rule::flags(variant), Number>();
+  constexpr auto constants = Rule::template neutral<flags_of<Rule>(variant), Number>();
   const auto& c = *static_cast<const typename Rule::template Coefficients<Number>*>(coefficients);
   bool neutral = true;
   for (const auto& [coefficient, value] : constants.values) neutral = neutral && same_bits(c.*coefficient, value);
@@ -124,7 +124,7 @@ void step_either(const Streams& streams, std::size_t begin, std::size_t end, con
 // Null for a set of flags that the rule does not have.
 template <typename Number, typename Rule, std::size_t variant, bool ahead>
 constexpr StepKernel kernel_of() {
-  if constexpr (!Rule::exists(Rule::flags(variant))) {
+  if constexpr (!Rule::exists(flags_of<Rule>(variant))) {
     return nullptr;
   } else if constexpr (ahead && !asks_ahead<Rule>(variant)) {
     return kernel_of<Number, Rule, variant, false>();
@@ -137,16 +137,16 @@ constexpr StepKernel kernel_of() {
 
 template <typename Rule>
 constexpr std::uint8_t used_slots(std::size_t variant) {
-  if (!Rule::exists(Rule::flags(variant))) return no_variant;
+  if (!Rule::exists(flags_of<Rule>(variant))) return no_variant;
   std::uint8_t mask = 0;
   for (std::size_t s = 0; s < Rule::slot_count; ++s) {
-    if (Rule::uses(Rule::flags(variant), s)) mask |= static_cast<std::uint8_t>(1u << s);
+    if (Rule::uses(flags_of<Rule>(variant), s)) mask |= static_cast<std::uint8_t>(1u << s);
   }
   return mask;
 }
 
 // The kernels of one rule, indexed by variant.
-template <typename Rule, typename Variants = std::make_index_sequence<Rule::variant_count>>
+template <typename Rule, typename Variants = std::make_index_sequence<variant_count<Rule>>>
 struct Kernels;
 
 template <typename Rule, std::size_t... variants>
@@ -169,7 +169,7 @@ constexpr RuleTable rule_table() {
       .signature = Rule::signature,
       .slot_count = Rule::slot_count,
       .coefficient_count = coefficient_count,
-      .variant_count = Rule::variant_count,
+      .variant_count = variant_count<Rule>,
       .used_slots = K::slots,
       .kernels = {K::float32, K::float64},
       .ahead_kernels = {K::float32_ahead, K::float64_ahead},

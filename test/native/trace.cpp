@@ -90,7 +90,7 @@ template <typename Rule, typename Real, std::size_t variant>
 void trace() {
   using Number = Symbol<Real>;
   using Coefficients = typename Rule::template Coefficients<Number>;
-  constexpr auto flags = Rule::flags(variant);
+  constexpr auto flags = rmsprop::trace::flags_of<Rule>(variant);
   const auto slot_names = names(Rule::signature, "slots");
   const auto coefficient_names = names(Rule::signature, "coefficients");
   constexpr std::size_t coefficient_count = sizeof(Coefficients) / sizeof(Number);
@@ -118,7 +118,7 @@ void trace() {
 
 template <typename Rule, typename Real, std::size_t variant>
 void trace_existing() {
-  if constexpr (Rule::exists(Rule::flags(variant))) trace<Rule, Real, variant>();
+  if constexpr (Rule::exists(rmsprop::trace::flags_of<Rule>(variant))) trace<Rule, Real, variant>();
 }
 
 template <typename Rule, std::size_t... variants>
@@ -129,7 +129,7 @@ void trace_variants(std::index_sequence<variants...>) {
 
 template <typename... Rules>
 void trace_rules(rmsprop::trace::RuleList<Rules...>) {
-  (trace_variants<Rules>(std::make_index_sequence<Rules::variant_count>{}), ...);
+  (trace_variants<Rules>(std::make_index_sequence<rmsprop::trace::variant_count<Rules>>{}), ...);
 }
 
 }  // namespace

@@ -26,12 +26,10 @@ struct Adagrad {
 
   static constexpr bool divides = true;
 
-  static constexpr std::size_t variant_count = 3 * 3;
-
-  static constexpr Flags flags(std::size_t variant) {
+  static constexpr Flags flags(Digits& digits) {
     return {
-        .weight_decay = static_cast<WeightDecay>(variant % 3),
-        .arithmetic = static_cast<Arithmetic>(variant / 3 % 3),
+        .weight_decay = digits.up_to(WeightDecay::subtracted),
+        .arithmetic = digits.up_to(Arithmetic::optax),
     };
   }
 

@@ -37,16 +37,14 @@ struct Rmsprop {
 
   static constexpr bool divides = true;
 
-  static constexpr std::size_t variant_count = 3 * 2 * 3 * 2 * 2 * 7;
-
-  static constexpr Flags flags(std::size_t variant) {
+  static constexpr Flags flags(Digits& digits) {
     return {
-        .weight_decay = static_cast<WeightDecay>(variant % 3),
-        .centered = variant / 3 % 2 == 1,
-        .momentum = static_cast<Momentum>(variant / 6 % 3),
-        .bias_correction = variant / 18 % 2 == 1,
-        .gains = variant / 36 % 2 == 1,
-        .arithmetic = static_cast<Arithmetic>(variant / 72 % 7),
+        .weight_decay = digits.up_to(WeightDecay::subtracted),
+        .centered = digits.up_to(true),
+        .momentum = digits.up_to(Momentum::nesterov),
+        .bias_correction = digits.up_to(true),
+        .gains = digits.up_to(true),
+        .arithmetic = digits.up_to(Arithmetic::optax),
     };
   }
 

@@ -29,13 +29,11 @@ struct Rprop {
 
   static constexpr bool divides = false;
 
-  static constexpr std::size_t variant_count = 2 * 3 * 3;
-
-  static constexpr Flags flags(std::size_t variant) {
+  static constexpr Flags flags(Digits& digits) {
     return {
-        .grad_scale = variant % 2 == 1,
-        .weight_decay = static_cast<WeightDecay>(variant / 2 % 3),
-        .arithmetic = static_cast<Arithmetic>(variant / 6 % 3),
+        .grad_scale = digits.up_to(true),
+        .weight_decay = digits.up_to(WeightDecay::factor),
+        .arithmetic = digits.up_to(Arithmetic::optax),
     };
   }
 

@@ -31,14 +31,12 @@ struct Sgd {
 
   static constexpr bool divides = false;
 
-  static constexpr std::size_t variant_count = 2 * 4 * 4 * 4;
-
-  static constexpr Flags flags(std::size_t variant) {
+  static constexpr Flags flags(Digits& digits) {
     return {
-        .grad_scale = variant % 2 == 1,
-        .weight_decay = static_cast<WeightDecay>(variant / 2 % 4),
-        .momentum = static_cast<Momentum>(variant / 8 % 4),
-        .arithmetic = static_cast<Arithmetic>(variant / 32 % 4),
+        .grad_scale = digits.up_to(true),
+        .weight_decay = digits.up_to(WeightDecay::subtracted),
+        .momentum = digits.up_to(Momentum::nesterov),
+        .arithmetic = digits.up_to(Arithmetic::keras),
     };
   }
 
