@@ -17,14 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a thread looks for work, or for the end of it, before it sleeps: about what waking a sleeping thread takes,
-// so that steps in close succession find the pool awake and an idle pool soon costs nothing.
-constexpr auto patience = std::chrono::microseconds(50);
-
-// Steps in close succession: those that follow one another by less than this, half of the patience, so that the threads
-// still look when the work is there.
-constexpr auto close_succession = std::chrono::microseconds(25);
-
 void relax() noexcept {
 #if defined(__x86_64__) || defined(_M_X64)
   _mm_pause();
@@ -75,7 +67,7 @@ Pool PoolThreads::as_pool() noexcept {
       .is_awake =
           [](void* self) noexcept {
             const Clock::rep last = static_cast<PoolThreads*>(self)->last_end_.load(std::memory_order_relaxed);
-            return Clock::now().time_since_epoch().count() - last < Clock::duration(close_succession).count();
+            return Clock::now().time_since_epoch().count() - last < close_succession.count();
           },
       .do_parts = [](void* self, int parts, Task task,
                      void* context) noexcept { static_cast<PoolThreads*>(self)->run(parts, task, context); },

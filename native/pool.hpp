@@ -11,6 +11,15 @@
 
 namespace rmsprop {
 
+// How long a thread looks for work, or for the end of it, before it sleeps: about what waking a sleeping thread takes,
+// so that steps in close succession find the pool awake and an idle pool soon costs nothing.
+inline constexpr std::chrono::steady_clock::duration patience = std::chrono::microseconds(50);
+
+// Steps in close succession follow one another by less than this: half of the patience, so that the threads still look
+// when the work is there. A pool that another copy of the library started goes by that copy's times. Where they differ,
+// threads are woken a little too early or too late, which costs time and no bit.
+inline constexpr std::chrono::steady_clock::duration close_succession = patience / 2;
+
 // Calls task(context, part, parts).
 using Task = void (*)(void* context, int part, int parts);
 

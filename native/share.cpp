@@ -10,10 +10,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Steps in close succession: those that follow one another by less than this, half of what the pool's threads look for
-// work before they sleep, so that a thread that is woken for one is still awake for the next.
-constexpr Clock::duration close_succession = std::chrono::microseconds(25);
-
 // The steps that went before in close succession, of whichever thread. A race between two loses a step from the sum.
 struct Succession {
   std::atomic<Clock::rep> end{std::numeric_limits<Clock::rep>::min() / 2};
@@ -24,7 +20,7 @@ Succession succession;
 // What the steps in close succession cost together, this one included.
 std::size_t cost_in_succession(std::size_t cost) {
   const Clock::rep since = Clock::now().time_since_epoch().count() - succession.end.load(std::memory_order_relaxed);
-  const bool close = since < Clock::duration(close_succession).count();
+  const bool close = since < close_succession.count();
   const std::size_t sum = cost + (close ? succession.cost.load(std::memory_order_relaxed) : 0);
   succession.cost.store(sum, std::memory_order_relaxed);
   return sum;
