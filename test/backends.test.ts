@@ -107,7 +107,7 @@ describe("kernels in WebAssembly", () => {
   test("are refused where they were compiled of other rules", (context) => {
     if ("missing" in wasm) context.skip(wasm.missing);
     expect(() => loadKernels(bytes, rules.slice(1))).toThrow(
-      /the WebAssembly module is of another version of this package: build it anew/,
+      /the WebAssembly module is of another version of this package, whose rules differ: build it anew/,
     );
     expect(() => loadKernels(bytes, [...rules, ...rules.slice(0, 1)])).toThrow(/of another version/);
     const changed = { ...(rules[0] as (typeof rules)[0]), uses: () => true };

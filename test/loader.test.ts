@@ -7,6 +7,9 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import shipped from "../lib/backends/binaries.cjs";
 import { damageOf, targetOf } from "../lib/backends/load.ts";
+import { loadBinding } from "../lib/backends/native.ts";
+import { rules } from "../lib/optimizers/all.ts";
+import { type AnyRule, type StaleError, signatureOf } from "../lib/rule.ts";
 import { targets } from "../prebuild/targets.js";
 import { root } from "./support/compile.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -87,12 +90,17 @@ const damages: readonly [string, (binary: string) => void, RegExp][] = [
   [
     "one with a rule of another version",
     (binary) => overwrite(binary, "squareAvg", "squareSum"),
-    /^the binary is of another version of this package: build it anew \(npx rmsprop build;.*npm run build:native\)/,
+    /^the binary is of another version of this package, whose rules differ: build it anew \(npx rmsprop build;.*npm run build:native\)/,
+  ],
+  [
+    "one whose staged steps are told other things",
+    (binary) => overwrite(binary, "skipNonFinite clipGlobalNorm", "clipGlobalNorm skipNonFinite"),
+    /^the binary is of another version of this package, whose stages differ: build it anew/,
   ],
   [
     "one whose functions take other arguments",
     (binary) => overwrite(binary, "bind isa groups", "bind groups isa"),
-    /^the binary is of another version of this package: build it anew/,
+    /^the binary is of another version of this package, whose calls differ: build it anew/,
   ],
 ];
 
@@ -158,6 +166,29 @@ describe("another binary", () => {
     overwrite(local, "squareAvg", "squareSum");
     copyFileSync(built, binary);
     expect((await run(app)).reason).toMatch(/another version/);
+  });
+});
+
+describe("what differs between the binary and this version", () => {
+  test.each([
+    ["a rule fewer", rules.slice(1)],
+    ["a rule more", [...rules, { ...(rules[0] as AnyRule), name: "another" }]],
+    ["no rules", []],
+  ])("is the rules where there is %s, not what is compared after them", (_, expected) => {
+    const difference = (() => {
+      try {
+        loadBinding(expected);
+      } catch (error) {
+        return (error as StaleError).difference;
+      }
+    })();
+    const at = expected.findIndex((rule, i) => rule.name !== rules[i]?.name);
+    const signature = (rule: AnyRule | undefined) => (rule ? signatureOf(rule) : null);
+    expect(difference).toEqual({
+      part: "rules",
+      expected: signature(expected[Math.max(at, 0)]),
+      found: signature(rules[Math.max(at, 0)]),
+    });
   });
 });
 

@@ -112,11 +112,10 @@ export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const binding = loadBinary();
   if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
   const { signatures, stages, calls } = binding.describe();
-  const expected = [...rules.map(signatureOf), stagesSignature, callsSignature];
-  checkSignatures(expected, [...signatures, stages, calls], {
-    name: "binary",
-    made: "npx rmsprop build; in a checkout npm run build:native",
-  });
+  const compiled = { name: "binary", made: "npx rmsprop build; in a checkout npm run build:native" };
+  checkSignatures("rules", rules.map(signatureOf), signatures, compiled);
+  checkSignatures("stages", [stagesSignature], [stages], compiled);
+  checkSignatures("calls", [callsSignature], [calls], compiled);
   return binding;
 }
 

@@ -126,6 +126,7 @@ export function loadKernels(source: Uint8Array | WebAssembly.Module, rules: read
     (_, i) => reader.word(backend.value + backendFields.rules) + i * ruleFields.size,
   );
   checkSignatures(
+    "rules",
     rules.map(signatureOf),
     tables.map((at) => reader.text(at + ruleFields.signature)),
     { name: "WebAssembly module", made: "in a checkout npm run prebuild -- wasm" },

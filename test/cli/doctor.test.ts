@@ -76,11 +76,12 @@ describe("rmsprop doctor", () => {
       const { native } = findings(["--json"], { RMSPROP_NATIVE_PATH: stale });
       expect(status).toBe(3);
       expect(stdout).toMatch(
-        /^native {6}not there: the binary is of another version of this package: build it anew \(.*\)$/m,
+        /^native {6}not there: the binary is of another version of this package, whose rules differ: build it anew \(.*\)$/m,
       );
       expect(stdout).not.toContain("squareSum");
       expect(native).toMatchObject({
         missing: expect.stringContaining("build it anew"),
+        part: "rules",
         expected: expect.stringContaining("squareAvg"),
         found: expect.stringContaining("squareSum"),
       });
