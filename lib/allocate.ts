@@ -146,7 +146,7 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
   /** The gradients by name, of the same lengths, for your backward pass to write. They begin as zeros. */
   readonly grads: { readonly [name in N]: A };
   /** The same, as an optimizer takes them, in the order of the shapes. */
-  readonly parameters: readonly (Parameter & { readonly name: N; readonly shape: readonly number[] })[];
+  readonly parameters: readonly (Parameter<N> & { readonly shape: readonly number[] })[];
   /**
    * Gives the memory back at once. The views are detached, unless they are shared; a later step over them gets
    * ERR_DETACHED.

@@ -21,7 +21,7 @@ export {
   type SGDState,
 } from "./optimizers/all.ts";
 export type { CommonOptions, Gains, LearningRate } from "./options.ts";
-export type { Parameter } from "./parameter.ts";
+export type { Parameter, ParameterName } from "./parameter.ts";
 export type { LoadStateOptions } from "./partial-state.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";

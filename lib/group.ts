@@ -22,7 +22,10 @@ import { listHint } from "./words.ts";
  * console.log(optimizer.paramGroups.map(({ lr, weightDecay }) => [lr, weightDecay])); // [ [ 0.001, 0.01 ], [ 0.001, 0 ] ]
  * ```
  */
-export type ParamGroupInput<O> = { readonly params: Iterable<Parameter> } & Partial<O>;
+export type ParamGroupInput<O, N extends string = string> = {
+  // The list by itself, because TypeScript infers no names through an iterable in an iterable.
+  readonly params: readonly Parameter<N>[] | Iterable<Parameter<N>>;
+} & Partial<O>;
 
 /** A group's options, to read and to set; a new value takes effect at the next step. */
 export type ParamGroup<O> = Required<O> & {

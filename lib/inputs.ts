@@ -21,7 +21,9 @@ export interface StepArraysOf {
 }
 
 /** Arrays for one call by parameter name. A typed array is the gradient; null leaves the parameter out. */
-export type StepArrays = Readonly<Record<string, FloatArray | StepArraysOf | null>>;
+export type StepArrays<N extends string = string> = Readonly<Record<string, FloatArray | StepArraysOf | null>> & {
+  readonly [name in N]?: FloatArray | StepArraysOf | null;
+};
 
 const keys: readonly string[] = ["data", "grad", "out"];
 

@@ -22,7 +22,14 @@ import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
 import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
-import { checkNames, checkNoOptions, checkOverlap, checkParameters, type Parameter } from "./parameter.ts";
+import {
+  checkNames,
+  checkNoOptions,
+  checkOverlap,
+  checkParameters,
+  type Parameter,
+  type ParameterName,
+} from "./parameter.ts";
 import { beforeLoad, fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
@@ -45,7 +52,7 @@ import {
 import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */
-export type ParamsInput<O> = Iterable<Parameter | ParamGroupInput<O>>;
+export type ParamsInput<O, N extends string = string> = Iterable<Parameter<N> | ParamGroupInput<O, N>>;
 
 /** What `paramGroups` has in the place of `push`, which would not add a group. */
 const noPush: PropertyDescriptor = {
@@ -81,9 +88,14 @@ export interface ParameterState {
 /**
  * What all optimizers share: groups, steps, state. It is not made by itself; `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend
  * it. As the type of a function's argument, `optimizer: Optimizer`, it stands for any of them.
+ * To TypeScript `N` are the names of the parameters that the constructor was given.
  */
-// biome-ignore lint/suspicious/noExplicitAny: any options, as every optimizer has others
-export abstract class Optimizer<O extends RatedOptions = any, S extends ParameterState = ParameterState> {
+export abstract class Optimizer<
+  // biome-ignore lint/suspicious/noExplicitAny: any options, as every optimizer has others
+  O extends RatedOptions = any,
+  S extends ParameterState = ParameterState,
+  N extends string = string,
+> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #defaults: Required<O>;
@@ -99,7 +111,11 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
   #applied = false;
   #findings: Findings | undefined;
 
-  protected constructor(definition: Definition<O>, params: ParamsInput<O>, given: (O & OptimizerOptions) | undefined) {
+  protected constructor(
+    definition: Definition<O>,
+    params: ParamsInput<O, N>,
+    given: (O & OptimizerOptions) | undefined,
+  ) {
     this.#definition = definition;
     this.#backend = currentBackend();
     const raw = takeGroups(params);
@@ -175,7 +191,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * console.log(w.data, b.data, out); // Float32Array(2) [ 0.5, 1.5 ] Float32Array(1) [ 2.5 ] Float32Array(1) [ 1.5 ]
    * ```
    */
-  step(arrays?: StepArrays): void {
+  step(arrays?: StepArrays<N>): void {
     this.#enter();
     try {
       this.#run(this.#planner.prepare(arrays, checkLive, true));
@@ -203,7 +219,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * console.log(optimizer.lastStep.step); // 1
    * ```
    */
-  async stepAsync(arrays?: StepArrays): Promise<void> {
+  async stepAsync(arrays?: StepArrays<N>): Promise<void> {
     this.#enter();
     try {
       await this.#runAsync(this.#planner.prepare(arrays, checkHeld, false));
@@ -366,7 +382,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * console.log(w.data[0], b.data[0]); // 0 0.5
    * ```
    */
-  freeze(...names: string[]): void {
+  freeze(...names: ParameterName<N>[]): void {
     this.#setFrozen(names, true);
   }
 
@@ -375,7 +391,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
-  unfreeze(...names: string[]): void {
+  unfreeze(...names: ParameterName<N>[]): void {
     this.#setFrozen(names, false);
   }
 
@@ -385,7 +401,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
-  remove(...names: string[]): void {
+  remove(...names: ParameterName<N>[]): void {
     this.#settled();
     const leaving = new Set(names.map((name) => this.#entry(name)));
     const { groups } = this.#planner;
@@ -415,7 +431,7 @@ export abstract class Optimizer<O extends RatedOptions = any, S extends Paramete
    * console.log(step, squareAvg); // 1 Float32Array(2) [ 2, 8 ]
    * ```
    */
-  state(name: string): S {
+  state(name: ParameterName<N>): S {
     this.#alive();
     const entry = this.#entry(name);
     const slots = begunSlots(entry);

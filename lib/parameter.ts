@@ -17,9 +17,9 @@ import { hasMethod, isProxy, isRecord } from "./values.ts";
 import { didYouMean, meantKey } from "./words.ts";
 
 /** An array to train, with its gradient. */
-export interface Parameter {
+export interface Parameter<N extends string = string> {
   /** Unique within an optimizer; state is kept and travels under it. */
-  readonly name: string;
+  readonly name: N;
   /** The values, stepped in place: heap, external, shared or wasm memory, at any alignment and offset. */
   readonly data: FloatArray;
   /** The gradient, of `data`'s type and length, written by the user's backward pass; null: the step skips this one. */
@@ -27,6 +27,12 @@ export interface Parameter {
   /** The shape, outermost dimension first; its product is the length. Only carried along. */
   readonly shape?: readonly number[];
 }
+
+/**
+ * A name of a parameter: an editor offers those that are known from the constructor's arguments, and any other is taken too,
+ * as `addParamGroup` brings more.
+ */
+export type ParameterName<N extends string = string> = N | (string & {});
 
 /** A parameter as an optimizer keeps it: read once, checked. */
 export interface CheckedParameter extends Parameter {

@@ -177,14 +177,14 @@ export const adagradDefinition: Definition<AdagradOptions> = {
  * Decoupled weight decay multiplies `param` in the last line by `1 - lr_t * weightDecay`. A preset may have another order
  * of operations.
  */
-export class Adagrad extends Optimizer<AdagradOptions, AdagradState> {
+export class Adagrad<N extends string = string> extends Optimizer<AdagradOptions, AdagradState, N> {
   /**
    * Adagrad: divides each gradient by the root of the sum of all its squares.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: ParamsInput<AdagradOptions>, options?: AdagradOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<AdagradOptions, N>, options?: AdagradOptions & OptimizerOptions) {
     super(adagradDefinition, params, options);
   }
 }

@@ -438,14 +438,14 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
  * console.log(p.data[0].toFixed(2), p.data[1].toFixed(2)); // 3.00 -1.00
  * ```
  */
-export class RMSprop extends Optimizer<RMSpropOptions, RMSpropState> {
+export class RMSprop<N extends string = string> extends Optimizer<RMSpropOptions, RMSpropState, N> {
   /**
    * RMSprop: divides each gradient by a moving root mean square of its recent sizes.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: ParamsInput<RMSpropOptions>, options?: RMSpropOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<RMSpropOptions, N>, options?: RMSpropOptions & OptimizerOptions) {
     super(rmspropDefinition, params, options);
   }
 }

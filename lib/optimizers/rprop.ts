@@ -180,14 +180,14 @@ export const rpropDefinition: Definition<RpropOptions> = {
  * product underflows; presets keep that of their systems. Decoupled weight decay multiplies `param` in the last line by
  * `1 - lr * weightDecay`.
  */
-export class Rprop extends Optimizer<RpropOptions, RpropState> {
+export class Rprop<N extends string = string> extends Optimizer<RpropOptions, RpropState, N> {
   /**
    * Rprop: goes by the signs of gradients alone, with a step size for each element; for full batches.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: ParamsInput<RpropOptions>, options?: RpropOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<RpropOptions, N>, options?: RpropOptions & OptimizerOptions) {
     super(rpropDefinition, params, options);
   }
 }

@@ -224,14 +224,14 @@ export const sgdDefinition: Definition<SGDOptions> = {
  * Decoupled weight decay multiplies `param` in the last line by `1 - lr * weightDecay`. A preset may have another order
  * of operations.
  */
-export class SGD extends Optimizer<SGDOptions, SGDState> {
+export class SGD<N extends string = string> extends Optimizer<SGDOptions, SGDState, N> {
   /**
    * Stochastic gradient descent, with or without momentum.
    * @param params Parameters, or groups of them that override options. Their arrays are stepped in place.
    * @param options Those of its groups, and those of the optimizer as a whole.
    * @throws OptimError ERR_OPTION, ERR_NAME, ERR_DTYPE, ERR_LENGTH, ERR_ALIASED, ERR_DETACHED or ERR_MEMORY.
    */
-  constructor(params: ParamsInput<SGDOptions>, options?: SGDOptions & OptimizerOptions) {
+  constructor(params: ParamsInput<SGDOptions, N>, options?: SGDOptions & OptimizerOptions) {
     super(sgdDefinition, params, options);
   }
 }

@@ -7,6 +7,8 @@ import {
   type Model,
   type NumberType,
   type Optimizer,
+  type Parameter,
+  type ParameterName,
   RMSprop,
   Rprop,
   SGD,
@@ -54,6 +56,47 @@ describe("R9: types", () => {
     }
     // @ts-expect-error not every optimizer is an SGD
     expectTypeOf<Optimizer>().toExtend<SGD>();
+  });
+
+  it("R9: names come from the model, and others are taken too, as addParamGroup brings more", () => {
+    const { parameters, grads } = allocate({ w: [2], b: [1] });
+    const fromModel = new RMSprop(parameters, { lr: 0.1 });
+    const fromObjects = new SGD([
+      { name: "w", data: new Float32Array(2), grad: null },
+      { name: "b", data: new Float32Array(1), grad: null },
+    ]);
+    const fromGroups = new SGD([
+      { params: parameters.slice(0, 1), lr: 0.1 },
+      { params: [parameters[1] as Parameter<"b">] },
+    ]);
+    type Known = ParameterName<"w" | "b">;
+    expectTypeOf(fromModel.state).parameter(0).toEqualTypeOf<Known>();
+    expectTypeOf(fromObjects.state).parameter(0).toEqualTypeOf<Known>();
+    expectTypeOf(fromGroups.state).parameter(0).toEqualTypeOf<Known>();
+    for (const { freeze, unfreeze, remove } of [fromModel]) {
+      expectTypeOf([freeze, unfreeze, remove]).items.parameter(0).toEqualTypeOf<Known>();
+    }
+    expectTypeOf(fromModel.step).parameter(0).exclude(undefined).toHaveProperty("w");
+    // What is only known when the program runs.
+    const name = String("more");
+    const added = () => {
+      fromModel.addParamGroup({ params: [{ ...p(), name }, ...allocate({ more: [1] }).parameters], lr: 0.5 });
+      fromModel.remove("more", name);
+      fromModel.step({ ...grads, more: new Float32Array(1), [name]: null });
+      fromModel.step(Object.fromEntries([[name, new Float32Array(1)]]));
+      return fromModel.state("more").squareAvg;
+    };
+    expectTypeOf(added).returns.toEqualTypeOf<FloatArray>();
+    const any: readonly Parameter[] = [p()];
+    expectTypeOf(new SGD(any)).toEqualTypeOf<SGD>();
+    // One of some names stands for one of others.
+    const [plain, other]: [RMSprop, Optimizer] = [fromModel, fromModel];
+    const last: RMSprop<"w" | "b"> = plain;
+    expectTypeOf([plain, other, last]).toBeArray();
+    // @ts-expect-error a name is a string
+    () => fromModel.state(1);
+    // @ts-expect-error a misspelt property of a known name
+    () => fromModel.step({ w: { gradient: grads.w } });
   });
 
   it("R9: parameters and groups are lists of either", () => {

@@ -27,7 +27,16 @@ export const entryPoints: readonly EntryPoint[] = [
         title: "Arrays",
         intro:
           "An optimizer steps typed arrays where they lie. `allocate` makes some that steps run fastest on; a list of `Parameter` names any others.",
-        exports: ["allocate", "Model", "AllocateOptions", "Shapes", "Parameter", "FloatArray", "NumberType"],
+        exports: [
+          "allocate",
+          "Model",
+          "AllocateOptions",
+          "Shapes",
+          "Parameter",
+          "ParameterName",
+          "FloatArray",
+          "NumberType",
+        ],
       },
       {
         title: "Optimizers",
