@@ -7,14 +7,15 @@
 
 namespace rmsprop {
 
+// The limits. lib/backends/limits.ts has them too, and compares them with these when it loads.
+//
 // The unit of work, in elements. Tile bounds depend on the array alone, never on the number of threads.
 inline constexpr std::size_t tile_size = 1024;
-
-// What memory comes in, in bytes; where it is another size, nothing is wrong.
-inline constexpr std::size_t cache_line = 64;
-
 inline constexpr std::size_t max_slots = 4;
 inline constexpr std::size_t max_coefficients = 24;
+
+// Bytes of a cache line. A wrong guess costs speed, not correctness.
+inline constexpr std::size_t cache_line = 64;
 
 enum class NumberType : std::uint8_t { float32, float64 };
 inline constexpr std::size_t number_type_count = 2;

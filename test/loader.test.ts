@@ -7,10 +7,11 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import shipped from "../lib/backends/binaries.cjs";
 import { damageOf, targetOf } from "../lib/backends/load.ts";
-import { loadBinding } from "../lib/backends/native.ts";
+import { checkBinding, type NativeBinding } from "../lib/backends/native.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { type AnyRule, type StaleError, signatureOf } from "../lib/rule.ts";
 import { targets } from "../prebuild/targets.js";
+import { binding } from "./support/backends.ts";
 import { root } from "./support/compile.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { nativeBinary as built, checkBuilt } from "./support/programs.ts";
@@ -169,26 +170,53 @@ describe("another binary", () => {
   });
 });
 
-describe("what differs between the binary and this version", () => {
+describe.skipIf(!binding)("what differs between the binary and this version", () => {
+  type Described = ReturnType<NativeBinding["describe"]>;
+  const described = binding?.describe() as Described;
+  const differenceOf = (changed: Partial<Described>, expected: readonly AnyRule[] = rules) => {
+    try {
+      checkBinding({ describe: () => ({ ...described, ...changed }) } as NativeBinding, expected);
+    } catch (error) {
+      return (error as StaleError).difference;
+    }
+    return undefined;
+  };
+  const [first] = rules.map(signatureOf);
+
+  test("is nothing", () => {
+    expect(differenceOf({})).toBeUndefined();
+  });
+
   test.each([
-    ["a rule fewer", rules.slice(1)],
-    ["a rule more", [...rules, { ...(rules[0] as AnyRule), name: "another" }]],
-    ["no rules", []],
-  ])("is the rules where there is %s, not what is compared after them", (_, expected) => {
-    const difference = (() => {
-      try {
-        loadBinding(expected);
-      } catch (error) {
-        return (error as StaleError).difference;
-      }
-    })();
-    const at = expected.findIndex((rule, i) => rule.name !== rules[i]?.name);
-    const signature = (rule: AnyRule | undefined) => (rule ? signatureOf(rule) : null);
-    expect(difference).toEqual({
-      part: "rules",
-      expected: signature(expected[Math.max(at, 0)]),
-      found: signature(rules[Math.max(at, 0)]),
-    });
+    ["fewer", rules.slice(0, -1), { expected: null, found: described?.signatures.at(-1) }],
+    [
+      "more",
+      [...rules, { ...(rules[0] as AnyRule), name: "another" }],
+      { expected: expect.stringMatching(/^another;/), found: null },
+    ],
+    ["of another order", rules.toReversed(), { expected: signatureOf(rules.at(-1) as AnyRule), found: first }],
+  ])("is the rules where they are %s, not what is compared after them", (_, expected, difference) => {
+    expect(differenceOf({ stages: "", calls: "" }, expected)).toEqual({ part: "rules", ...difference });
+  });
+
+  test("is a limit of the kernels, by its name", () => {
+    for (const [name, limit] of Object.entries(described.limits)) {
+      const limits = { ...described.limits, [name]: limit + 1 };
+      const difference = { part: "limits", expected: `${name} ${limit}`, found: `${name} ${limit + 1}` };
+      expect(differenceOf({ limits })).toEqual(difference);
+    }
+    expect(Object.keys(described.limits)).toEqual(["tileSize", "maxSlots", "maxCoefficients"]);
+  });
+
+  test("is told of a binary that says nothing of a part", () => {
+    for (const [part, name] of [
+      ["stages", "stages"],
+      ["calls", "calls"],
+      ["limits", "limits"],
+      ["rules", "signatures"],
+    ] as const) {
+      expect(differenceOf({ [name]: undefined })).toMatchObject({ part, expected: expect.any(String), found: null });
+    }
   });
 });
 

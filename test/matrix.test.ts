@@ -2,7 +2,8 @@
 // flags x number type x length x offset x number of threads, over 20 steps, with finite gradients and with others
 // (test/support/cases.ts).
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createReference, maxSlots } from "../lib/backends/reference.ts";
+import { maxSlots } from "../lib/backends/limits.ts";
+import { createReference } from "../lib/backends/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
 import type { FloatArray } from "../lib/typed-array.ts";

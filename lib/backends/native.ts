@@ -1,6 +1,7 @@
 import { type AnyRule, checkSignatures, signatureOf } from "../rule.ts";
 import type { FloatArray, NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
+import { maxCoefficients, maxSlots, tileSize } from "./limits.ts";
 import { loadBinary } from "./load.ts";
 
 /** native/binding/'s exports. They check only what memory safety needs. */
@@ -11,6 +12,7 @@ export interface NativeBinding {
     signatures: string[];
     stages: string;
     calls: string;
+    limits: Readonly<Record<string, number>>;
     stride: number;
     runHeader: number;
   };
@@ -104,6 +106,21 @@ function readReport(numbers: Float64Array, report: Report): void {
   report.largestUpdate = numbers[reportAt + 5] as number;
 }
 
+const named = (numbers: object) => Object.entries(numbers).map(([name, number]) => `${name} ${number}`);
+
+/**
+ * Checks that a binary holds these rules and speaks as this version does.
+ * @throws StaleError with what differs.
+ */
+export function checkBinding(binding: NativeBinding, rules: readonly AnyRule[]): void {
+  const { signatures = [], stages, calls, limits = {} } = binding.describe();
+  const compiled = { name: "binary", made: "npx rmsprop build; in a checkout npm run build:native" };
+  checkSignatures("rules", rules.map(signatureOf), signatures, compiled);
+  checkSignatures("stages", [stagesSignature], [stages], compiled);
+  checkSignatures("calls", [callsSignature], [calls], compiled);
+  checkSignatures("limits", named({ tileSize, maxSlots, maxCoefficients }), named(limits), compiled);
+}
+
 /**
  * Loads the binary and checks that it holds these rules.
  * @throws Error with the reason why there is none to run.
@@ -111,11 +128,7 @@ function readReport(numbers: Float64Array, report: Report): void {
 export function loadBinding(rules: readonly AnyRule[]): NativeBinding {
   const binding = loadBinary();
   if (typeof binding?.describe !== "function") throw new Error("the binary is of another library");
-  const { signatures, stages, calls } = binding.describe();
-  const compiled = { name: "binary", made: "npx rmsprop build; in a checkout npm run build:native" };
-  checkSignatures("rules", rules.map(signatureOf), signatures, compiled);
-  checkSignatures("stages", [stagesSignature], [stages], compiled);
-  checkSignatures("calls", [callsSignature], [calls], compiled);
+  checkBinding(binding, rules);
   return binding;
 }
 

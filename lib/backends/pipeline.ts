@@ -1,10 +1,8 @@
 import { lengthOf, type NumberType } from "../typed-array.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
+import { tileSize } from "./limits.ts";
 
 const { fround } = Math;
-
-/** The unit of work, in elements, as in native/backend.hpp. */
-export const tileSize = 1024;
 
 /** The numbers that the stages of a tile work on: those of the parameter's arrays, and two scratch tiles. */
 export type Stream = "param" | "grad" | "average" | "accumulated" | "gradScratch" | "paramScratch";

@@ -3,7 +3,8 @@ import { type AnyRule, flagsOf } from "../rule.ts";
 import { type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "./backend.ts";
 import { createHeap } from "./heap.ts";
-import { type Stream, stepStaged, type TileStages, tileSize } from "./pipeline.ts";
+import { tileSize } from "./limits.ts";
+import { type Stream, stepStaged, type TileStages } from "./pipeline.ts";
 import {
   accumulate,
   applyRule,
@@ -17,9 +18,6 @@ import {
   sumOfSquares,
   zero,
 } from "./stages.ts";
-
-/** The most slots that a rule may have, as in native/backend.hpp. */
-export const maxSlots = 4;
 
 const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32, float64 };
 

@@ -1,11 +1,9 @@
 import { bufferOf, byteOffsetOf, bytesPerElement, copyInto, type FloatArray, type NumberType } from "../typed-array.ts";
 import type { ParameterArrays } from "./backend.ts";
-import { type Stream, tileSize } from "./pipeline.ts";
+import { maxCoefficients, maxSlots, tileSize } from "./limits.ts";
+import type { Stream } from "./pipeline.ts";
 import type { StepKernel } from "./wasm-kernels.ts";
 
-/** native/backend.hpp's limits. */
-const maxSlots = 4;
-const maxCoefficients = 24;
 const streamWords = 3 + maxSlots;
 
 /** Each of a parameter's arrays has a place in the kernels' memory, the slots after the others; then come scratch tiles. */

@@ -8,7 +8,7 @@
 namespace rmsprop {
 namespace {
 
-// describe(): { isas, signatures, stages, calls, stride, runHeader }
+// describe(): { isas, signatures, stages, calls, limits, stride, runHeader }
 Napi::Value describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -16,6 +16,10 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Array signatures = Napi::Array::New(env);
   for (std::uint32_t i = 0; i < backends.size(); ++i) isas.Set(i, backends[i]->isa);
   for (std::uint32_t i = 0; i < backends[0]->rule_count; ++i) signatures.Set(i, backends[0]->rules[i].signature);
+  Napi::Object limits = Napi::Object::New(env);
+  limits.Set("tileSize", static_cast<double>(tile_size));
+  limits.Set("maxSlots", static_cast<double>(max_slots));
+  limits.Set("maxCoefficients", static_cast<double>(max_coefficients));
   Napi::Object result = Napi::Object::New(env);
   result.Set("isas", isas);
   result.Set("signatures", signatures);
@@ -26,6 +30,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
              "stepAgain; stepAsync kept buffers staged; group rule type slots; "
              "arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients; allocate byteLength inner; expose buffer");
+  result.Set("limits", limits);
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));
   return result;

@@ -1,0 +1,10 @@
+/** native/backend.hpp's limits. The binary says its own, and they are compared when it loads (native.ts). */
+
+/** The unit of work, in elements: tiles begin at its multiples, on every backend. */
+export const tileSize = 1024;
+
+/** The most slots that a rule may have. */
+export const maxSlots = 4;
+
+/** The most coefficients that a rule may have. */
+export const maxCoefficients = 24;
