@@ -15,7 +15,10 @@ import { metadataKey } from "./header.ts";
 export interface StatefulOptimizer {
   /** A copy of the state. */
   stateDict(): StateDict;
-  /** Puts a state in the place of its own; with `partial` as far as it fits. */
+  /**
+   * Puts a state in the place of its own; with `partial` as far as it fits. An object around an optimizer passes both on: with
+   * `options` go the last checks of a load, which can refuse before the state is changed.
+   */
   loadStateDict(state: StateDict, options?: { readonly partial?: boolean }): unknown;
 }
 

@@ -10,6 +10,7 @@ import {
   loadCheckpoint,
   loadCheckpointAsync,
   type SaveOptions,
+  type StatefulOptimizer,
   saveCheckpoint,
   saveCheckpointAsync,
 } from "../../lib/checkpoint/index.ts";
@@ -93,23 +94,25 @@ describe.each(numberTypes)("a schedule's own code that takes a parameter's memor
     }
   }
 
-  it("S4: of an optimizer that is not of this package, no parameter is filled, and the sentence says that it has its state", () => {
-    const source = given(make(type, 0.5));
-    const target = make(type, 0.25);
-    const { own, other, optimizer } = target;
-    const wrapped = {
-      stateDict: () => optimizer.stateDict(),
-      loadStateDict: (state: Parameters<typeof optimizer.loadStateDict>[0]) => {
-        optimizer.loadStateDict(state);
-        detach(other);
-      },
-    };
-    own.data.fill(9);
-    const load = () => decodeCheckpoint(encodeCheckpoint(source), { parameters: [own, other], optimizer: wrapped });
-    return rejection(load).then((error) => {
-      expectRefusal(error, "ERR_DETACHED", /'other' .* while the optimizer was given its state, which it has now\.$/);
-      expect([...own.data]).toEqual([9, 9, 9]);
-    });
+  it("S4: an object around an optimizer refuses whole where it passes the options on, else the sentence says what it has", async () => {
+    const bytes = encodeCheckpoint(given(make(type, 0.5)));
+    for (const passes of [true, false]) {
+      const { own, other, lr, optimizer } = make(type, 0.25);
+      lr.onLoad = () => detach(other);
+      const wrapped: StatefulOptimizer = {
+        stateDict: () => optimizer.stateDict(),
+        loadStateDict: (state, options) => optimizer.loadStateDict(state, passes ? options : {}),
+      };
+      const before = snapshot(optimizer, own.data);
+      const values = bytesOf(own.data);
+      const load = () => decodeCheckpoint(bytes, { parameters: [own, other], optimizer: wrapped });
+      const message = passes
+        ? /transferred or shrunk\.$/
+        : / while the optimizer was given its state, which it has now\.$/;
+      expectRefusal(await rejection(load), "ERR_DETACHED", message);
+      expect(bytesOf(own.data)).toEqual(values);
+      if (passes) expect(snapshot(optimizer, own.data)).toEqual(before);
+    }
   });
 
   for (const [name, save] of Object.entries(saves)) {
