@@ -57,7 +57,7 @@ export interface Plan<O extends object> {
   readonly streamsOf: (entry: Entry) => Streams;
   /** Whether what was accumulated takes the gradients' place, and gives it back empty. */
   readonly flushes: boolean;
-  bound?: BoundGroups;
+  bound: BoundGroups | undefined;
   liveness: Liveness;
   /** Whether it is bound for steps with stages beside the rule. */
   staged: boolean;
@@ -85,17 +85,41 @@ export function planOf<O extends object>(
       addRuns(byStep, entries, backendGroups.length, coefficientCount);
       backendGroups.push(entries);
     }
-    for (const { entries, runs } of byStep.values()) {
-      const { clock } = entries[0] as Entry;
-      const unfinished = { finishedVersion: -1, finishedRate: -1, finishedStep: -1, finishedScale: 0 };
-      const unbound = { applies: true, averages: false, boundVersion: -1, zeroes: false };
-      cohorts.push({ group, entries, runs, clock, rate: 0, ...unfinished, followsStep: false, ...unbound });
-    }
+    for (const { entries, runs } of byStep.values()) cohorts.push(cohortOf(group, entries, runs));
   }
   const runs = cohorts.flatMap(({ runs }) => runs);
-  const staged = flushes || cohorts.some(({ group }) => group.staged);
-  const unbound = { liveness: new Liveness(), staged, stages: undefined, repeats: false };
-  return { cohorts, runs, backendGroups, streamsOf, flushes, ...unbound };
+  return {
+    cohorts,
+    runs,
+    backendGroups,
+    streamsOf,
+    flushes,
+    bound: undefined,
+    liveness: new Liveness(),
+    staged: flushes || cohorts.some(({ group }) => group.staged),
+    stages: undefined,
+    repeats: false,
+  };
+}
+
+function cohortOf<O extends object>(group: Group<O>, entries: readonly Entry[], runs: readonly Run[]): Cohort<O> {
+  const { clock } = entries[0] as Entry;
+  return {
+    group,
+    entries,
+    runs,
+    clock,
+    rate: 0,
+    finishedVersion: -1,
+    finishedRate: -1,
+    finishedStep: -1,
+    followsStep: false,
+    finishedScale: 0,
+    applies: true,
+    averages: false,
+    boundVersion: -1,
+    zeroes: false,
+  };
 }
 
 /** Entries and runs by the steps that they took, those of their averages, and the calls that wait for the next. */
@@ -107,12 +131,15 @@ function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coeff
   entries.forEach((entry, i) => {
     const { step: taken, waiting, averaged } = entry.clock;
     const step = waiting === 0 && averaged === 0 ? taken : `${taken} ${waiting} ${averaged}`;
-    const cohort = byStep.get(step) ?? { entries: [], runs: [] };
-    byStep.set(step, cohort);
+    let cohort = byStep.get(step);
+    if (!cohort) {
+      cohort = { entries: [], runs: [] };
+      byStep.set(step, cohort);
+    }
     cohort.entries.push(entry);
-    const list = indices.get(step) ?? [];
-    indices.set(step, list);
-    list.push(i);
+    const list = indices.get(step);
+    if (list) list.push(i);
+    else indices.set(step, [i]);
   });
   for (const [step, list] of indices) {
     const selection = list.length === entries.length ? null : list;
@@ -232,7 +259,8 @@ export function finishCoefficients<O extends object>(
       const [first] = backendGroups[run.group] as readonly Entry[];
       const { parameter } = first as Entry;
       const coefficients = definition.coefficients(group.options, rate, step, parameter.type);
-      const finished = rule.coefficients.map((name: string) => coefficients[name] as number);
+      const finished: number[] = [];
+      for (let c = 0; c < rule.coefficients.length; c++) finished.push(coefficients[rule.coefficients[c]] as number);
       finished[gradScale] = (finished[gradScale] as number) * scale;
       checkCoefficients(rule.coefficients, finished, parameter);
       run.variant = group.variant;

@@ -2,7 +2,7 @@ import type { Backend } from "./backends/backend.ts";
 import type { Plan, Streams } from "./cohorts.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Entry } from "./group.ts";
-import { checkArrayOf, checkIntervals, type Interval, intervalOf } from "./parameter.ts";
+import { checkArrayOf, checkIntervals, type Interval, intervalOf, unchecked } from "./parameter.ts";
 import { type FloatArray, typedArrayName } from "./typed-array.ts";
 import { hasMethod, isRecord } from "./values.ts";
 import { didYouMean, meantKey } from "./words.ts";
@@ -26,6 +26,8 @@ export type StepArrays<N extends string = string> = Readonly<Record<string, Floa
 };
 
 const keys: readonly string[] = ["data", "grad", "out"];
+const isKey = (key: string) => keys.includes(key);
+const none: readonly string[] = [];
 
 /** What was given for one parameter, each property read once, not checked. */
 interface RawInput {
@@ -47,14 +49,17 @@ export function takeInputs(given: unknown): ReadonlyMap<string, RawInput> {
       `Expected the arrays of a step to be an object from name to ${forms}, but they are ${show(given)}.`,
     );
   }
-  return new Map(Object.entries(given).map(([name, arrays]) => [name, takeInput(arrays)]));
+  const inputs = new Map<string, RawInput>();
+  for (const [name, arrays] of Object.entries(given)) inputs.set(name, takeInput(arrays));
+  return inputs;
 }
 
 function takeInput(given: unknown): RawInput {
   const isGradient = given === null || typedArrayName(given) !== undefined;
-  if (isGradient) return { given, others: [], data: undefined, grad: given, out: undefined };
+  if (isGradient) return { given, others: none, data: undefined, grad: given, out: undefined };
   const source = (typeof given === "object" && !Array.isArray(given) ? given : {}) as StepArraysOf;
-  const others = Object.keys(source).filter((key) => !keys.includes(key));
+  const own = Object.keys(source);
+  const others = own.every(isKey) ? none : own.filter((key) => !isKey(key));
   const { data, grad, out } = source;
   return { given, others, data, grad, out };
 }
@@ -76,7 +81,7 @@ export function enteredBy(
     checkForm(input, name);
     const { grad } = input;
     const own = grad === undefined ? entry.parameter.grad : grad;
-    if (own !== null && !entry.frozen) entered.set(entry, { ...input, grad: own });
+    if (own !== null && !entry.frozen) entered.set(entry, own === grad ? input : { ...input, grad: own });
   }
   return entered;
 }
@@ -102,26 +107,28 @@ function checkForm({ given, others, data, grad, out }: RawInput, name: string): 
 export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Backend): (entry: Entry) => Streams {
   const streams = new Map<Entry, Streams>();
   const intervals: Interval[] = [];
+  const [checkedData, checkedGrad, checkedSlot] = [unchecked(), unchecked(), unchecked()];
   for (const [entry, input] of entered) {
     const { parameter, slots } = entry;
     const { name, type, length } = parameter;
-    const checked = (array: unknown, kind: string) => {
-      checkArrayOf(array, kind, name, type, length);
-      return array as FloatArray;
-    };
-    const data = checked(input.data === undefined ? parameter.data : input.data, "data");
-    const grad = checked(input.grad, "gradient");
-    const given = input.out === undefined ? data : checked(input.out, "out");
+    const data = input.data === undefined ? parameter.data : (input.data as FloatArray);
+    checkArrayOf(data, "data", name, type, length, checkedData);
+    const grad = input.grad as FloatArray;
+    checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
+    const given = input.out === undefined ? data : (input.out as FloatArray);
+    if (given !== data) checkArrayOf(given, "out", name, type, length);
     // Two views of one place are one array.
     const out = given !== data && length > 0 && backend.address(given) === backend.address(data) ? data : given;
     streams.set(entry, { data, out, grad });
     if (length === 0) continue;
-    const add = (array: FloatArray, written: boolean, kind: string) =>
-      intervals.push(intervalOf(backend, array, length, type, written, kind, name));
-    add(data, out === data, "data");
-    if (out !== data) add(out, true, "out");
-    add(grad, false, "gradient");
-    for (const slot in slots) add(checked(slots[slot], slot), true, slot);
+    intervals.push(intervalOf(backend, data, length, type, out === data, "data", name));
+    if (out !== data) intervals.push(intervalOf(backend, out, length, type, true, "out", name));
+    intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+    for (const slot in slots) {
+      const array = slots[slot] as FloatArray;
+      checkArrayOf(array, slot, name, type, length, checkedSlot);
+      intervals.push(intervalOf(backend, array, length, type, true, slot, name));
+    }
   }
   checkIntervals(intervals);
   return (entry) => streams.get(entry) as Streams;

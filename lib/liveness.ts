@@ -63,7 +63,7 @@ export class Liveness {
     }
     const shared = isShared(buffer);
     const bytes = byteLengthOf(buffer, shared) < maxBytes ? new Bytes(buffer) : undefined;
-    const fixed = !canResize(buffer);
+    const fixed = !canResize(buffer, shared);
     const entry = { buffer, bytes, shared, fixed, memory: memoryOf(buffer), needed, kind, name };
     this.#watched.push(entry);
     this.#byBuffer.set(buffer, entry);

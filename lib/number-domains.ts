@@ -6,6 +6,7 @@
 import { OptimError, show } from "./errors.ts";
 import type { OptionTable } from "./options.ts";
 import type { CheckedParameter } from "./parameter.ts";
+import type { NumberType } from "./typed-array.ts";
 
 const { fround } = Math;
 
@@ -90,14 +91,18 @@ export function checkCoefficients(
   { name: parameter, type }: CheckedParameter,
 ): void {
   for (let i = 0; i < values.length; i++) {
-    const name = names[i] as string;
     const value = values[i] as number;
     const rounded = type === "float32" ? fround(value) : value;
-    if (Number.isFinite(rounded) && (rounded !== 0 || name !== "gradScale")) continue;
-    throw new OptimError(
-      "ERR_OPTION",
-      `Expected ${formulas[name] ?? name} to be a number that ${type} holds, as '${parameter}' is, ` +
-        `but it is ${show(value)}${rounded === 0 ? ", which is 0 there" : ""}.`,
-    );
+    // A comparison, which an infinity and NaN fail.
+    if (Math.abs(rounded) < Number.POSITIVE_INFINITY && (rounded !== 0 || names[i] !== "gradScale")) continue;
+    throw notHeld(names[i] as string, value, rounded, parameter, type);
   }
+}
+
+function notHeld(name: string, value: number, rounded: number, parameter: string, type: NumberType): OptimError {
+  return new OptimError(
+    "ERR_OPTION",
+    `Expected ${formulas[name] ?? name} to be a number that ${type} holds, as '${parameter}' is, ` +
+      `but it is ${show(value)}${rounded === 0 ? ", which is 0 there" : ""}.`,
+  );
 }

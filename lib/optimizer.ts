@@ -2,7 +2,7 @@ import "./disposable.ts";
 import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
-import type { Cohort, Plan } from "./cohorts.ts";
+import type { Plan } from "./cohorts.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import {
@@ -107,8 +107,6 @@ export abstract class Optimizer<
   /** Whether the step that is under way is one of `stepAsync`, which is at work. */
   #pending = false;
   #disposed = false;
-  #lastStep = 0;
-  #applied = false;
   #findings: Findings | undefined;
 
   protected constructor(
@@ -158,8 +156,9 @@ export abstract class Optimizer<
    * ```
    */
   get lastStep(): StepInfo | undefined {
-    if (!this.#findings && this.#lastStep === 0) return undefined;
-    return Object.freeze({ step: this.#lastStep, applied: this.#applied, skipped: false, ...this.#findings });
+    const { lastStep: step, applied } = this.#planner;
+    if (!this.#findings && step === 0) return undefined;
+    return Object.freeze({ step, applied, skipped: false, ...this.#findings });
   }
 
   /** What to multiply the loss by before the backward pass, with the option `lossScale`; else 1. */
@@ -654,16 +653,8 @@ export abstract class Optimizer<
 
   /** Counts a step that is done. */
   #advance(plan: Plan<O>, again: boolean): void {
-    const { cohorts } = plan;
     this.#findings = plan.stages && this.#stages.settle(plan);
-    const skipped = this.#findings?.skipped ?? false;
-    this.#planner.taken(plan, skipped, again);
-    this.#applied = false;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { clock, applies } = cohorts[i] as Cohort<O>;
-      this.#applied ||= applies && !skipped;
-      if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
-    }
+    this.#planner.taken(plan, this.#findings?.skipped ?? false, again);
   }
 
   /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */

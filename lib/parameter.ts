@@ -48,6 +48,8 @@ interface Checked {
   buffer: ArrayBufferLike | undefined;
 }
 
+export const unchecked = (): Checked => ({ buffer: undefined });
+
 /** @returns The array's number type. No user code runs here. */
 function checkArray(array: unknown, kind: string, name: string, checked: Checked): NumberType {
   const type = numberTypeOf(array);
@@ -89,7 +91,7 @@ export function checkArrayOf(
   name: string,
   type: NumberType,
   length: number,
-  checked: Checked = { buffer: undefined },
+  checked: Checked = unchecked(),
 ): void {
   const foundType = checkArray(array, kind, name, checked);
   if (foundType !== type) {
@@ -180,7 +182,7 @@ function checkForm({ given, index, list, others, name, data, grad }: RawParamete
  * @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
 export function checkParameters(raw: readonly RawParameter[]): CheckedParameter[] {
-  const [data, grad]: [Checked, Checked] = [{ buffer: undefined }, { buffer: undefined }];
+  const [data, grad] = [unchecked(), unchecked()];
   return raw.map((each) => checkParameter(each, data, grad));
 }
 

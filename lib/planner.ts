@@ -48,6 +48,8 @@ export class Planner<O extends RatedOptions> {
   #made: readonly MadeSlots[] = none;
   /** The parameters whose last step was over data that was given for that call. */
   readonly #elsewhere = new Set<Entry>();
+  #lastStep = 0;
+  #applied = false;
 
   constructor(definition: Definition<O>, backend: Backend, stages: StepStages) {
     this.#definition = definition;
@@ -62,6 +64,16 @@ export class Planner<O extends RatedOptions> {
   /** The parameters of all groups, by name. */
   get entries(): ReadonlyMap<string, Entry> {
     return this.#entries;
+  }
+
+  /** The step that was taken last: the highest of those of its parameters; 0 before the first. */
+  get lastStep(): number {
+    return this.#lastStep;
+  }
+
+  /** Whether the last call took a step of any parameter. */
+  get applied(): boolean {
+    return this.#applied;
   }
 
   /** Whether the parameter's own data is not what its steps change: its last one was over data given for that call. */
@@ -197,29 +209,54 @@ export class Planner<O extends RatedOptions> {
    * @param again Whether the backend may be told to take it again.
    */
   taken(plan: Plan<O>, skipped: boolean, again: boolean): void {
+    if (again && plan.repeats) this.#count(plan);
+    else this.#take(plan, skipped, again);
+  }
+
+  /** Of a step that is taken again only the number is another. */
+  #count({ cohorts }: Plan<O>): void {
+    let highest = 0;
+    for (let i = 0; i < cohorts.length; i++) {
+      const { clock } = cohorts[i] as Cohort<O>;
+      clock.step++;
+      if (clock.step > highest) highest = clock.step;
+    }
+    this.#lastStep = highest;
+    this.#applied = true;
+  }
+
+  #take(plan: Plan<O>, skipped: boolean, again: boolean): void {
     const { cohorts, stages } = plan;
-    plan.repeats = again && (plan.repeats || isConstant(plan));
+    plan.repeats = again && cohorts.length > 0 && isConstant(plan);
     this.#made = none;
-    if (skipped) return;
+    this.#applied = false;
     for (let i = 0; i < cohorts.length; i++) {
       const { clock, applies, averages } = cohorts[i] as Cohort<O>;
-      clock.step += applies ? 1 : 0;
-      clock.waiting = applies ? 0 : clock.waiting + 1;
-      clock.averaged += stages && averages ? 1 : 0; // without stages, `averages` is of an earlier step
+      if (!skipped) {
+        clock.step += applies ? 1 : 0;
+        clock.waiting = applies ? 0 : clock.waiting + 1;
+        clock.averaged += stages && averages ? 1 : 0; // without stages, `averages` is of an earlier step
+        this.#applied ||= applies;
+      }
+      if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
     }
-    if (plan !== this.#plan || this.#elsewhere.size > 0) this.#notePlaces(plan);
+    if (!skipped && (plan !== this.#plan || this.#elsewhere.size > 0)) this.#notePlaces(plan);
   }
 
   #notePlaces({ cohorts, streamsOf }: Plan<O>): void {
-    for (const { entries } of cohorts) {
-      for (const entry of entries) {
+    for (let i = 0; i < cohorts.length; i++) {
+      const { entries } = cohorts[i] as Cohort<O>;
+      for (let e = 0; e < entries.length; e++) {
+        const entry = entries[e] as Entry;
         const { data, length } = entry.parameter;
         const { out } = streamsOf(entry);
         const own = out === data || length === 0 || this.#backend.address(out) === this.#backend.address(data);
-        if (own) this.#elsewhere.delete(entry);
-        else this.#elsewhere.add(entry);
+        if (!own) this.#elsewhere.add(entry);
+        else if (this.#elsewhere.size > 0) this.#elsewhere.delete(entry);
       }
     }
+    // The next step over their own data notes that they are there again.
+    if (this.#plan && this.#elsewhere.size > 0) this.#plan.repeats = false;
   }
 
   /** A plan of the step that is given no arrays. */
@@ -265,10 +302,8 @@ export class Planner<O extends RatedOptions> {
   #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
     const { cohorts, flushes } = plan;
     if (plan.bound) check(plan.liveness); // before there is memory made for nothing
-    const groups = new Set(
-      cohorts.map(({ group }) => group).filter((group) => group.preparedVersion !== group.version),
-    );
-    const made = this.#allocate(groups, ({ neededSlots }) => neededSlots);
+    const unprepared = unpreparedOf(cohorts);
+    const made = unprepared ? this.#allocate(unprepared, ({ neededSlots }) => neededSlots) : none;
     try {
       const staged = flushes || cohorts.some(({ group }) => group.staged);
       const holds = plan.bound && made.length === 0 && staged === plan.staged && !zeroesOthers(plan);
@@ -332,6 +367,18 @@ function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, staged 
     cohort.boundVersion = group.preparedVersion;
     cohort.zeroes = group.stageOptions.zeroGrads;
   }
+}
+
+/** The groups whose slots may not all be there; undefined where there are none. */
+function unpreparedOf<O extends object>(cohorts: readonly Cohort<O>[]): Iterable<Group<O>> | undefined {
+  let groups: Set<Group<O>> | undefined;
+  for (let i = 0; i < cohorts.length; i++) {
+    const { group } = cohorts[i] as Cohort<O>;
+    if (group.preparedVersion === group.version) continue;
+    groups ??= new Set();
+    groups.add(group);
+  }
+  return groups;
 }
 
 /** Whether a plan sets other gradients to zero than it was bound for: which may overlap nothing was checked for those. */

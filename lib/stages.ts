@@ -215,21 +215,21 @@ export class StepStages {
     const { skipped } = report;
     // A flush has no gradients of its own, whose loss a scale would have multiplied.
     if (cohorts.length > 0 && !flushes) this.#moveLossScale(skipped);
-    const applied = cohorts.some(({ applies }) => applies);
-    const norm = measures.gradNorm || this.options.clipGlobalNorm !== null;
-    const waiting = cohorts.reduce((most, { clock, applies }) => {
-      return Math.max(most, skipped ? clock.waiting : applies ? 0 : clock.waiting + 1);
-    }, 0);
-    const stepped = applied && !skipped;
-    return {
-      skipped,
-      ...(this.options.gradientAccumulationSteps > 1 ? { accumulated: waiting } : {}),
-      ...(applied && norm ? { gradNorm: report.gradNorm } : {}),
-      ...(stepped && this.#measures.has("updateNorm") ? { updateNorm: report.updateNorm } : {}),
-      ...(stepped && this.#measures.has("largestUpdate") ? { largestUpdate: report.largestUpdate } : {}),
-      ...(applied && measures.clipped ? { clipped: report.clipped } : {}),
-      ...(skipNonFinite || measures.nonFinite ? { nonFinite: report.nonFinite } : {}),
-    };
+    let applied = false;
+    let waiting = 0;
+    for (let i = 0; i < cohorts.length; i++) {
+      const { clock, applies } = cohorts[i] as Cohort<O>;
+      applied ||= applies;
+      waiting = Math.max(waiting, skipped ? clock.waiting : applies ? 0 : clock.waiting + 1);
+    }
+    const found: { -readonly [Name in keyof Findings]: Findings[Name] } = { skipped };
+    if (this.options.gradientAccumulationSteps > 1) found.accumulated = waiting;
+    if (applied && (measures.gradNorm || this.options.clipGlobalNorm !== null)) found.gradNorm = report.gradNorm;
+    if (applied && !skipped && this.#measures.has("updateNorm")) found.updateNorm = report.updateNorm;
+    if (applied && !skipped && this.#measures.has("largestUpdate")) found.largestUpdate = report.largestUpdate;
+    if (applied && measures.clipped) found.clipped = report.clipped;
+    if (skipNonFinite || measures.nonFinite) found.nonFinite = report.nonFinite;
+    return found;
   }
 
   #moveLossScale(skipped: boolean): void {

@@ -113,8 +113,8 @@ export function copyOf(array: FloatArray): FloatArray {
 }
 
 /** Whether a buffer's length can change: a resizable or growable one's. */
-export function canResize(buffer: ArrayBufferLike): boolean {
-  return (isShared(buffer) ? growable?.(buffer) : resizable?.(buffer)) === true;
+export function canResize(buffer: ArrayBufferLike, shared = isShared(buffer)): boolean {
+  return (shared ? growable?.(buffer) : resizable?.(buffer)) === true;
 }
 
 /**

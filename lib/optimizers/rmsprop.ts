@@ -302,15 +302,18 @@ const noPreset: RMSpropPreset = { arithmetic: "standard", complementIn: "double"
 const presetOf = ({ preset }: Pick<RMSpropOptions, "preset">): RMSpropPreset =>
   preset ? rmspropPresets[preset] : noPreset;
 
+/** The root of the least normal number. */
+const leastRoot: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 63), float64: 1 / power(2, 511) };
+
 /**
  * What a variance is kept from going below: zero, or where it changes no bit the least normal number. Of smaller ones, which
  * a mean square decays to, a processor takes the root in twice the time and more; beside an `eps` of some size the roots of
  * all of them vanish.
  */
 function leastVariance(eps: number, type: NumberType): number {
-  const round = type === "float32" ? fround : (x: number) => x;
-  const root = 1 / power(2, type === "float32" ? 63 : 511);
-  return round(root + round(eps)) === round(eps) ? root * root : 0;
+  const root = leastRoot[type];
+  const sum = type === "float32" ? fround(root + fround(eps)) : root + eps;
+  return sum === (type === "float32" ? fround(eps) : eps) ? root * root : 0;
 }
 
 /** RMSprop's options, and what they make of the rule. */
@@ -376,7 +379,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
     const { complementIn, decay } = presetOf(options);
     // Gains go by the sign of the step in the buffer, which must not vanish with the rate.
     const lrFirst = lrInMomentum || (momentum === 0 && options.gains === null);
-    const gains = { ...lectureGains, ...options.gains };
+    const gains = (options.gains ?? lectureGains) as Readonly<Gains>; // what is given was read over the lecture's
     // x * 1 and x + (-0) are x for every x, so that these two switch an operation off without a flag.
     return {
       gradScale: maximize ? -1 : 1,
