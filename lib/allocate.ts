@@ -5,7 +5,7 @@ import { OptimError, show } from "./errors.ts";
 import { isEngineError } from "./host.ts";
 import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from "./memory.ts";
 import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
-import { type Parameter, showShape, sizeOf } from "./parameter.ts";
+import { noteMade, type Parameter, showShape, sizeOf } from "./parameter.ts";
 import { bytesPerElement, type FloatArray, type NumberType } from "./typed-array.ts";
 import { isRecord } from "./values.ts";
 
@@ -243,6 +243,8 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
       shape: copies[i] as readonly number[],
     }),
   );
+  Object.freeze(parameters);
+  noteMade({ parameters, type: dtype, lengths, dataBuffer: params.buffer, gradBuffer: grads.buffer });
   const dispose = () => {
     checkIdle(params.buffer);
     checkIdle(grads.buffer);
@@ -252,7 +254,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   return Object.freeze({
     params: frozenOf(names, params.arrays),
     grads: frozenOf(names, grads.arrays),
-    parameters: Object.freeze(parameters),
+    parameters,
     dispose,
     [Symbol.dispose]: dispose,
   });

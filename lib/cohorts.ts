@@ -304,11 +304,14 @@ export function describePlan<O extends object>(
   return backendGroups.map((entries) => {
     const { type } = (entries[0] as Entry).parameter;
     const parameters: ParameterArrays[] = [];
+    // Their slots lie in the same runs of memory, so that those of one tell of all.
+    const first = entries.find(({ parameter }) => parameter.length > 0);
+    if (first) watchSlots(liveness, first);
     // A loop, not a callback, which a new process would compile for a thousand parameters, for longer than they take.
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const streams = streamsOf(entry);
-      watchArrays(liveness, entry, streams);
+      watchStreams(liveness, entry, streams);
       const kept = entry.slots;
       const slots = rule.slots.map((slot: string) => kept[slot] ?? null);
       const { data, out, grad } = streams;
@@ -319,10 +322,14 @@ export function describePlan<O extends object>(
   });
 }
 
-function watchArrays(liveness: Liveness, { parameter, slots }: Entry, { data, out, grad }: Streams): void {
-  const { name, length, type } = parameter;
-  liveness.watch(data, length, type, "data", name);
+function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, grad }: Streams): void {
+  const { name, length, type, dataBuffer, gradBuffer } = parameter;
+  liveness.watch(data, length, type, "data", name, data === parameter.data ? dataBuffer : undefined);
   if (out !== data) liveness.watch(out, length, type, "out", name);
-  liveness.watch(grad, length, type, "gradient", name);
+  liveness.watch(grad, length, type, "gradient", name, grad === parameter.grad ? gradBuffer : undefined);
+}
+
+function watchSlots(liveness: Liveness, { parameter, slots }: Entry): void {
+  const { name, length, type } = parameter;
   for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
 }

@@ -3,7 +3,14 @@ import { OptimError, show } from "./errors.ts";
 import type { Guard } from "./guards.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { checkOption, checkOptionName, checkSettable } from "./options.ts";
-import { type CheckedParameter, type Parameter, type RawParameter, takeParameter } from "./parameter.ts";
+import {
+  type CheckedParameter,
+  type MadeParameters,
+  madeParameters,
+  type Parameter,
+  type RawParameter,
+  takeParameter,
+} from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
 import { checkSlotsIdle, restartSlots, type SlotRun } from "./slots.ts";
 import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
@@ -37,6 +44,8 @@ export type ParamGroup<O> = Required<O> & {
 export interface RawGroup {
   readonly options: Record<string, unknown>;
   readonly params: readonly RawParameter[];
+  /** The parameters, where `allocate` made the list; there is nothing else to read of them then. */
+  readonly made: MadeParameters | undefined;
 }
 
 function listOf(given: unknown, what: string): unknown[] {
@@ -52,18 +61,24 @@ function listOf(given: unknown, what: string): unknown[] {
 /** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
 export function takeGroup(given: object, position: string): RawGroup {
   const options = { ...(given as Record<string, unknown>) };
-  const params = listOf(options.params, `the 'params' of ${position}`);
-  const list = ` of ${position}`;
-  return { options, params: params.map((parameter, i) => takeParameter(parameter, i, list)) };
+  return takeList(options.params, options, `the 'params' of ${position}`, ` of ${position}`);
+}
+
+function takeList(given: unknown, options: Record<string, unknown>, what: string, list?: string): RawGroup {
+  const made = madeParameters(given);
+  if (made) return { options, params: [], made };
+  const params = listOf(given, what).map((parameter, i) => takeParameter(parameter, i, list));
+  return { options, params, made };
 }
 
 const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
 
 /** Reads what a constructor was given for parameters: a list of parameters is one group. */
 export function takeGroups(given: unknown): RawGroup[] {
+  if (madeParameters(given)) return [takeList(given, {}, "the parameters")];
   const items = listOf(given, "the parameters");
   const groups = items.filter(isGroup);
-  if (groups.length === 0) return [{ options: {}, params: items.map((item, i) => takeParameter(item, i)) }];
+  if (groups.length === 0) return [takeList(items, {}, "the parameters")];
   if (groups.length < items.length) {
     const other = items.findIndex((item) => !isGroup(item));
     throw new OptimError(

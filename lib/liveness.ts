@@ -29,7 +29,7 @@ interface Watched {
   /** Whether it cannot be resized. It may still be detached, but not while arrays are being watched. */
   readonly fixed: boolean;
   readonly memory: Memory | undefined;
-  /** The length below which one of the arrays is no longer whole, in bytes. */
+  /** The length below which one of the arrays is no longer whole, in bytes; all of a buffer that cannot be resized. */
   needed: number;
   /** The first of the arrays, for an error. */
   readonly kind: string;
@@ -45,25 +45,33 @@ export class Liveness {
    * @param type Of its elements, like that of its parameter.
    * @param kind What the array is ("data"), and
    * @param name of which parameter.
+   * @param buffer Its buffer, for a caller that knows it.
    * @throws OptimError ERR_DETACHED where it is not whole now: then its offset says nothing.
    */
-  watch(array: FloatArray, length: number, type: NumberType, kind: string, name: string): void {
+  watch(
+    array: FloatArray,
+    length: number,
+    type: NumberType,
+    kind: string,
+    name: string,
+    buffer: ArrayBufferLike = bufferOf(array),
+  ): void {
     if (length === 0) return;
-    const buffer = bufferOf(array);
     const watched = this.#byBuffer.get(buffer);
     // Where one array of a buffer that cannot be resized is whole, so are the others.
-    if (!watched?.fixed) {
-      const found = lengthOf(array);
-      if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
-    }
-    const needed = byteOffsetOf(array) + length * bytesPerElement[type];
+    if (watched?.fixed) return;
+    const found = lengthOf(array);
+    if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
+    const end = byteOffsetOf(array) + length * bytesPerElement[type];
     if (watched) {
-      if (needed > watched.needed) watched.needed = needed;
+      if (end > watched.needed) watched.needed = end;
       return;
     }
     const shared = isShared(buffer);
-    const bytes = byteLengthOf(buffer, shared) < maxBytes ? new Bytes(buffer) : undefined;
+    const byteLength = byteLengthOf(buffer, shared);
+    const bytes = byteLength < maxBytes ? new Bytes(buffer) : undefined;
     const fixed = !canResize(buffer, shared);
+    const needed = fixed ? byteLength : end;
     const entry = { buffer, bytes, shared, fixed, memory: memoryOf(buffer), needed, kind, name };
     this.#watched.push(entry);
     this.#byBuffer.set(buffer, entry);
@@ -154,9 +162,9 @@ export function asyncMemory(kind: string, name: string, found: string): OptimErr
 export function checkMemory(entries: Iterable<Entry>): void {
   const liveness = new Liveness();
   for (const { parameter, slots } of entries) {
-    const { name, data, grad, length, type } = parameter;
-    liveness.watch(data, length, type, "data", name);
-    if (grad) liveness.watch(grad, length, type, "gradient", name);
+    const { name, data, grad, length, type, dataBuffer, gradBuffer } = parameter;
+    liveness.watch(data, length, type, "data", name, dataBuffer);
+    if (grad) liveness.watch(grad, length, type, "gradient", name, gradBuffer);
     for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
   }
   liveness.check();

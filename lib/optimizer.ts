@@ -23,6 +23,7 @@ import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
 import { defaultsOf, optimizerOptions } from "./options.ts";
 import {
+  checkMade,
   checkNames,
   checkNoOptions,
   checkOverlap,
@@ -596,13 +597,16 @@ export abstract class Optimizer<
   #adopt(raw: readonly RawGroup[]): void {
     const definition = this.#definition;
     this.#checkMemory();
-    const checked = raw.map(({ params }) => checkParameters(params));
+    const checked = raw.map(({ params, made }) => (made ? checkMade(made) : checkParameters(params)));
     for (const { params } of raw) checkNoOptions(params, definition.options);
     const present = [...this.#planner.entries.values()];
     const flat = checked.flat();
-    const all = present.length === 0 ? flat : [...present.map(({ parameter }) => parameter), ...flat];
-    checkNames(all);
-    checkOverlap(all, [...statesOf(present)], this.#backend);
+    const isAlone = present.length === 0 && raw.length === 1 && raw[0]?.made;
+    if (!isAlone) {
+      const all = [...present.map(({ parameter }) => parameter), ...flat];
+      checkNames(all);
+      checkOverlap(all, [...statesOf(present)], this.#backend);
+    }
     checkFloat32(optimizerOptions, this.#stages.options, flat);
     const added = raw.map(
       ({ options }, i) =>
@@ -616,7 +620,8 @@ export abstract class Optimizer<
     this.#planner.adopt(added);
     added.forEach(({ entries }, g) => {
       entries.forEach((entry, e) => {
-        entry.guard = guardParameter(raw[g]?.params[e]?.given as object, entry.parameter);
+        const given = raw[g]?.params[e]?.given as object | undefined; // none of a list of allocate(), which is frozen
+        if (given) entry.guard = guardParameter(given, entry.parameter);
       });
     });
   }

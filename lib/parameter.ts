@@ -38,6 +38,9 @@ export type ParameterName<N extends string = string> = N | (string & {});
 export interface CheckedParameter extends Parameter {
   readonly type: NumberType;
   readonly length: number;
+  /** The buffers of `data` and `grad`. An array never has another one. */
+  readonly dataBuffer: ArrayBufferLike;
+  readonly gradBuffer: ArrayBufferLike | undefined;
 }
 
 /**
@@ -163,8 +166,8 @@ export function checkNoOptions(raw: readonly RawParameter[], options: object): v
 function checkForm({ given, index, list, others, name, data, grad }: RawParameter): void {
   const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
   const isWhole = name !== undefined && data !== undefined && grad !== undefined;
+  if (isObject && isWhole) return;
   const isTensor = hasMethod(given, "dataSync");
-  if (isObject && isWhole && !isTensor) return;
   const what = `Expected parameter ${index}${list} to be { name, data, grad }`;
   const lacking = Object.entries({ name, data, grad }).flatMap(([key, value]) => (value === undefined ? [key] : []));
   if (!isObject || isTensor || (lacking.length === 3 && others.length === 0)) {
@@ -200,9 +203,44 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
   if (grad !== null) checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
   const own = data as FloatArray;
   const gradient = grad as FloatArray | null;
+  const dataBuffer = bufferOf(own);
+  const gradBuffer = gradient ? bufferOf(gradient) : undefined;
   return shape === undefined
-    ? { name, data: own, grad: gradient, type, length }
-    : { name, data: own, grad: gradient, type, length, shape: checkShape(shape, name, length) };
+    ? { name, data: own, grad: gradient, type, length, dataBuffer, gradBuffer }
+    : { name, data: own, grad: gradient, type, length, dataBuffer, gradBuffer, shape: checkShape(shape, name, length) };
+}
+
+/** Parameters that `allocate` made: what checks would find of them, beside that their memory is there. */
+export interface MadeParameters {
+  readonly parameters: readonly Parameter[];
+  readonly type: NumberType;
+  readonly lengths: readonly number[];
+  readonly dataBuffer: ArrayBufferLike;
+  readonly gradBuffer: ArrayBufferLike;
+}
+
+/** By the list that a program has. */
+const made = new WeakMap<object, MadeParameters>();
+
+export function noteMade(of: MadeParameters): void {
+  made.set(of.parameters, of);
+}
+
+/** What is known of the parameters of a list, if it is one that `allocate` made, which nobody can change. */
+export const madeParameters = (list: unknown): MadeParameters | undefined => made.get(list as object);
+
+/**
+ * What `checkParameters` makes of such a list. Its names differ, and its arrays do not overlap.
+ * @throws OptimError ERR_DETACHED.
+ */
+export function checkMade({ parameters, lengths, ...rest }: MadeParameters): CheckedParameter[] {
+  const { type, dataBuffer, gradBuffer } = rest;
+  const [first] = parameters;
+  if (first) checkArray(first.data, "data", first.name, unchecked());
+  if (first) checkArray(first.grad, "gradient", first.name, unchecked());
+  return parameters.map(({ name, data, grad, shape = [] }, i) => {
+    return { name, data, grad, type, length: lengths[i] as number, dataBuffer, gradBuffer, shape };
+  });
 }
 
 /** The number of elements of a shape; NaN where a dimension is not a whole number of 0 or more. */
@@ -313,13 +351,13 @@ interface Stretch {
 function stretch(
   stretches: Stretch[],
   backend: Backend,
-  array: FloatArray | null,
+  array: FloatArray,
   { type, length }: CheckedParameter,
+  buffer: ArrayBufferLike = bufferOf(array),
 ): void {
-  if (!array || length === 0) return;
+  if (length === 0) return;
   const byteLength = length * bytesPerElement[type];
   const last = stretches[stretches.length - 1];
-  const buffer = bufferOf(array);
   const from = byteOffsetOf(array);
   if (last && last.buffer === buffer && last.to <= from) last.to = from + byteLength;
   else stretches.push({ start: backend.address(array), buffer, from, to: from + byteLength });
@@ -332,10 +370,10 @@ function stretch(
 function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
   const stretches: Stretch[] = [];
   parameters.forEach((parameter) => {
-    stretch(stretches, backend, parameter.data, parameter);
+    stretch(stretches, backend, parameter.data, parameter, parameter.dataBuffer);
   });
   parameters.forEach((parameter) => {
-    stretch(stretches, backend, parameter.grad, parameter);
+    if (parameter.grad) stretch(stretches, backend, parameter.grad, parameter, parameter.gradBuffer);
   });
   for (const [parameter, , array] of state) stretch(stretches, backend, array, parameter);
   stretches.sort((a, b) => a.start - b.start);
