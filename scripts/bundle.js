@@ -56,11 +56,29 @@ const external = [...separate, /^node:/];
 /** Comments stand in lib/, which source maps hold, and in the declarations; those for bundlers stay. */
 const comments = { annotation: true, jsdoc: false, legal: false };
 
+/** Escapes what is not ASCII. A runtime then keeps a file in one byte a character, and reads it in half the time. */
+const ascii = {
+  name: "ascii",
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      if (file.type !== "chunk") continue;
+      const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+      file.code = file.code.replace(/[^\0-\x7f]/g, escaped);
+    }
+  },
+};
+
 async function bundle(input, external, plugins, output) {
   // Nothing of Node's or a browser's is put into the files.
   const resolve = { mainFields: ["main"] };
   const build = await rolldown({ cwd: root, input, external, plugins, platform: "neutral", resolve });
-  const { output: files } = await build.write({ format: "esm", sourcemap: true, comments, ...output });
+  const { output: files } = await build.write({
+    format: "esm",
+    sourcemap: true,
+    comments,
+    plugins: [ascii],
+    ...output,
+  });
   await build.close();
   return files;
 }
