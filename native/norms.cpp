@@ -14,15 +14,15 @@ void finish_norms(const StagedStep& step) {
   std::size_t count = 0;
   over_parts(step, [&](const Part& part, std::size_t tile) {
     ++count;
-    const RunStages& run = part.stages;
-    if (!run.applies) return;
+    const RunStages& stages = part.stages;
+    if (!stages.applies) return;
     double grad_squares = 0;
     for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
       grad_squares += step.memory.tiles()[tile + t].grad_squares;
     }
-    const bool scaled = run.accumulates || run.clip_value < infinity;
-    const double norm = std::sqrt(grad_squares) * (scaled ? 1 : run.scale);
-    factors[part.index] = factor_to(run.clip_norm, norm);
+    const bool scaled = stages.accumulates || stages.clip_value < infinity;
+    const double norm = std::sqrt(grad_squares) * (scaled ? 1 : stages.scale);
+    factors[part.index] = factor_to(stages.clip_norm, norm);
     const double clipped = norm * factors[part.index];
     squares += norm * norm;
     clipped_squares += clipped * clipped;

@@ -1,4 +1,4 @@
-// What a staged step walks over: the parameters of all runs in order.
+// What a staged step walks over: the parameters of all runs in order. The twin of `Part` in lib/backends/pipeline.ts.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace rmsprop {
 
-// One parameter where a walk over the tiles has come to it.
+// One parameter that the walk has come to.
 struct Part {
   const Run& run;
   const RunStages& stages;

@@ -71,30 +71,30 @@ struct Tile {
 
   void take() {
     if (!pass.changes) {
-      prepare();
+      make_grad();
     } else {
       change();
     }
   }
 
   // Makes the gradient that the rule is to see, and says where it lies. On the way it measures, if the pass does.
-  const void* prepare() {
-    const RunStages& run = part.stages;
-    const bool clips = run.applies && run.clip_value < infinity;
-    const bool norm = pass.measures && run.applies && pass.measures_norm;
+  const void* make_grad() {
+    const RunStages& stages = part.stages;
+    const bool clips = stages.applies && stages.clip_value < infinity;
+    const bool norm = pass.measures && stages.applies && pass.measures_norm;
     const bool counts = pass.measures && pass.counts_non_finite;
     const void* grad = streams.grad;
-    if (run.accumulates) {
-      part.table.accumulate(scratch.grad, accumulated, grad, count, run.scale);
+    if (stages.accumulates) {
+      part.table.accumulate(scratch.grad, accumulated, grad, count, stages.scale);
       grad = scratch.grad;
     }
     if (counts && (clips || !norm)) count_non_finite(grad);
     if (clips) {
-      const double rest = run.accumulates ? 1 : run.scale;
+      const double rest = stages.accumulates ? 1 : stages.scale;
       if (pass.measures && pass.step.stages.measures.clipped) {
-        sums.clipped = static_cast<std::uint32_t>(part.table.count_above(grad, count, rest, run.clip_value));
+        sums.clipped = static_cast<std::uint32_t>(part.table.count_above(grad, count, rest, stages.clip_value));
       }
-      part.table.clip(scratch.grad, grad, count, rest, run.clip_value);
+      part.table.clip(scratch.grad, grad, count, rest, stages.clip_value);
       grad = scratch.grad;
     }
     if (norm) {
@@ -110,30 +110,30 @@ struct Tile {
   }
 
   void change() {
-    const RunStages& run = part.stages;
+    const RunStages& stages = part.stages;
     void* grad = const_cast<void*>(streams.grad);
-    if (run.applies) {
+    if (stages.applies) {
       // The rule has something to do while the average comes.
-      if (run.averages && pass.reach == Reach::memory) {
+      if (stages.averages && pass.reach == Reach::memory) {
         ask_for(average, count * bytes_of(part.run.group->type));
       }
       apply();
-      if (run.averages) {
-        part.table.average(average, streams.param_out, count, run.decay, run.one_minus_decay);
+      if (stages.averages) {
+        part.table.average(average, streams.param_out, count, stages.decay, stages.one_minus_decay);
       }
-      if (run.accumulates) part.table.fill(accumulated, count, 0);
+      if (stages.accumulates) part.table.fill(accumulated, count, 0);
     } else {
-      if (pass.measures) prepare();
-      part.table.accumulate(accumulated, accumulated, grad, count, run.scale);
+      if (pass.measures) make_grad();
+      part.table.accumulate(accumulated, accumulated, grad, count, stages.scale);
     }
-    if (run.zeroes) part.table.fill(grad, count, 0);
+    if (stages.zeroes) part.table.fill(grad, count, 0);
   }
 
   void apply() {
     const StepKernel kernel = kernel_of(part.run, pass.reach);
     const bool measures_update = pass.step.stages.measures.update;
     Streams seen = streams;
-    seen.grad = prepare();
+    seen.grad = make_grad();
     if (measures_update) seen.param_out = scratch.param;
     kernel(seen, 0, count, scratch.coefficients);
     if (!measures_update) return;
@@ -145,7 +145,7 @@ struct Tile {
 };
 
 // The coefficients of one parameter, its factor in them.
-void finish_part(const Pass& pass, const Part& part, Scratch& scratch) {
+void finish_coefficients(const Pass& pass, const Part& part, Scratch& scratch) {
   double values[max_coefficients];
   const std::size_t count = part.run.group->rule->coefficient_count;
   std::memcpy(values, part.run.values, count * sizeof(double));
@@ -165,7 +165,7 @@ void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t end = std::min(tile + tiles_of(part.parameter), last);
     const std::size_t begin = std::max(tile, first);
     if (begin >= end) return;
-    if (pass.changes && part.stages.applies) finish_part(pass, part, scratch);
+    if (pass.changes && part.stages.applies) finish_coefficients(pass, part, scratch);
     const std::size_t size = bytes_of(part.run.group->type);
     for (std::size_t t = begin; t < end; ++t) {
       const std::size_t element = (t - tile) * tile_size;
@@ -187,10 +187,10 @@ void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
   });
 }
 
-void take_part(void* context, int part, int parts) {
+void take_share(void* context, int share, int shares) {
   const FpEnvironment environment;
   const Pass& pass = *static_cast<const Pass*>(context);
-  take_tiles(pass, bound(pass.tiles, part, parts), bound(pass.tiles, part + 1, parts));
+  take_tiles(pass, first_of(pass.tiles, share, shares), first_of(pass.tiles, share + 1, shares));
 }
 
 }  // namespace
@@ -228,11 +228,11 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
   const bool measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
   const bool counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
 
-  const auto run = [&](bool measures, bool changes) {
+  const auto take_pass = [&](bool measures, bool changes) {
     if (tiles == 0) return;
     Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, reach_of(bytes, step.memory_from),
               pace};
-    run_parts(pool, tiles, cost, worth, take_part, &pass);
+    call_shares(pool, tiles, cost, worth, take_share, &pass);
   };
   const auto finish_gradients = [&] {
     if (measures_norm) finish_norms(step);
@@ -245,14 +245,14 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
   // What must be known of all gradients before anything may change takes a pass of its own.
   const bool first = stages.skip_non_finite != 0 || clips_by_norm;
   if (first) {
-    run(true, false);
+    take_pass(true, false);
     finish_gradients();
     if (stages.skip_non_finite != 0 && stages.report.non_finite > 0) {
       stages.report.skipped = 1;
       return;
     }
   }
-  run(!first, true);
+  take_pass(!first, true);
   if (!first) finish_gradients();
   if (stages.measures.update != 0) finish_updates(step);
 }

@@ -41,13 +41,13 @@ void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old)
 
 }  // namespace
 
-// What the runner writes lies on one cache line, and what the worker writes on another: to hand a part over and to hear
-// that it is done takes a line's way between two cores each, 150 ns on some machines, and nothing else does. Pairs of
-// lines, because processors fetch lines by two.
+// What the caller writes lies on one cache line, and what the worker writes on another: to hand a share over and to
+// hear that it is done takes a line's way between two cores each, 150 ns on some machines, and nothing else does. Pairs
+// of lines, because processors fetch lines by two.
 struct PoolThreads::Worker {
-  alignas(2 * cache_line) std::atomic<std::uint32_t> signal{0};  // changes when there is a part to do
-  int part = 0;
-  int parts = 0;
+  alignas(2 * cache_line) std::atomic<std::uint32_t> signal{0};  // changes when there is a share to do
+  int share = 0;
+  int shares = 0;
   Task task = nullptr;
   void* context = nullptr;
   alignas(2 * cache_line) std::atomic<std::uint32_t> done{0};  // follows the signal
@@ -69,15 +69,15 @@ Pool PoolThreads::as_pool() noexcept {
             const Clock::rep last = static_cast<PoolThreads*>(self)->last_end_.load(std::memory_order_relaxed);
             return Clock::now().time_since_epoch().count() - last < close_succession.count();
           },
-      .do_parts = [](void* self, int parts, Task task,
-                     void* context) noexcept { static_cast<PoolThreads*>(self)->run(parts, task, context); },
+      .call_shares = [](void* self, int shares, Task task,
+                        void* context) noexcept { static_cast<PoolThreads*>(self)->call(shares, task, context); },
   };
 }
 
 bool PoolThreads::start_worker() noexcept {
   try {
     auto worker = std::make_unique<Worker>();
-    worker->part = static_cast<int>(workers_.size()) + 1;
+    worker->share = static_cast<int>(workers_.size()) + 1;
     workers_.reserve(workers_.size() + 1);
     std::thread([this, started = worker.get()] { work(*started); }).detach();
     workers_.push_back(std::move(worker));
@@ -90,33 +90,33 @@ bool PoolThreads::start_worker() noexcept {
 void PoolThreads::work(Worker& worker) noexcept {
   for (std::uint32_t seen = 0;; ++seen) {
     wait_for_change(worker.signal, seen);
-    worker.task(worker.context, worker.part, worker.parts);
+    worker.task(worker.context, worker.share, worker.shares);
     worker.done.store(seen + 1);
     worker.done.notify_one();
   }
 }
 
-void PoolThreads::run(int parts, Task task, void* context) noexcept {
-  int shared = 1;  // parts [1, shared) go to workers
-  std::unique_lock lock(running_, std::defer_lock);
-  if (parts > 1 && lock.try_lock()) {
-    while (static_cast<int>(workers_.size()) < parts - 1 && start_worker()) {
+void PoolThreads::call(int shares, Task task, void* context) noexcept {
+  int handed = 1;  // shares [1, handed) go to workers
+  std::unique_lock lock(calling_, std::defer_lock);
+  if (shares > 1 && lock.try_lock()) {
+    while (static_cast<int>(workers_.size()) < shares - 1 && start_worker()) {
     }
-    shared = std::min(parts, static_cast<int>(workers_.size()) + 1);
-    for (int part = 1; part < shared; ++part) {
-      Worker& worker = *workers_[static_cast<std::size_t>(part - 1)];
-      worker.parts = parts;
+    handed = std::min(shares, static_cast<int>(workers_.size()) + 1);
+    for (int share = 1; share < handed; ++share) {
+      Worker& worker = *workers_[static_cast<std::size_t>(share - 1)];
+      worker.shares = shares;
       worker.task = task;
       worker.context = context;
       worker.signal.fetch_add(1);
       worker.signal.notify_one();
     }
   }
-  task(context, 0, parts);
-  for (int part = shared; part < parts; ++part) task(context, part, parts);
-  if (shared > 1) {
-    for (int part = 1; part < shared; ++part) {
-      const Worker& worker = *workers_[static_cast<std::size_t>(part - 1)];
+  task(context, 0, shares);
+  for (int share = handed; share < shares; ++share) task(context, share, shares);
+  if (handed > 1) {
+    for (int share = 1; share < handed; ++share) {
+      const Worker& worker = *workers_[static_cast<std::size_t>(share - 1)];
       wait_for_change(worker.done, worker.signal.load(std::memory_order_relaxed) - 1);
     }
     last_end_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);

@@ -20,8 +20,8 @@ inline constexpr std::chrono::steady_clock::duration patience = std::chrono::mic
 // threads are woken a little too early or too late, which costs time and no bit.
 inline constexpr std::chrono::steady_clock::duration close_succession = patience / 2;
 
-// Calls task(context, part, parts).
-using Task = void (*)(void* context, int part, int parts);
+// Calls task(context, share, shares).
+using Task = void (*)(void* context, int share, int shares);
 
 // A pool as other copies of the library see it, which may be of another version and another compiler: plain data whose
 // layout stands for as long as its name does (process_pool.cpp).
@@ -30,19 +30,19 @@ struct Pool {
   int (*get_threads)(void* self) noexcept;
   void (*put_threads)(void* self, int threads) noexcept;
   bool (*is_awake)(void* self) noexcept;
-  void (*do_parts)(void* self, int parts, Task task, void* context) noexcept;
+  void (*call_shares)(void* self, int shares, Task task, void* context) noexcept;
 
-  // The threads that a run may use, the calling one included.
+  // The threads that a call may use, the calling one included.
   int threads() const noexcept { return get_threads(self); }
   void set_threads(int threads) const noexcept { put_threads(self, threads); }
 
-  // Whether the last run ended so short a time ago that the pool's threads still look for work.
+  // Whether the last call ended so short a time ago that the pool's threads still look for work.
   bool awake() const noexcept { return is_awake(self); }
 
-  // Calls task(context, part, parts) once for each part in [0, parts), part 0 on this thread and each other part on a
-  // thread of its own, and returns when all are done. Where the pool is at work for another thread, or the system gives
-  // no more threads, this thread does the parts that are left, in order.
-  void run(int parts, Task task, void* context) const noexcept { do_parts(self, parts, task, context); }
+  // Calls task(context, share, shares) once for each share in [0, shares), share 0 on this thread and each other share
+  // on a thread of its own, and returns when all are done. Where the pool is at work for another thread, or the system
+  // gives no more threads, this thread does the shares that are left, in order.
+  void call(int shares, Task task, void* context) const noexcept { call_shares(self, shares, task, context); }
 };
 
 // The pool of this process.
@@ -64,13 +64,13 @@ class PoolThreads {
  private:
   struct Worker;
 
-  void run(int parts, Task task, void* context) noexcept;
+  void call(int shares, Task task, void* context) noexcept;
   bool start_worker() noexcept;
   void work(Worker& worker) noexcept;
 
   std::atomic<int> threads_;
-  std::atomic<std::chrono::steady_clock::rep> last_end_;  // of a run that used several threads
-  std::mutex running_;                                    // held for the length of a run; what follows is the runner's
+  std::atomic<std::chrono::steady_clock::rep> last_end_;  // of a call that used several threads
+  std::mutex calling_;                                    // held for the length of a call; what follows is the caller's
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -41,10 +41,10 @@ struct Pages {
 // The least page of the systems there are. A larger page is touched more than once.
 constexpr std::size_t page_size = 4096;
 
-void touch_part(void* context, int part, int parts) {
+void touch_share(void* context, int share, int shares) {
   const Pages& pages = *static_cast<const Pages*>(context);
-  const std::size_t end = bound(pages.count, part + 1, parts);
-  for (std::size_t page = bound(pages.count, part, parts); page < end; ++page) {
+  const std::size_t end = first_of(pages.count, share + 1, shares);
+  for (std::size_t page = first_of(pages.count, share, shares); page < end; ++page) {
     *static_cast<volatile unsigned char*>(pages.data + page * page_size) = 0;
   }
 }
@@ -55,15 +55,15 @@ void share_out(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneTh
   const auto threads = static_cast<std::size_t>(pool.threads());
   if (threads == 1) return task(context, 0, 1);
   const std::size_t worthwhile = cost / (worth_waking(pool, cost, worth) ? worth.awake : worth.asleep);
-  const std::size_t parts = std::min({std::max<std::size_t>(worthwhile, 1), tiles, threads});
-  pool.run(static_cast<int>(parts), task, context);
+  const std::size_t shares = std::min({std::max<std::size_t>(worthwhile, 1), tiles, threads});
+  pool.call(static_cast<int>(shares), task, context);
   // Where several threads ran, the pool knows when they ended.
-  if (parts == 1) succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  if (shares == 1) succession.end.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void touch_pages(const Pool& pool, void* data, std::size_t bytes) {
   Pages pages{static_cast<unsigned char*>(data), (bytes + page_size - 1) / page_size};
-  pool.run(pool.threads(), touch_part, &pages);
+  pool.call(pool.threads(), touch_share, &pages);
 }
 
 }  // namespace rmsprop

@@ -18,26 +18,26 @@ struct WorthOneThread {
 // What an array costs beyond its elements, in elements: the call of a kernel and the set-up of its loop.
 inline constexpr std::size_t array_overhead = 64;
 
-// The calling thread is at work while the others still hear of it, and again until it hears of them: about 0.7
-// microseconds, for which it takes so many tiles more than each of them, where its share is large enough.
+// Tiles that the calling thread takes more than each of the others, where its share is large enough: it is at work for
+// about 0.7 microseconds while they still hear of it and it hears of them.
 inline constexpr std::size_t head_start = 4;
 
-// Where part `part` of `parts` begins in `count` tiles that are shared out evenly, but for the head start of part 0.
-inline std::size_t bound(std::size_t count, int part, int parts) {
-  const auto p = static_cast<std::size_t>(part);
-  const auto n = static_cast<std::size_t>(parts);
+// The first tile of a share, of `count` tiles that are shared out evenly but for the head start of share 0.
+inline std::size_t first_of(std::size_t count, int share, int shares) {
+  const auto s = static_cast<std::size_t>(share);
+  const auto n = static_cast<std::size_t>(shares);
   const std::size_t ahead = std::min(head_start, count / n / 8);
   const std::size_t even = count - ahead;
-  return p == 0 ? 0 : ahead + even / n * p + even % n * p / n;
+  return s == 0 ? 0 : ahead + even / n * s + even % n * s / n;
 }
 
-// Calls task(context, part, parts) for parts of a step's tiles, as many as its cost is worth, if that may be several.
+// What call_shares does where the work may be worth several threads.
 void share_out(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task, void* context);
 
-// Calls task(context, part, parts) for parts of a step's tiles, as many as its cost is worth. What is too small for two
-// threads asks nothing, not even the clock.
-inline void run_parts(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task,
-                      void* context) {
+// Calls task(context, share, shares) for each share of a step's tiles: as many as its cost is worth. A step too small
+// for two threads asks nothing, not even the clock.
+inline void call_shares(const Pool& pool, std::size_t tiles, std::size_t cost, WorthOneThread worth, Task task,
+                        void* context) {
   if (cost < 2 * worth.awake) return task(context, 0, 1);
   share_out(pool, tiles, cost, worth, task, context);
 }

@@ -38,10 +38,10 @@ void step_tiles(std::span<const Run> runs, std::size_t first, std::size_t last, 
 }
 
 template <Pace pace>
-void step_part(void* context, int part, int parts) {
+void step_share(void* context, int share, int shares) {
   const FpEnvironment environment;
   const auto& [runs, tiles, cost] = *static_cast<const PreparedRuns*>(context);
-  step_tiles(runs, bound(tiles, part, parts), bound(tiles, part + 1, parts), pace);
+  step_tiles(runs, first_of(tiles, share, shares), first_of(tiles, share + 1, shares), pace);
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ PreparedRuns prepare(std::span<Run> runs, std::size_t memory_from) {
 // Threads read the runs where they are, which from one step to the next are the same: each has them in its cache.
 void step(const Pool& pool, const PreparedRuns& prepared, WorthOneThread worth, Pace pace) {
   if (prepared.tiles == 0) return;
-  const Task task = pace == Pace::yielding ? step_part<Pace::yielding> : step_part<Pace::steady>;
-  run_parts(pool, prepared.tiles, prepared.cost, worth, task, const_cast<PreparedRuns*>(&prepared));
+  const Task task = pace == Pace::yielding ? step_share<Pace::yielding> : step_share<Pace::steady>;
+  call_shares(pool, prepared.tiles, prepared.cost, worth, task, const_cast<PreparedRuns*>(&prepared));
 }
 
 }  // namespace rmsprop

@@ -142,7 +142,7 @@ export interface NativeSettings {
 }
 
 /** A group as the binding takes it. */
-function describe({ rule, type, parameters }: BackendGroup, staged: boolean): NativeGroup {
+function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean): NativeGroup {
   const indices = rule.slots.map((_, slot) => slot);
   const used = indices.filter((slot) => parameters.some(({ slots }) => slots[slot] !== null));
   // As long as it will be from the start: a list that grows is copied again and again, which a new process is slow at.
@@ -185,10 +185,10 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
     expose: binding.expose,
 
     bind(groups, runCapacity, staged = false) {
-      const describeAll = (all: readonly BackendGroup[]) => all.map((group) => describe(group, staged));
+      const nativeGroups = (all: readonly BackendGroup[]) => all.map((group) => nativeGroup(group, staged));
       const { elementsPerThread, memoryFrom } = settings;
-      const described = describeAll(groups);
-      const bound = binding.bind(isaIndex, described, runCapacity, staged, elementsPerThread, memoryFrom);
+      const given = nativeGroups(groups);
+      const bound = binding.bind(isaIndex, given, runCapacity, staged, elementsPerThread, memoryFrom);
       if (!bound) return undefined;
       const { commands, selection } = bound;
       // The coefficients that the commands of each run hold. Full from the start: no element is ever looked for elsewhere.
@@ -214,7 +214,7 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
       };
       return {
         rebind(others, capacity) {
-          return bound.rebind(describeAll(others), capacity);
+          return bound.rebind(nativeGroups(others), capacity);
         },
         step(runs, stages, again) {
           if (again) {

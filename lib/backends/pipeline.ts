@@ -141,7 +141,7 @@ class StagedStep {
     // What must be known of all gradients before anything may change takes a pass of its own.
     const first = skipNonFinite || this.#clipsByNorm;
     if (first) {
-      this.#overTiles((part) => this.#prepare(part, true));
+      this.#overTiles((part) => this.#makeGrad(part, true));
       this.#finishNorms();
       report.skipped = skipNonFinite && report.nonFinite > 0;
       if (report.skipped) return;
@@ -171,7 +171,7 @@ class StagedStep {
   }
 
   /** Makes the gradient that the rule is to see, and says where it lies. On the way it measures, if asked. */
-  #prepare(part: Part, measures: boolean): Stream {
+  #makeGrad(part: Part, measures: boolean): Stream {
     const { report, measures: asked } = this.#stages;
     const { accumulates, applies, scale, clipValue } = part.stages;
     const tiles = this.#tiles;
@@ -228,7 +228,7 @@ class StagedStep {
   #change(part: Part, measures: boolean): number {
     const { group, run, stages, coefficients } = part;
     const tiles = this.#tiles;
-    const grad = measures || stages.applies ? this.#prepare(part, measures) : "grad";
+    const grad = measures || stages.applies ? this.#makeGrad(part, measures) : "grad";
     let largest = 0;
     if (stages.applies) {
       const measuresUpdate = this.#stages.measures.update;

@@ -51,20 +51,20 @@ class ArrayList {
   std::uint32_t index_ = 0;
 };
 
-Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& described, bool staged) {
-  const std::string rule_name = described.Get("rule").ToString();
+Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& given, bool staged) {
+  const std::string rule_name = given.Get("rule").ToString();
   const RuleTable* rule = find_rule(backend, rule_name.c_str());
   if (!rule) refuse(env, "No such rule.");
-  const std::string type_name = described.Get("type").ToString();
+  const std::string type_name = given.Get("type").ToString();
   Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}, {}};
   std::vector<std::size_t> slots;
-  const auto indices = described.Get("slots").As<Napi::Array>();
+  const auto indices = given.Get("slots").As<Napi::Array>();
   for (std::uint32_t i = 0; i < indices.Length(); ++i) {
     slots.push_back(indices.Get(i).ToNumber().Uint32Value());
     if (slots.back() >= rule->slot_count) refuse(env, "No such slot.");
   }
   // Per parameter: data, out, grad, then each of these slots; for staged steps also the average and the sum.
-  const auto arrays = described.Get("arrays").As<Napi::Array>();
+  const auto arrays = given.Get("arrays").As<Napi::Array>();
   const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(slots.size()) + (staged ? 2 : 0);
   const std::uint32_t parameters = arrays.Length() / per_parameter;
   group.parameters.reserve(parameters);
@@ -89,11 +89,11 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& desc
   return group;
 }
 
-std::vector<Group> read_groups(Napi::Env env, const Backend& backend, const Napi::Array& described, bool staged) {
+std::vector<Group> read_groups(Napi::Env env, const Backend& backend, const Napi::Array& given, bool staged) {
   std::vector<Group> groups;
-  for (std::uint32_t i = 0; i < described.Length(); ++i) {
+  for (std::uint32_t i = 0; i < given.Length(); ++i) {
     const Napi::HandleScope scope(env);
-    groups.push_back(read_group(env, backend, described.Get(i).As<Napi::Object>(), staged));
+    groups.push_back(read_group(env, backend, given.Get(i).As<Napi::Object>(), staged));
   }
   return groups;
 }

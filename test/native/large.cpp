@@ -19,9 +19,9 @@ constexpr std::size_t period = std::size_t{3} << 18;
 constexpr std::size_t repeats = 5464;
 constexpr std::size_t rest = 5;
 constexpr std::size_t count = period * repeats + rest;
-constexpr std::size_t part = 64 * rmsprop::tile_size;  // of 4,196,353 tiles in 2^16 parts
-constexpr std::size_t first_part = part + rmsprop::head_start * rmsprop::tile_size;
-static_assert(count - rest - part > std::size_t{1} << 32, "the last part begins past 2^32");
+constexpr std::size_t share = 64 * rmsprop::tile_size;  // of 4,196,353 tiles in 2^16 shares
+constexpr std::size_t first_share = share + rmsprop::head_start * rmsprop::tile_size;
+static_assert(count - rest - share > std::size_t{1} << 32, "the last share begins past 2^32");
 
 // `count` floats whose memory repeats after `period`; null where the system has no room for them.
 float* repeated() {
@@ -58,17 +58,17 @@ struct Arrays {
   }
 };
 
-// A pool that does the first and the last part of a run and leaves out the others.
-constexpr int part_count = 1 << 16;
+// A pool that does the first and the last share of a call and leaves out the others.
+constexpr int share_count = 1 << 16;
 const rmsprop::Pool first_and_last = {
     .self = nullptr,
-    .get_threads = [](void*) noexcept { return part_count; },
+    .get_threads = [](void*) noexcept { return share_count; },
     .put_threads = [](void*, int) noexcept {},
     .is_awake = [](void*) noexcept { return true; },
-    .do_parts =
-        [](void*, int parts, rmsprop::Task task, void* context) noexcept {
-          task(context, 0, parts);
-          if (parts > 1) task(context, parts - 1, parts);
+    .call_shares =
+        [](void*, int shares, rmsprop::Task task, void* context) noexcept {
+          task(context, 0, shares);
+          if (shares > 1) task(context, shares - 1, shares);
         },
 };
 
@@ -99,9 +99,10 @@ int main() {
   large.fill();
   small.fill();
   step(large.parameter(0, count));
-  // The last part has 65 tiles.
-  for (std::size_t i = 0; i < first_part; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
-  for (std::size_t i = period - part; i < period; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
+  // The last share has 65 tiles.
+  for (std::size_t i = 0; i < first_share; i += rmsprop::tile_size) step(small.parameter(i, rmsprop::tile_size));
+  for (std::size_t i = period - share; i < period; i += rmsprop::tile_size)
+    step(small.parameter(i, rmsprop::tile_size));
   step(small.parameter(0, rest));
   CHECK(std::memcmp(large.data, small.data, period * sizeof(float)) == 0);
   CHECK(std::memcmp(large.square_avg, small.square_avg, period * sizeof(float)) == 0);

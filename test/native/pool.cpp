@@ -1,4 +1,4 @@
-// Every part of a run is done once, whoever asks for how many, and from several threads at a time.
+// Every share of a call is done once, whoever asks for how many, and from several threads at a time.
 #include "pool.hpp"
 
 #include <atomic>
@@ -11,22 +11,22 @@
 namespace {
 
 struct Counts {
-  std::vector<std::atomic<int>> of_part;
-  std::atomic<int> wrong_parts{0};
-  int parts;
+  std::vector<std::atomic<int>> of_share;
+  std::atomic<int> wrong_shares{0};
+  int shares;
 };
 
-void count(void* context, int part, int parts) {
+void count(void* context, int share, int shares) {
   Counts& counts = *static_cast<Counts*>(context);
-  if (parts != counts.parts) ++counts.wrong_parts;
-  ++counts.of_part[static_cast<std::size_t>(part)];
+  if (shares != counts.shares) ++counts.wrong_shares;
+  ++counts.of_share[static_cast<std::size_t>(share)];
 }
 
-bool each_part_once(const rmsprop::Pool& pool, int parts) {
-  Counts counts{std::vector<std::atomic<int>>(static_cast<std::size_t>(parts)), {}, parts};
-  pool.run(parts, count, &counts);
-  bool once = counts.wrong_parts == 0;
-  for (const auto& times : counts.of_part) once = once && times == 1;
+bool each_share_once(const rmsprop::Pool& pool, int shares) {
+  Counts counts{std::vector<std::atomic<int>>(static_cast<std::size_t>(shares)), {}, shares};
+  pool.call(shares, count, &counts);
+  bool once = counts.wrong_shares == 0;
+  for (const auto& times : counts.of_share) once = once && times == 1;
   return once;
 }
 
@@ -39,30 +39,30 @@ int main() {
   CHECK(pool.threads() == 4);
   CHECK(!pool.awake());
   bool once = true;
-  for (int round = 0; round < 2000; ++round) once = once && each_part_once(pool, 1 + round % 7);
+  for (int round = 0; round < 2000; ++round) once = once && each_share_once(pool, 1 + round % 7);
   CHECK(once);
 
   // After a pause longer than the pool's patience its threads sleep, and wake.
   for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     CHECK(!pool.awake());
-    CHECK(each_part_once(pool, 4));
+    CHECK(each_share_once(pool, 4));
   }
 
   std::atomic<bool> all{true};
-  std::vector<std::thread> runners;
+  std::vector<std::thread> callers;
   for (int r = 0; r < 4; ++r) {
-    runners.emplace_back([&all, pool, r] {
+    callers.emplace_back([&all, pool, r] {
       for (int round = 0; round < 1000; ++round) {
-        if (!each_part_once(pool, 1 + (round + r) % 5)) all = false;
+        if (!each_share_once(pool, 1 + (round + r) % 5)) all = false;
       }
     });
   }
-  for (std::thread& runner : runners) runner.join();
+  for (std::thread& caller : callers) caller.join();
   CHECK(all);
 
   // The process's pool is one, the one that this program exports.
   CHECK(&rmsprop::process_pool() == &rmsprop::process_pool());
-  CHECK(each_part_once(rmsprop::process_pool(), 3));
+  CHECK(each_share_once(rmsprop::process_pool(), 3));
   return check::summary();
 }
