@@ -29,7 +29,7 @@ interface Watched {
   /** Whether it cannot be resized. It may still be detached, but not while arrays are being watched. */
   readonly fixed: boolean;
   readonly memory: Memory | undefined;
-  /** The length below which one of the arrays is no longer whole, in bytes; all of a buffer that cannot be resized. */
+  /** The length below which one of the arrays is no longer whole, in bytes; of a buffer that cannot be resized, the first. */
   needed: number;
   /** The first of the arrays, for an error. */
   readonly kind: string;
@@ -68,11 +68,9 @@ export class Liveness {
       return;
     }
     const shared = isShared(buffer);
-    const byteLength = byteLengthOf(buffer, shared);
-    const bytes = byteLength < maxBytes ? new Bytes(buffer) : undefined;
+    const bytes = byteLengthOf(buffer, shared) < maxBytes ? new Bytes(buffer) : undefined;
     const fixed = !canResize(buffer, shared);
-    const needed = fixed ? byteLength : end;
-    const entry = { buffer, bytes, shared, fixed, memory: memoryOf(buffer), needed, kind, name };
+    const entry = { buffer, bytes, shared, fixed, memory: memoryOf(buffer), needed: end, kind, name };
     this.#watched.push(entry);
     this.#byBuffer.set(buffer, entry);
   }
