@@ -7,7 +7,7 @@
 
 namespace rmsprop {
 
-// The limits. lib/backends/limits.ts has them too, and compares them with these when it loads.
+// The limits. TypeScript has them in lib/backends/limits.ts and compares them with these when the binary loads.
 //
 // The unit of work, in elements. Tile bounds depend on the array alone, never on the number of threads.
 inline constexpr std::size_t tile_size = 1024;
@@ -30,7 +30,7 @@ struct Streams {
   void* slots[max_slots];
 };
 
-// The used slots of a set of flags that a rule does not have: slots that no group can bind.
+// Stands for the used slots of a set of flags that does not exist. No group can bind them all.
 inline constexpr std::uint8_t no_variant = 0xff;
 static_assert(max_slots < 8);
 
@@ -49,12 +49,11 @@ struct RuleTable {
   std::size_t variant_count;
   const std::uint8_t* used_slots;                // one bit mask per variant, or no_variant
   const StepKernel* kernels[number_type_count];  // null where there is no such variant
-  // The same, for arrays that no cache holds: they ask for what they will need ahead of it, where that is worth it.
+  // The same for arrays that no cache holds. These kernels prefetch where it pays.
   const StepKernel* ahead_kernels[number_type_count];
 };
 
-// What a rule changed of a tile: the sum of the squares of the changes, and the largest magnitude of one that is no
-// NaN.
+// How a rule changed a tile: the sum of the squares of the changes, and their largest magnitude, NaNs left out.
 struct Change {
   double squares;
   double largest;

@@ -21,7 +21,7 @@ namespace rmsprop {
 inline constexpr std::size_t run_header = 4;
 inline constexpr std::size_t stride = run_header + max_coefficients;
 
-// Where the commands of a step and what goes with them lie.
+// Where a step's commands lie, with their selection and stages.
 struct Commands {
   const double* numbers = nullptr;
   const std::uint32_t* selection = nullptr;
@@ -44,16 +44,16 @@ struct CommandLayout {
   Commands in(void* memory) const;
 };
 
-// Whoever works on them off the event loop shares them.
+// A step off the event loop shares them.
 struct BoundGroups : std::enable_shared_from_this<BoundGroups> {
   const Backend* backend = nullptr;
   std::vector<Group> groups;
   std::vector<unsigned> bound_slots;     // of each group, one bit each
   std::vector<Run> runs;                 // as many as a step may have
   std::optional<PreparedRuns> prepared;  // the last step's, where it was neither staged nor off the event loop
-  void* memory = nullptr;                // that JavaScript writes, and may take away at any time but within a call
+  void* memory = nullptr;                // JavaScript writes it, and may take it away between two calls
   Commands commands;                     // in it
-  std::size_t selection_capacity = 0;    // the most parameters there may be
+  std::size_t selection_capacity = 0;    // the most parameters that there may be
   bool at_work = false;                  // off the event loop
   WorthOneThread worth;
   std::size_t memory_from = beyond_caches;
@@ -65,10 +65,10 @@ struct BoundGroups : std::enable_shared_from_this<BoundGroups> {
     return {*backend, all, from.run_stages, *from.stages, *stage_memory, memory_from};
   }
 
-  // Takes groups in the place of those there are, if there is room for them; otherwise nothing is changed.
+  // Replaces the groups if there is room for the others. Otherwise changes nothing.
   bool replace(std::vector<Group> others);
 
-  // Reads commands, which may say anything, into `read`. Returns what is wrong with them, or null.
+  // Reads commands, which may hold any numbers, into `read`. Returns a sentence that says what is wrong, or null.
   const char* read_commands(const Commands& from, std::span<Run>& read);
 };
 

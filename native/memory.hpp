@@ -8,7 +8,7 @@ namespace rmsprop {
 
 inline constexpr std::size_t memory_alignment = 64;
 
-// Blocks of this size and above begin with a page, so that whoever divides them knows where within a page things lie.
+// Blocks of this size and above begin at a page, so that code that divides one knows where in a page each piece lies.
 inline constexpr std::size_t page_aligned_from = std::size_t{16} << 10;
 inline constexpr std::size_t memory_page = 4096;
 
@@ -17,17 +17,19 @@ struct MemoryCounters {
   std::int64_t bytes;
 };
 
-// Tells blocks apart that have the same address, one after the other. Never 0.
+// Tells a block from an earlier one at the same address. Never 0.
 using BlockNumber = std::uintptr_t;
 
 // A block of `bytes` zero bytes at an address that is a multiple of memory_alignment, or null if there is not enough
 // memory. Its first holder is its owner. Large blocks lie on huge pages where the system has them, and their pages are
-// not touched: whoever writes a page first decides which memory of the machine it lies in. `bytes` must not be 0.
+// not touched: the thread that first writes a page decides which of the machine's memories holds it. `bytes` must not
+// be 0.
 //
-// An inner block is one that no JavaScript outside of the library has seen; it is until expose_block says otherwise.
+// JavaScript outside the library has not seen an inner block. It stays one until expose_block says otherwise.
 void* allocate_block(std::size_t bytes, bool inner = false) noexcept;
 
-// Makes the block that starts at `data`, if there is one, a block that JavaScript may have taken anywhere.
+// Says that JavaScript outside the library has the block that starts at `data`, and may have taken it to another
+// thread.
 void expose_block(const void* data) noexcept;
 
 // The number of the block that starts at `data`; 0 if there is no such block.
@@ -45,7 +47,7 @@ bool hold_block(const void* data) noexcept;
 // Takes away a holder other than the owner. The last holder or owner to go gives the block back.
 void release_block(const void* data) noexcept;
 
-// What is held now, in this process, by this copy of the library.
+// The blocks that this copy of the library holds now in this process.
 MemoryCounters memory_counters() noexcept;
 
 // Whether a block of this size was left untouched by allocate_block.

@@ -11,9 +11,8 @@ namespace rmsprop {
 // What stands for no limit.
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm
-// that it brings down to a limit would then lie above it. There it is taken down to the next number; all others are
-// rounded as ever.
+// Rounded to the nearest, a subnormal quotient or product may be twice the exact one, and a norm that it scales down to
+// a limit would then exceed the limit. So it is rounded down; all others are rounded as ever.
 template <typename Number>
 inline constexpr double least_normal = std::numeric_limits<Number>::min();
 template <typename Number>

@@ -17,7 +17,7 @@ namespace {
 // The coefficient gradScale, through which gradients are clipped by norm, is the first of every rule.
 constexpr std::size_t grad_scale = 0;
 
-// What a pass over the tiles does.
+// One pass over the tiles.
 struct Pass {
   const StagedStep& step;
   bool measures;  // the gradients
@@ -29,7 +29,7 @@ struct Pass {
   Pace pace;
 };
 
-// A thread's own: the gradient that the rule is to see, the parameters that it leaves, and its coefficients.
+// A thread's own: the gradient that the rule sees, the parameters that it leaves, and its coefficients.
 struct Scratch {
   alignas(memory_alignment) unsigned char grad[tile_size * sizeof(double)];
   alignas(memory_alignment) unsigned char param[tile_size * sizeof(double)];
@@ -49,7 +49,7 @@ Streams streams_from(const Streams& whole, std::size_t bytes) {
   return streams;
 }
 
-// Asks for memory that is to be read soon.
+// Prefetches memory that is read soon.
 void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
 #if defined(__GNUC__) || defined(__clang__)
   for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
@@ -77,7 +77,7 @@ struct Tile {
     }
   }
 
-  // Makes the gradient that the rule is to see, and says where it lies. On the way it measures, if the pass does.
+  // Makes the gradient that the rule sees, and returns where it lies. Measures it on the way, if the pass measures.
   const void* make_grad() {
     const RunStages& stages = part.stages;
     const bool clips = stages.applies && stages.clip_value < infinity;
@@ -99,7 +99,7 @@ struct Tile {
     }
     if (norm) {
       sums.grad_squares = part.table.sum_of_squares(grad, count);
-      // A finite sum is one of finite values, so that they are counted only where it is not.
+      // Only finite values have a finite sum, so the others are counted only where it is not finite.
       if (counts && !clips && !(sums.grad_squares < infinity)) count_non_finite(grad);
     }
     return grad;
@@ -113,7 +113,7 @@ struct Tile {
     const RunStages& stages = part.stages;
     void* grad = const_cast<void*>(streams.grad);
     if (stages.applies) {
-      // The rule has something to do while the average comes.
+      // The average is fetched while the rule works.
       if (stages.averages && pass.reach == Reach::memory) {
         ask_for(average, count * bytes_of(part.run.group->type));
       }
@@ -144,7 +144,7 @@ struct Tile {
   }
 };
 
-// The coefficients of one parameter, its factor in them.
+// The coefficients of one parameter, with its factor in them.
 void finish_coefficients(const Pass& pass, const Part& part, Scratch& scratch) {
   double values[max_coefficients];
   const std::size_t count = part.run.group->rule->coefficient_count;
@@ -242,7 +242,7 @@ void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth,
     }
   };
 
-  // What must be known of all gradients before anything may change takes a pass of its own.
+  // Where something must be known of all gradients before anything changes, a pass of its own measures them.
   const bool first = stages.skip_non_finite != 0 || clips_by_norm;
   if (first) {
     take_pass(true, false);

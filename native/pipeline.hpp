@@ -1,4 +1,4 @@
-// Staged steps: what is done beside the rule. lib/backends/backend.ts says what each number means, and
+// Staged steps: the stages beside the rule. lib/backends/backend.ts says what each number means, and
 // lib/backends/pipeline.ts is the twin.
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace rmsprop {
 
-// What JavaScript writes and reads of a staged step, numbers all, flags as 0 or 1: first Stages, then RunStages for
-// each run. TypeScript compares the names when it loads.
+// The numbers of a staged step that JavaScript writes and reads, flags as 0 or 1: Stages, then RunStages for each run.
+// TypeScript compares the names when it loads.
 inline constexpr const char* stages_signature =
     "skipNonFinite clipGlobalNorm gradNorm nonFinite clipped update"
     "; skipped gradNorm nonFinite clipped updateNorm largestUpdate"
@@ -38,7 +38,7 @@ struct RunStages {
   double accumulates, applies, scale, clip_value, clip_norm, averages, decay, one_minus_decay, zeroes;
 };
 
-// A step in which each run does what its stages say; run_stages has as many as there are runs.
+// A step with stages; run_stages has one for each run.
 struct StagedStep {
   const Backend& backend;
   std::span<Run> runs;
@@ -48,7 +48,7 @@ struct StagedStep {
   std::size_t memory_from = beyond_caches;
 };
 
-// What is wrong with it, of what memory safety needs; null where nothing is.
+// Checks what memory safety needs. Returns a sentence that says what is wrong, or null.
 const char* wrong_with(const StagedStep& step);
 
 void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace);

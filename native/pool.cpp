@@ -41,9 +41,8 @@ void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old)
 
 }  // namespace
 
-// What the caller writes lies on one cache line, and what the worker writes on another: to hand a share over and to
-// hear that it is done takes a line's way between two cores each, 150 ns on some machines, and nothing else does. Pairs
-// of lines, because processors fetch lines by two.
+// The caller writes one cache line, the worker another. So one line moves between two cores when a share is handed
+// over, and one when it is done, 150 ns each on some machines. Pairs of lines, because processors fetch lines in pairs.
 struct PoolThreads::Worker {
   alignas(2 * cache_line) std::atomic<std::uint32_t> signal{0};  // changes when there is a share to do
   int share = 0;

@@ -1,6 +1,6 @@
-// Which pool is the process's: that of the first copy of the library, in the order in which the system lists what is
-// loaded. Every copy exports `rmsprop_pool_v1` and is never unloaded, so all of them find the same one. The name
-// changes with the layout of `Pool`; copies of different layouts have a pool each.
+// The process's pool is that of the first copy of the library, in the order in which the system lists what is loaded.
+// Every copy exports `rmsprop_pool_v1` and is never unloaded, so all of them find the same one. The name changes with
+// the layout of `Pool`; copies of different layouts have a pool each.
 #include <mutex>
 #include <string>
 

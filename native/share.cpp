@@ -10,14 +10,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The steps that went before in close succession, of whichever thread. A race between two loses a step from the sum.
+// The earlier steps in close succession, whichever thread took them. A race between two loses one from the sum.
 struct Succession {
   std::atomic<Clock::rep> end{std::numeric_limits<Clock::rep>::min() / 2};
   std::atomic<std::size_t> cost{0};
 };
 Succession succession;
 
-// What the steps in close succession cost together, this one included.
+// The cost of the steps in close succession, this one included.
 std::size_t cost_in_succession(std::size_t cost) {
   const Clock::rep since = Clock::now().time_since_epoch().count() - succession.end.load(std::memory_order_relaxed);
   const bool close = since < close_succession.count();
@@ -38,7 +38,7 @@ struct Pages {
   std::size_t count;
 };
 
-// The least page of the systems there are. A larger page is touched more than once.
+// The smallest page of any system. A larger page is touched more than once.
 constexpr std::size_t page_size = 4096;
 
 void touch_share(void* context, int share, int shares) {

@@ -10,7 +10,7 @@
 
 namespace rmsprop {
 
-// What is known of a tile once it is done. It is kept until all are, because sums are taken in the order of the tiles.
+// The results of one tile. They are kept until all tiles are done, because sums are taken in the order of the tiles.
 struct TileSums {
   double grad_squares;
   double update_squares;
@@ -33,7 +33,7 @@ class StageMemory {
   bool holds(std::size_t tile_count, std::size_t parameter_count) const;
 
   TileSums* tiles() const { return tiles_; }
-  // By parameter, in the order of the runs: what clipping by norm multiplies its gradient by.
+  // For each parameter, in the order of the runs, the factor by which clipping by norm scales its gradient.
   double* factors() const { return factors_; }
 
  private:

@@ -29,12 +29,12 @@ enum class Pace : std::uint8_t { steady, yielding };
 // memory.
 enum class Reach : std::uint8_t { cache, memory };
 
-// What a step reads of its arrays, in bytes, from which on they count as lying in memory: the last-level cache that a
-// process has to itself on the larger of today's processors. Between caches, to ask ahead costs a few percent.
+// A step that reads this many bytes or more finds its arrays in memory: the last-level cache that a process has to
+// itself on the larger of today's processors. Between caches, prefetching costs a few percent.
 inline constexpr std::size_t beyond_caches = std::size_t{32} << 20;
 
-// A yielding step offers its core after so many tiles: some 80 microseconds of work, far below a timer's millisecond
-// and far above what the offer costs.
+// A yielding step offers its core after this many tiles: some 80 microseconds of work, far less than a timer's
+// millisecond and far more than the offer costs.
 inline constexpr std::size_t tiles_between_yields = 256;
 
 inline std::size_t tiles_of(const Parameter& parameter) {
@@ -57,7 +57,7 @@ inline std::size_t bytes_of(NumberType type) {
   return type == NumberType::float32 ? sizeof(float) : sizeof(double);
 }
 
-// What a step reads of each element of a run, in bytes.
+// Bytes that a step reads for each element of a run.
 inline std::size_t bytes_per_element(const Run& run) {
   const int slots = std::popcount(run.group->rule->used_slots[run.variant]);
   return bytes_of(run.group->type) * (2 + static_cast<std::size_t>(slots));

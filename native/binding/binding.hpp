@@ -1,4 +1,4 @@
-// What the files of this folder share. Only they see Node-API: they unwrap, pin, throw and resolve.
+// Shared by the files of this folder. Only they see Node-API: they unwrap, pin, throw and resolve.
 // lib/backends/native.ts is the other half and says what each function takes; JavaScript has validated what comes here,
 // and only what memory safety needs is checked again.
 #pragma once
@@ -19,7 +19,7 @@ struct View {
   void* data;
 };
 
-// Functions of JavaScript over bound groups. What Node-API calls their data is the groups.
+// Functions of JavaScript over bound groups, which are their data in Node-API's sense.
 inline BoundGroups& bound_of(void* data) {
   return *static_cast<BoundGroups*>(data);
 }

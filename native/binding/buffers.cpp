@@ -37,7 +37,7 @@ void memory_ends(napi_env, void* data, void* number) {
   disown_block(data, reinterpret_cast<BlockNumber>(number));
 }
 
-// What a buffer's end calls on this runtime.
+// The finalizer of buffers on this runtime.
 std::atomic<napi_finalize> ends = buffer_ends;
 
 // allocate(byteLength, inner): ArrayBuffer | null | undefined. Inner: no program sees it. Null: there is not enough

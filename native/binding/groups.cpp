@@ -130,7 +130,7 @@ void define(Napi::Env env, napi_value object, const char* name, napi_value value
   if (napi_define_properties(env, object, 1, &property) != napi_ok) refuse(env, "A property could not be defined.");
 }
 
-// Defines a function over `bound`, which keeps alive what it is of.
+// Defines a function over `bound`. It keeps the groups and their memory alive.
 void define_function(Napi::Env env, napi_value object, const char* name, napi_callback callback, BoundGroups* bound,
                      napi_value owner, napi_value memory) {
   napi_value function = nullptr;

@@ -1,4 +1,4 @@
-// What the library is and what it may use of the machine, and the module that Node-API loads.
+// The module that Node-API loads, and what the library says of itself and of the machine.
 #include <algorithm>
 
 #include "../cpu.hpp"

@@ -28,7 +28,7 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::span<Run>
 // memory only, which it owns or holds: a copy of the commands, the groups, the blocks that the arrays lie in. Other
 // arrays are of memory that stays by itself; `kept` refers to them where the environment waits.
 struct AsyncStep {
-  // What it needs to work. Given up as soon as the work is done, because there may be nobody to tell any more.
+  // Given up as soon as the work is done, because there may be nobody left to tell.
   std::shared_ptr<BoundGroups> working;
   std::unique_ptr<double[]> memory;  // of the commands, in which the report is written
   std::vector<const void*> held;
@@ -53,7 +53,7 @@ struct AsyncStep {
   AsyncStep& operator=(const AsyncStep&) = delete;
   ~AsyncStep() { give_up(); }
 
-  // What is wrong with the commands, or null; then they are read.
+  // Reads the commands. Returns a sentence that says what is wrong with them, or null.
   const char* read() {
     if (const char* wrong = working->read_commands(commands, runs)) return wrong;
     if (!staged) return nullptr;
@@ -161,7 +161,7 @@ napi_value step_bound(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// stepAgain(): void. What the last step() did, without a look at the commands.
+// stepAgain(): void. Repeats the last step(), without a look at the commands.
 napi_value step_bound_again(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);

@@ -1,4 +1,4 @@
-// What loops over elements ask of a compiler, each in its own words.
+// Requests of loops over elements, in each compiler's own words.
 #pragma once
 
 // Says that no iteration depends on another, which holds for streams that are equal or disjoint (backend.hpp). It takes
@@ -11,7 +11,7 @@
 #define RMSPROP_INDEPENDENT_ITERATIONS __pragma(loop(ivdep))
 #endif
 
-// Asks for the cache line of an address. On other processors than x64's nothing has been measured to gain by it.
+// Prefetches the cache line of an address. On processors other than x64's no gain has been measured.
 #if defined(__x86_64__) && (defined(__clang__) || defined(__GNUC__))
 #define RMSPROP_ASKS_AHEAD true
 #define RMSPROP_ASK_FOR(address) __builtin_prefetch(address)
@@ -20,15 +20,15 @@
 #define RMSPROP_ASK_FOR(address) static_cast<void>(address)
 #endif
 
-// Hides what a pointer was made of. GCC keeps an array's start and where a loop begins in it apart, for the tail, and
-// then lacks registers: it read three of six pointers from elsewhere in each iteration.
+// Hides how a pointer was computed. For the tail, GCC keeps an array's start apart from the index at which a loop
+// begins, and then lacks registers: it read three of six pointers from memory in each iteration.
 #if defined(__GNUC__) && !defined(__clang__)
 #define RMSPROP_KEEP_WHOLE(pointer) __asm__("" : "+r"(pointer))
 #else
 #define RMSPROP_KEEP_WHOLE(pointer) static_cast<void>(pointer)
 #endif
 
-// Keeps a loop's registers its own. WebAssembly has none.
+// Keeps a loop in a function of its own, with all registers. WebAssembly has none.
 #if defined(__wasm__)
 #define RMSPROP_NOINLINE
 #elif defined(_MSC_VER) && !defined(__clang__)

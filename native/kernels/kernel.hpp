@@ -40,13 +40,13 @@ inline void step_element(std::size_t i, const Number* param_in, Number* param_ou
   param_out[i] = param;
 }
 
-// How far ahead of its elements a kernel asks for memory, and for how much of each stream at a time, in bytes: of the
-// blocks of 64 to 512 and distances of 1,024 to 8,192 that were tried, the fastest.
+// How far ahead of its elements a kernel prefetches, and how much of each stream at a time, in bytes. Of blocks of 64
+// to 512 and distances of 1,024 to 8,192, these were the fastest.
 constexpr std::size_t ask_distance = 2048;
 constexpr std::size_t ask_block = 128;
 
-// Whether to ask for memory ahead gains anything out of cache: where divisions over three streams leave the processor
-// no room to come to the lines that it will need (bench/README.md).
+// Whether prefetching gains anything out of cache: it does where divisions over three streams leave the processor no
+// room to reach the lines that it will need (bench/README.md).
 template <typename Rule>
 constexpr bool asks_ahead(std::size_t variant) {
   std::size_t slots = 0;
@@ -56,8 +56,7 @@ constexpr bool asks_ahead(std::size_t variant) {
 
 // The rule stage. Each instantiation is a symbol of its own, named by its number type, rule and variant. A neutral one
 // has the neutral values as constants, whose operations the compiler leaves out: where the coefficients have these
-// values the bits are the same. One that goes ahead asks for the memory that it will come to, at the array's end for
-// some behind it, which reads nothing.
+// values the bits are the same. One that goes ahead prefetches, near the array's end past it, which reads nothing.
 template <typename Number, typename Rule, std::size_t variant, bool neutral, bool ahead>
 RMSPROP_NOINLINE void step(const Streams& streams, std::size_t begin, std::size_t end, const void* coefficients) {
   constexpr auto flags = flags_of<Rule>(variant);

@@ -142,8 +142,8 @@ struct Rmsprop {
         variance = square - mean * mean;
       }
     }
-    // What centering leaves below zero by rounding counts as zero, and with the usual eps a subnormal number as the
-    // least normal one (lib/optimizers/rmsprop.ts, `leastVariance`).
+    // A variance that rounding leaves below zero counts as zero, and with the usual eps a subnormal one as the least
+    // normal number (lib/optimizers/rmsprop.ts, `leastVariance`).
     if constexpr (flags.arithmetic == Arithmetic::standard) {
       variance = select_less(variance, c.least_variance, c.least_variance, variance);
     }
