@@ -5,7 +5,6 @@
 // right one, and schedules decay through there.
 import { OptimError, show } from "./errors.ts";
 import type { OptionTable } from "./options.ts";
-import type { CheckedParameter } from "./parameter.ts";
 import type { NumberType } from "./typed-array.ts";
 
 const { fround } = Math;
@@ -43,11 +42,17 @@ export const decay32: Float32Domain = {
   accepts: all((value) => value === 1 || fround(value) < 1),
 };
 
+/** What an error names, and the number type that a value has to fit. */
+interface Typed {
+  readonly name: string;
+  readonly type: NumberType;
+}
+
 /** @throws OptimError ERR_OPTION where one of the parameters is of float32 and cannot have an option's value. */
 export function checkFloat32<O extends object>(
   table: OptionTable,
   options: O,
-  parameters: readonly CheckedParameter[],
+  parameters: readonly Typed[],
   names: readonly string[] = Object.keys(table),
 ): void {
   const narrow = parameters.find(({ type }) => type === "float32");
@@ -88,7 +93,7 @@ const formulas: Readonly<Record<string, string>> = {
 export function checkCoefficients(
   names: readonly string[],
   values: readonly number[],
-  { name: parameter, type }: CheckedParameter,
+  { name: parameter, type }: Typed,
 ): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;

@@ -218,7 +218,7 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const diagnosticNames = ["gradNorm", "updateNorm", "largestUpdate", "clipped", "nonFinite"];
 
 /** The options of an optimizer as a whole, which groups do not have. */
-export const optimizerOptions = {
+export const optimizerOptions: WholeOptionTable = {
   clipGlobalNorm: limit,
   skipNonFinite: boolean(false),
   lossScale: {
@@ -252,14 +252,28 @@ export const optimizerOptions = {
       return Array.isArray(list) ? Object.freeze(Array.from(list)) : list;
     },
   },
-} satisfies OptionTable;
+};
+
+/** The names of an optimizer's options as a whole, which a constructor takes and a group does not. */
+const wholeNames = [
+  "clipGlobalNorm",
+  "skipNonFinite",
+  "lossScale",
+  "gradientAccumulationSteps",
+  "diagnostics",
+] as const;
+
+/** Their table (stages.ts). */
+export type WholeOptionTable = OptionTable & { readonly [name in (typeof wholeNames)[number]]: OptionSpec };
+
+const isWholeName = (name: PropertyKey) => (wholeNames as readonly PropertyKey[]).includes(name);
 
 /** Refuses a name that is not an option. */
 export function checkOptionName(table: OptionTable, name: PropertyKey, owner: string): void {
   if (typeof name === "string" && Object.hasOwn(table, name)) return;
   const known = Object.keys(table);
   const shown = typeof name === "string" ? `'${name}'` : show(name);
-  if (Object.hasOwn(optimizerOptions, name)) {
+  if (isWholeName(name)) {
     throw new OptimError(
       "ERR_OPTION",
       `Expected ${shown} to be given to the constructor of ${owner}, for all groups, but it is given to one.`,

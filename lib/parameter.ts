@@ -352,7 +352,7 @@ function stretch(
   stretches: Stretch[],
   backend: Backend,
   array: FloatArray,
-  { type, length }: CheckedParameter,
+  { type, length }: { readonly type: NumberType; readonly length: number },
   buffer: ArrayBufferLike = bufferOf(array),
 ): void {
   if (length === 0) return;

@@ -1,7 +1,7 @@
 import type { Definition } from "./definition.ts";
 import { OptimError, show } from "./errors.ts";
 import type { Group } from "./group.ts";
-import type { LossScaleState, StepStages } from "./stages.ts";
+import type { LossScaleState, LossScaling } from "./stages.ts";
 import {
   type Loaded,
   type LoadedOptions,
@@ -53,7 +53,7 @@ function ifFits<T>(read: () => T): T | undefined {
 export function fitPart<O extends object>(
   definition: Definition<O>,
   groups: readonly Group<O>[],
-  stages: StepStages,
+  scaling: LossScaling,
   state: RawState,
 ): { loaded: Loaded<O>; unmatched: Unmatched } {
   const { paramGroups, states, frozen } = state;
@@ -86,8 +86,8 @@ export function fitPart<O extends object>(
     return putTogether(definition, group, read, entries);
   });
   let lossScale: LossScaleState | undefined;
-  if (sameRule) lossScale = ifFits(() => readLossScale(stages, state.lossScale));
-  if (stages.lossScale && !lossScale) missing.push("lossScale");
+  if (sameRule) lossScale = ifFits(() => readLossScale(scaling, state.lossScale));
+  if (scaling.lossScale && !lossScale) missing.push("lossScale");
 
   const unexpected = [
     ...paramGroups.flatMap((_, i) => (takenGroups.has(i) ? [] : [`paramGroups[${i}]`])),

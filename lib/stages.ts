@@ -2,7 +2,6 @@
 // `lastStep`.
 import type { Report, Run, RunStages, Stages } from "./backends/backend.ts";
 import type { Cohort, Plan } from "./cohorts.ts";
-import type { AnyDefinition } from "./definition.ts";
 import type { Clock, Entry } from "./group.ts";
 import { checkCoefficients } from "./number-domains.ts";
 import {
@@ -11,6 +10,7 @@ import {
   defaultsOf,
   leastLossScale,
   mostLossScale,
+  type OptionTable,
   optimizerOptions,
   readOptions,
 } from "./options.ts";
@@ -36,7 +36,10 @@ export type AnyStageOptions = Readonly<Required<StageOptions>>;
  * property is read once.
  * @throws OptimError ERR_OPTION.
  */
-export function splitOptions(definition: AnyDefinition, given: unknown): [WholeOptions, unknown] {
+export function splitOptions(
+  definition: { readonly name: string; readonly options: OptionTable },
+  given: unknown,
+): [WholeOptions, unknown] {
   const defaults = defaultsOf<WholeOptions>(optimizerOptions);
   if (!isRecord(given)) return [defaults, given];
   const table = { ...definition.options, ...optimizerOptions };
@@ -94,6 +97,11 @@ export interface Findings {
   readonly nonFinite?: number;
 }
 
+/** An optimizer that searches for a scale of the loss, or not. */
+export interface LossScaling {
+  readonly lossScale: LossScaleState | undefined;
+}
+
 /** Where the search for a scale of the loss is (option `lossScale`). */
 export interface LossScaleState {
   /** What the next loss is to be multiplied by. */
@@ -117,7 +125,7 @@ function decayOf({ decay, warmup = false, start = 1 }: Readonly<Ema>, { step, av
 }
 
 /** The stages of one optimizer. */
-export class StepStages {
+export class StepStages implements LossScaling {
   readonly options: WholeOptions;
   readonly lossScale: LossScaleState | undefined;
   readonly #stages: Stages;

@@ -13,7 +13,7 @@ import {
   type AnyStageOptions,
   isStageSlot,
   type LossScaleState,
-  type StepStages,
+  type LossScaling,
   stageSlots as stageSlotNames,
   usedStageSlots,
 } from "./stages.ts";
@@ -181,7 +181,7 @@ export function takeStateDict(given: unknown): RawState {
 export function fitState<O extends object>(
   definition: Definition<O>,
   groups: readonly Group<O>[],
-  stages: StepStages,
+  scaling: LossScaling,
   { rule, paramGroups, states, lossScale, frozen }: RawState,
 ): Loaded<O> {
   if (rule !== definition.rule.name) {
@@ -208,10 +208,10 @@ export function fitState<O extends object>(
   for (const name of frozen) {
     if (!names.has(name)) refuse(`Expected 'frozen' of the state to name parameters, but it has ${show(name)}.`);
   }
-  return { groups: loaded, lossScale: readLossScale(stages, lossScale) };
+  return { groups: loaded, lossScale: readLossScale(scaling, lossScale) };
 }
 
-export function readLossScale({ lossScale }: StepStages, given: Record<string, unknown> | undefined) {
+export function readLossScale({ lossScale }: LossScaling, given: Record<string, unknown> | undefined) {
   if (given === undefined) return undefined;
   if (!lossScale) refuse("Expected a state without 'lossScale', because the optimizer has none, but it is there.");
   const { scale, goodSteps, ...more } = given;
@@ -366,7 +366,7 @@ export function checkArrays<O extends object>(groups: readonly Group<O>[], loade
 export function loadInto<O extends object>(
   definition: Definition<O>,
   groups: readonly Group<O>[],
-  stages: StepStages,
+  scaling: LossScaling,
   loaded: Loaded<O>,
   made: readonly (readonly string[])[],
 ): void {
@@ -395,5 +395,5 @@ export function loadInto<O extends object>(
     });
     group.version++;
   });
-  if (loaded.lossScale) Object.assign(stages.lossScale as LossScaleState, loaded.lossScale);
+  if (loaded.lossScale) Object.assign(scaling.lossScale as LossScaleState, loaded.lossScale);
 }
