@@ -1,103 +1,15 @@
 import "./disposable.ts";
-import type { Backend } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
-import { OptimError, show } from "./errors.ts";
-import { isEngineError } from "./host.ts";
-import { alignment, allocateMemory, checkIdle, type Place, releaseMemory } from "./memory.ts";
-import { boolean, defaultsOf, type OptionTable, readOptions } from "./options.ts";
-import { noteMade, type Parameter, showShape, sizeOf } from "./parameter.ts";
-import { bytesPerElement, type FloatArray, type NumberType } from "./typed-array.ts";
+import { OptimError } from "./errors.ts";
+import { type ArrayRun, allocateRun, releaseRun } from "./memory/run.ts";
+import { checkIdle } from "./memory.ts";
+import { boolean, defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
+import type { Parameter } from "./parameter.ts";
+import { noteMade } from "./parameters/made.ts";
+import { showShape, sizeOf } from "./parameters/shape.ts";
+import type { FloatArray, NumberType } from "./typed-array.ts";
+import { show } from "./values/show.ts";
 import { isRecord } from "./values.ts";
-
-/** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
-export interface ArrayRun {
-  readonly buffer: ArrayBufferLike;
-  readonly arrays: readonly FloatArray[];
-}
-
-/** How far apart rows begin that steps read side by side, modulo any power of two. */
-interface Stagger {
-  /** The shortest rows that it is for, in bytes. */
-  readonly from: number;
-  /** In bytes. */
-  readonly distance: number;
-  /** The rows after which the next begins where the first did. */
-  readonly places: number;
-}
-
-/**
- * Where rows begin alike, they fall into the same sets of the caches and banks of the memory: on an EPYC (Zen 4) steps over
- * 2^26 elements took 2.2 times as long with three arrays, 3.5 times with five; of 7 distances the first was the best there.
- * Where one begins a line or two behind another modulo a page, loads wait for stores that they have nothing to do with: up
- * to 3 times as long for five arrays in cache, on avx512. There the distance has to keep rows apart within a page.
- */
-const staggers: readonly Stagger[] = [
-  { from: 2 ** 22, distance: 17_472, places: 16 },
-  { from: 2 ** 14, distance: 704, places: 6 },
-];
-const unstaggered: Stagger = { from: 0, distance: 0, places: 1 };
-let rowsBegun = 0;
-
-/**
- * @param lengths In elements.
- * @param shared Asks for a SharedArrayBuffer.
- * @param rowLength How many arrays follow one another in a row; other rows are read beside it. Default: all.
- * @param inner Whether no program sees the arrays until `exposeMemory`. Default false.
- * @throws OptimError ERR_MEMORY.
- */
-export function allocateRun(
-  backend: Backend,
-  lengths: readonly number[],
-  type: NumberType,
-  shared = false,
-  rowLength = lengths.length,
-  inner = false,
-): ArrayRun {
-  const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[type]) / alignment) * alignment);
-  const rows = sizes.length / rowLength;
-  const rowBytes = sizes.reduce((sum, size) => sum + size, 0) / rows;
-  const { distance, places } = staggers.find(({ from }) => rowBytes >= from) ?? unstaggered;
-  const offsets: number[] = [];
-  let bytes = (rowsBegun % places) * distance;
-  sizes.forEach((size, i) => {
-    if (i > 0 && i % rowLength === 0) bytes += distance;
-    offsets.push(bytes);
-    bytes += size;
-  });
-  if (distance > 0) rowsBegun += rows;
-  const place =
-    bytes === 0
-      ? { buffer: shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0), byteOffset: 0 }
-      : Number.isSafeInteger(bytes)
-        ? allocateMemory(backend, bytes, shared, inner)
-        : undefined;
-  const views = place && viewsOf(place, type, offsets, lengths);
-  if (!views) {
-    if (place) releaseMemory(backend, place.buffer);
-    throw new OptimError("ERR_MEMORY", `Not enough memory for ${bytes} bytes.`);
-  }
-  return { buffer: place.buffer, arrays: views };
-}
-
-function viewsOf(
-  { buffer, byteOffset }: Place,
-  type: NumberType,
-  offsets: readonly number[],
-  lengths: readonly number[],
-): FloatArray[] | undefined {
-  const ArrayType = type === "float64" ? Float64Array : Float32Array;
-  try {
-    return offsets.map((offset, i) => new ArrayType(buffer as ArrayBuffer, byteOffset + offset, lengths[i]));
-  } catch (error) {
-    if (!isEngineError(error, "RangeError")) throw error;
-    return undefined; // longer than the runtime lets a typed array be
-  }
-}
-
-/** Gives the memory of a run back; its arrays have length 0 afterwards. */
-export function releaseRun(backend: Backend, run: ArrayRun): void {
-  releaseMemory(backend, run.buffer);
-}
 
 /** A frozen object of values by name. `Object.fromEntries` takes 20 ms over a thousand names, this takes one. */
 function frozenOf<V>(names: readonly string[], values: readonly V[]): Readonly<Record<string, V>> {
@@ -181,14 +93,17 @@ export function allocate<const S extends Shapes>(
   shapes: S,
   options?: AllocateOptions<"float32">,
 ): Model<keyof S & string, Float32Array>;
+
 export function allocate<const S extends Shapes>(
   shapes: S,
   options: AllocateOptions<"float64">,
 ): Model<keyof S & string, Float64Array>;
+
 export function allocate<const S extends Shapes>(
   shapes: S,
   options?: AllocateOptions,
 ): Model<keyof S & string, FloatArray>;
+
 export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   const { dtype, shared } = readOptions(
     optionTable,

@@ -20,11 +20,13 @@ export {
   type SGDOptions,
   type SGDState,
 } from "./optimizers/all.ts";
-export type { CommonOptions, Gains, LearningRate } from "./options.ts";
+export type { Gains } from "./optimizers/rmsprop-options.ts";
+export type { CommonOptions } from "./options/common.ts";
 export type { Parameter, ParameterName } from "./parameter.ts";
 export type { LoadStateOptions } from "./partial-state.ts";
+export type { LearningRate } from "./schedules/learning-rate.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
-export type { LossScaleState } from "./stages.ts";
+export type { LossScaleState } from "./state/loss-scale.ts";
 export type { StateDict, StateInput, Unmatched } from "./state-dict.ts";
 export type { FloatArray, NumberType } from "./typed-array.ts";

@@ -1,4 +1,4 @@
-import { defaultsOf, type OptionTable, readOptions } from "./options.ts";
+import { defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
 import type { AnyRule, Flags } from "./rule.ts";
 import type { NumberType } from "./typed-array.ts";
 

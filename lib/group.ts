@@ -1,21 +1,22 @@
 import { type Definition, readWithPreset } from "./definition.ts";
-import { OptimError, show } from "./errors.ts";
+import { OptimError } from "./errors.ts";
 import type { Guard } from "./guards.ts";
+import { Liveness } from "./liveness.ts";
+import type { ArrayRun } from "./memory/run.ts";
+import { checkIdle } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
-import { checkOption, checkOptionName, checkSettable } from "./options.ts";
+import { checkOption, checkOptionName, checkSettable } from "./options/option.ts";
 import {
-  type CheckedParameter,
-  type MadeParameters,
-  madeParameters,
-  type Parameter,
-  type RawParameter,
-  takeParameter,
-} from "./parameter.ts";
+  type AnyStageOptions,
+  isStaged,
+  isStageSlot,
+  scalesGradients,
+  usedStageSlots,
+  type WholeOptions,
+} from "./options/stages.ts";
+import type { CheckedParameter, Parameter } from "./parameter.ts";
 import { usedSlots, variantOf } from "./rule.ts";
-import { checkSlotsIdle, restartSlots, type SlotRun } from "./slots.ts";
-import { type AnyStageOptions, isStaged, scalesGradients, usedStageSlots, type WholeOptions } from "./stages.ts";
-import type { FloatArray } from "./typed-array.ts";
-import { listHint } from "./words.ts";
+import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
 
 /**
  * Parameters with options of their own, as a constructor or `addParamGroup` takes them. What a group does not say is as the
@@ -39,56 +40,6 @@ export type ParamGroup<O> = Required<O> & {
   /** The names of the group's parameters. */
   readonly params: readonly string[];
 };
-
-/** A group as it was given: each property read once, by code that the user may have written, and not checked. */
-export interface RawGroup {
-  readonly options: Record<string, unknown>;
-  readonly params: readonly RawParameter[];
-  /** The parameters, where `allocate` made the list; there is nothing else to read of them then. */
-  readonly made: MadeParameters | undefined;
-}
-
-function listOf(given: unknown, what: string): unknown[] {
-  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given) || !(Symbol.iterator in given)) {
-    throw new OptimError(
-      "ERR_DTYPE",
-      `Expected ${what} to be an iterable of parameters, but it is ${show(given)}${listHint(given)}`,
-    );
-  }
-  return [...(given as Iterable<unknown>)];
-}
-
-/** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
-export function takeGroup(given: object, position: string): RawGroup {
-  const options = { ...(given as Record<string, unknown>) };
-  return takeList(options.params, options, `the 'params' of ${position}`, ` of ${position}`);
-}
-
-function takeList(given: unknown, options: Record<string, unknown>, what: string, list?: string): RawGroup {
-  const made = madeParameters(given);
-  if (made) return { options, params: [], made };
-  const params = listOf(given, what).map((parameter, i) => takeParameter(parameter, i, list));
-  return { options, params, made };
-}
-
-const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
-
-/** Reads what a constructor was given for parameters: a list of parameters is one group. */
-export function takeGroups(given: unknown): RawGroup[] {
-  if (madeParameters(given)) return [takeList(given, {}, "the parameters")];
-  const items = listOf(given, "the parameters");
-  const groups = items.filter(isGroup);
-  if (groups.length === 0) return [takeList(items, {}, "the parameters")];
-  if (groups.length < items.length) {
-    const other = items.findIndex((item) => !isGroup(item));
-    throw new OptimError(
-      "ERR_DTYPE",
-      "Expected a list of parameters or a list of groups, { params, ...options }, but element " +
-        `${items.indexOf(groups[0])} is a group and element ${other} is none: put those parameters into a group of their own.`,
-    );
-  }
-  return groups.map((item, i) => takeGroup(item, `group ${i}`));
-}
 
 /** Steps taken, shared by the parameters that took the same ones. */
 export interface Clock {
@@ -275,5 +226,54 @@ export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, En
 export function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
   for (const { parameter, slots } of entries) {
     for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
+  }
+}
+
+/** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
+export function checkMemory(entries: Iterable<Entry>): void {
+  const liveness = new Liveness();
+  for (const { parameter, slots } of entries) {
+    const { name, data, grad, length, type, dataBuffer, gradBuffer } = parameter;
+    liveness.watch(data, length, type, "data", name, dataBuffer);
+    if (grad) liveness.watch(grad, length, type, "gradient", name, gradBuffer);
+    for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
+  }
+  liveness.check();
+}
+
+/** The memory of some slots of a group's entries of one number type. */
+export interface SlotRun {
+  readonly run: ArrayRun;
+  readonly type: NumberType;
+  /** How many of the entries are still in the group. */
+  entries: number;
+}
+
+/** What a slot of a group's entries begins as. */
+export function initialOf<O extends object>(definition: Definition<O>, group: Group<O>, slot: string): number {
+  return isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
+}
+
+/** Gives a slot of an entry its initial values. */
+export function beginSlot<O extends object>(
+  definition: Definition<O>,
+  group: Group<O>,
+  entry: Entry,
+  slot: string,
+): void {
+  fillWith(entry.slots[slot] as FloatArray, initialOf(definition, group, slot));
+}
+
+/** @throws OptimError ERR_STEP_IN_FLIGHT while a step off the event loop works on a group's slots. */
+export function checkSlotsIdle({ memory }: Group): void {
+  for (const { run } of memory) checkIdle(run.buffer);
+}
+
+/** Gives the slots of a group that has taken no step their initial values anew, which an option has changed. */
+export function restartSlots<O extends object>(definition: Definition<O>, group: Group<O>): void {
+  for (const entry of group.entries) {
+    for (const slot in entry.slots) {
+      if (!isStageSlot(slot) && entry.parameter.length > 0) beginSlot(definition, group, entry, slot);
+    }
   }
 }

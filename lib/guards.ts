@@ -1,7 +1,7 @@
 // Assignments that nobody would read are refused: to the arrays of a parameter that an optimizer has, and to an optimizer's
 // options on the optimizer itself.
 import { OptimError } from "./errors.ts";
-import type { OptionTable } from "./options.ts";
+import type { OptionTable } from "./options/option.ts";
 import type { Parameter } from "./parameter.ts";
 import { isPlain, isProxy } from "./values.ts";
 import { otherNamesOf } from "./words.ts";

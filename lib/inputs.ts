@@ -1,9 +1,11 @@
 import type { Backend } from "./backends/backend.ts";
-import type { Plan, Streams } from "./cohorts.ts";
-import { OptimError, show } from "./errors.ts";
+import { OptimError } from "./errors.ts";
 import type { Entry } from "./group.ts";
-import { checkArrayOf, checkIntervals, type Interval, intervalOf, unchecked } from "./parameter.ts";
+import { checkIntervals, type Interval, intervalOf } from "./memory/overlap.ts";
+import { checkArrayOf, unchecked } from "./parameter.ts";
+import type { Plan, Streams } from "./step/plan.ts";
 import { type FloatArray, typedArrayName } from "./typed-array.ts";
+import { show } from "./values/show.ts";
 import { hasMethod, isRecord } from "./values.ts";
 import { didYouMean, meantKey } from "./words.ts";
 

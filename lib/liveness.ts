@@ -1,5 +1,4 @@
 import { OptimError } from "./errors.ts";
-import type { Entry } from "./group.ts";
 import { type Memory, memoryOf } from "./memory.ts";
 import {
   bufferOf,
@@ -154,16 +153,4 @@ export function asyncMemory(kind: string, name: string, found: string): OptimErr
     `Expected the ${kind} of '${name}' to be in memory that stays while stepAsync() works, of allocate() or shared, ` +
       `but ${found}, which can be detached.`,
   );
-}
-
-/** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */
-export function checkMemory(entries: Iterable<Entry>): void {
-  const liveness = new Liveness();
-  for (const { parameter, slots } of entries) {
-    const { name, data, grad, length, type, dataBuffer, gradBuffer } = parameter;
-    liveness.watch(data, length, type, "data", name, dataBuffer);
-    if (grad) liveness.watch(grad, length, type, "gradient", name, gradBuffer);
-    for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
-  }
-  liveness.check();
 }

@@ -3,19 +3,16 @@
 // (no epsilon, no scale, a step size that never moves) gets 0 / 0 or a step that does nothing, and no error; so it is refused.
 // A rate, a weight decay, what is added to a gain may fall below float32's numbers: a step that does nothing is then the
 // right one, and schedules decay through there.
-import { OptimError, show } from "./errors.ts";
-import type { OptionTable } from "./options.ts";
+
+import { OptimError } from "./errors.ts";
+import type { Float32Domain, OptionTable } from "./options/option.ts";
 import type { NumberType } from "./typed-array.ts";
+import { show } from "./values/show.ts";
 
 const { fround } = Math;
 
-/** The part of an option's domain that float32 parameters can have. It is asked about values of the option's domain only. */
-export interface Float32Domain {
-  readonly domain: string;
-  accepts(value: unknown): boolean;
-}
-
 const most = "3.4028234663852886e+38";
+
 const least = "1.401298464324817e-45";
 
 /** Whether a number is finite in float32. */
@@ -33,7 +30,9 @@ const numbersOf = (value: unknown): number[] =>
 const all = (accepts: (value: number) => boolean) => (value: unknown) => numbersOf(value).every(accepts);
 
 export const finite32: Float32Domain = { domain: `at most ${most}`, accepts: all(isFinite32) };
+
 export const kept32: Float32Domain = { domain: `0, or from ${least} to ${most}`, accepts: all(isKept32) };
+
 export const positive32: Float32Domain = { domain: `from ${least} to ${most}`, accepts: all(isKept32) };
 
 /** A decay that rounds to 1 keeps all, and still adds `1 - decay`: an average that grows without bound. */

@@ -2,55 +2,47 @@ import "./disposable.ts";
 import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
-import type { Plan } from "./cohorts.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
-import { OptimError, show } from "./errors.ts";
+import { OptimError } from "./errors.ts";
 import {
+  checkMemory,
   type Entry,
   Group,
   type ParamGroup,
   type ParamGroupInput,
-  type RawGroup,
   readGroupOptions,
   statesOf,
-  takeGroup,
-  takeGroups,
 } from "./group.ts";
 import { guardParameter, refuseProperties, release } from "./guards.ts";
 import type { StepArrays } from "./inputs.ts";
-import { asyncMemory, checkHeld, checkLive, checkMemory } from "./liveness.ts";
+import { asyncMemory, checkHeld, checkLive } from "./liveness.ts";
 import { exposeMemory, type Memory } from "./memory.ts";
 import { checkFloat32 } from "./number-domains.ts";
-import { defaultsOf, optimizerOptions } from "./options.ts";
-import {
-  checkMade,
-  checkNames,
-  checkNoOptions,
-  checkOverlap,
-  checkParameters,
-  type Parameter,
-  type ParameterName,
-} from "./parameter.ts";
+import { defaultsOf } from "./options/option.ts";
+import { optimizerOptions, splitOptions } from "./options/stages.ts";
+import { checkNames, checkNoOptions, checkParameters, type Parameter, type ParameterName } from "./parameter.ts";
+import { checkMade } from "./parameters/made.ts";
+import { checkOverlap } from "./parameters/overlap.ts";
+import { type RawGroup, takeGroup, takeGroups } from "./parameters/take.ts";
 import { beforeLoad, fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
 import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { releaseSlotsOf } from "./slots.ts";
 import type { OptimizerOptions } from "./stage-options.ts";
-import { type Findings, StepStages, splitOptions } from "./stages.ts";
+import { type Findings, StepStages } from "./stages.ts";
+import { checkArrays, loadInto } from "./state/load-state.ts";
+import { fitState, type Loaded, takeStateDict } from "./state/read-state.ts";
 import {
-  checkArrays,
   countsOf,
-  fitState,
-  type Loaded,
-  loadInto,
   type StateDict,
   type StateInput,
-  takeStateDict,
   type Unmatched,
   writeParamGroups,
   writeStates,
 } from "./state-dict.ts";
+import type { Plan } from "./step/plan.ts";
 import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
+import { show } from "./values/show.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */
 export type ParamsInput<O, N extends string = string> = Iterable<Parameter<N> | ParamGroupInput<O, N>>;

@@ -1,7 +1,7 @@
 import type { Definition } from "./definition.ts";
-import { OptimError, show } from "./errors.ts";
+import { OptimError } from "./errors.ts";
 import type { Group } from "./group.ts";
-import type { LossScaleState, LossScaling } from "./stages.ts";
+import type { LossScaleState, LossScaling } from "./state/loss-scale.ts";
 import {
   type Loaded,
   type LoadedOptions,
@@ -10,8 +10,9 @@ import {
   readEntry,
   readGroupOptions,
   readLossScale,
-  type Unmatched,
-} from "./state-dict.ts";
+} from "./state/read-state.ts";
+import type { Unmatched } from "./state-dict.ts";
+import { show } from "./values/show.ts";
 
 /** How a state is loaded. */
 export interface LoadStateOptions {

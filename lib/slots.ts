@@ -1,33 +1,8 @@
-import { type ArrayRun, allocateRun, releaseRun } from "./allocate.ts";
 import type { Backend } from "./backends/backend.ts";
 import type { Definition } from "./definition.ts";
-import type { Entry, Group } from "./group.ts";
-import { checkIdle } from "./memory.ts";
-import { isStageSlot } from "./stages.ts";
-import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
-
-/** The memory of some slots of a group's entries of one number type. */
-export interface SlotRun {
-  readonly run: ArrayRun;
-  readonly type: NumberType;
-  /** How many of the entries are still in the group. */
-  entries: number;
-}
-
-/** What a slot of a group's entries begins as. */
-function initialOf<O extends object>(definition: Definition<O>, group: Group<O>, slot: string): number {
-  return isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
-}
-
-/** Gives a slot of an entry its initial values. */
-export function beginSlot<O extends object>(
-  definition: Definition<O>,
-  group: Group<O>,
-  entry: Entry,
-  slot: string,
-): void {
-  fillWith(entry.slots[slot] as FloatArray, initialOf(definition, group, slot));
-}
+import { type Entry, type Group, initialOf, type SlotRun } from "./group.ts";
+import { allocateRun, releaseRun } from "./memory/run.ts";
+import { type FloatArray, fillWith } from "./typed-array.ts";
 
 /** Slots of a group's entries of one number type that were made just now. */
 export interface MadeSlots {
@@ -87,20 +62,6 @@ export function takeBackSlots(backend: Backend, made: readonly MadeSlots[]): voi
     group.memory.splice(group.memory.indexOf(slotRun), 1);
     for (const entry of entries) for (const slot of slots) delete entry.slots[slot];
     releaseRun(backend, slotRun.run);
-  }
-}
-
-/** @throws OptimError ERR_STEP_IN_FLIGHT while a step off the event loop works on a group's slots. */
-export function checkSlotsIdle({ memory }: Group): void {
-  for (const { run } of memory) checkIdle(run.buffer);
-}
-
-/** Gives the slots of a group that has taken no step their initial values anew, which an option has changed. */
-export function restartSlots<O extends object>(definition: Definition<O>, group: Group<O>): void {
-  for (const entry of group.entries) {
-    for (const slot in entry.slots) {
-      if (!isStageSlot(slot) && entry.parameter.length > 0) beginSlot(definition, group, entry, slot);
-    }
   }
 }
 

@@ -1,80 +1,13 @@
 // What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
 // `lastStep`.
+
 import type { Report, Run, RunStages, Stages } from "./backends/backend.ts";
-import type { Cohort, Plan } from "./cohorts.ts";
 import type { Clock, Entry } from "./group.ts";
 import { checkCoefficients } from "./number-domains.ts";
-import {
-  checkOptionName,
-  checkOwn,
-  defaultsOf,
-  leastLossScale,
-  mostLossScale,
-  type OptionTable,
-  optimizerOptions,
-  readOptions,
-} from "./options.ts";
-import type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
-import { isRecord } from "./values.ts";
-
-/** State arrays that stages have beside the rule's slots. */
-export const stageSlots = ["ema", "gradAccumulator"] as const;
-
-export const isStageSlot = (slot: string): boolean => (stageSlots as readonly string[]).includes(slot);
-
-/** What all the options of an optimizer as a whole are once they are read. */
-export interface WholeOptions extends Required<OptimizerOptions> {
-  readonly lossScale: LossScale | null;
-  readonly diagnostics: false | readonly Diagnostic[];
-}
-
-/** Options of a group, those of its stages among them. */
-export type AnyStageOptions = Readonly<Required<StageOptions>>;
-
-/**
- * Parts what a constructor was given into the options of the optimizer as a whole, read, and those of its groups. Each
- * property is read once.
- * @throws OptimError ERR_OPTION.
- */
-export function splitOptions(
-  definition: { readonly name: string; readonly options: OptionTable },
-  given: unknown,
-): [WholeOptions, unknown] {
-  const defaults = defaultsOf<WholeOptions>(optimizerOptions);
-  if (!isRecord(given)) return [defaults, given];
-  const table = { ...definition.options, ...optimizerOptions };
-  checkOwn(table, given, definition.name);
-  const entries = Object.entries(given);
-  for (const [name] of entries)
-    if (!Object.hasOwn(optimizerOptions, name)) checkOptionName(table, name, definition.name);
-  const [whole, rest] = [true, false].map((wanted) =>
-    Object.fromEntries(entries.filter(([name]) => Object.hasOwn(optimizerOptions, name) === wanted)),
-  );
-  return [readOptions(optimizerOptions, defaults, whole, definition.name), rest];
-}
-
-/** The slots that stages need. */
-export function usedStageSlots({ ema }: AnyStageOptions, { gradientAccumulationSteps }: WholeOptions): string[] {
-  return stageSlots.filter((slot) => (slot === "ema" ? ema !== null : gradientAccumulationSteps > 1));
-}
-
-/** Whether a step does anything beside the rule. To scale gradients is the rule's own. */
-export function isStaged(options: AnyStageOptions, whole: WholeOptions): boolean {
-  const { clipValue, clipNorm, ema, zeroGrads } = options;
-  const { clipGlobalNorm, skipNonFinite, lossScale, gradientAccumulationSteps, diagnostics } = whole;
-  const own = clipValue !== null || clipNorm !== null || ema !== null || zeroGrads;
-  const shared = clipGlobalNorm !== null || skipNonFinite || lossScale !== null || gradientAccumulationSteps > 1;
-  return own || shared || (diagnostics && diagnostics.length > 0);
-}
-
-/** Whether the rule has to multiply gradients by anything but 1 or -1. */
-export function scalesGradients(
-  { gradScale, clipNorm }: AnyStageOptions,
-  { clipGlobalNorm, lossScale, gradientAccumulationSteps }: WholeOptions,
-): boolean {
-  const clips = clipNorm !== null || clipGlobalNorm !== null;
-  return gradScale !== 1 || clips || lossScale !== null || gradientAccumulationSteps > 1;
-}
+import { type AnyStageOptions, leastLossScale, mostLossScale, type WholeOptions } from "./options/stages.ts";
+import type { Diagnostic, Ema, LossScale } from "./stage-options.ts";
+import type { LossScaleState, LossScaling } from "./state/loss-scale.ts";
+import type { Cohort, Plan } from "./step/plan.ts";
 
 /** What a step found. What is neither asked for by `diagnostics` nor known anyway is left out. */
 export interface Findings {
@@ -95,19 +28,6 @@ export interface Findings {
   readonly clipped?: number;
   /** How many values of the gradients were not finite. */
   readonly nonFinite?: number;
-}
-
-/** An optimizer that searches for a scale of the loss, or not. */
-export interface LossScaling {
-  readonly lossScale: LossScaleState | undefined;
-}
-
-/** Where the search for a scale of the loss is (option `lossScale`). */
-export interface LossScaleState {
-  /** What the next loss is to be multiplied by. */
-  scale: number;
-  /** How many calls in a row had finite gradients since it last changed. */
-  goodSteps: number;
 }
 
 /** Whether an average takes in a parameter's step. */

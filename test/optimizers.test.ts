@@ -5,7 +5,8 @@ import * as library from "../lib/index.ts";
 import { type Optimizer, RMSprop, Rprop, SGD, type SGDOptions } from "../lib/index.ts";
 import { definitions } from "../lib/optimizers/all.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
-import { defaultsOf, lectureGains } from "../lib/options.ts";
+import { lectureGains } from "../lib/optimizers/rmsprop-options.ts";
+import { defaultsOf } from "../lib/options/option.ts";
 import { variantOf, variantsOf } from "../lib/rule.ts";
 import { parameter, refuses } from "./support/arrays.ts";
 

@@ -1,7 +1,7 @@
 // Every option of every optimizer x every kind of bad value x every way to give one: refused, and nothing changes.
 import { describe, expect, test } from "vitest";
 import { definitions } from "../lib/optimizers/all.ts";
-import { optimizerOptions } from "../lib/options.ts";
+import { optimizerOptions } from "../lib/options/stages.ts";
 import { refuses } from "./support/arrays.ts";
 import { type OptionCase, optimizerOptionCases, optionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
 

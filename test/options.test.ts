@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { RMSprop, type RMSpropOptions } from "../lib/index.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
-import { defaultsOf, optimizerOptions } from "../lib/options.ts";
+import { defaultsOf } from "../lib/options/option.ts";
+import { optimizerOptions } from "../lib/options/stages.ts";
 import { arraysOf, expectRefusal, parameter, refuses, thrownBy } from "./support/arrays.ts";
 import { type AnyOptimizer, waysOf } from "./support/option-cases.ts";
 

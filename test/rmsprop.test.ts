@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { type Arithmetic, float32, float64 } from "../lib/arithmetic.ts";
 import { RMSprop, type RMSpropOptions } from "../lib/index.ts";
-import { rmspropDefinition, rmspropRule } from "../lib/optimizers/rmsprop.ts";
-import { defaultsOf } from "../lib/options.ts";
+import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
+import { defaultsOf } from "../lib/options/option.ts";
+import { rmspropRule } from "../lib/rules/rmsprop.ts";
 import { uniformFrom } from "./support/cases.ts";
 import { wholePower } from "./support/formulas-rmsprop.ts";
 

@@ -1,4 +1,5 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
+import { show } from "../values/show.ts";
 import type { Backend } from "./backend.ts";
 
 /** What executes steps in this process, and why. */

@@ -1,7 +1,7 @@
-import { show } from "../errors.ts";
 import { told } from "../host.ts";
+import { show } from "../values/show.ts";
 import { binaries, folder as binariesFolder, loadBuild, loadWasm } from "./binaries.cjs";
-import type { NativeBinding } from "./native.ts";
+import type { NativeBinding } from "./native/binding.ts";
 
 // Imported, "node:fs" takes some 5 ms of a program that does not use it: an import asks for all that it exports.
 const { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } =

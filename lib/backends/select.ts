@@ -1,11 +1,12 @@
 import { OptimError } from "../errors.ts";
 import { told } from "../host.ts";
-import { type AnyRule, type Difference, StaleError } from "../rule.ts";
+import type { AnyRule } from "../rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
 import { readWasm } from "./load.ts";
 import { createNative, everyNative, loadBinding } from "./native.ts";
 import { createReference } from "./reference.ts";
+import { type Difference, StaleError } from "./signatures.ts";
 import { createWasm } from "./wasm.ts";
 import { loadKernels } from "./wasm-kernels.ts";
 

@@ -1,5 +1,6 @@
-import { type AnyRule, checkSignatures, flagsOf, signatureOf } from "../rule.ts";
+import { type AnyRule, flagsOf, signatureOf } from "../rule.ts";
 import type { NumberType } from "../typed-array.ts";
+import { checkSignatures } from "./signatures.ts";
 
 /** native/backend.hpp's StepKernel: addresses of the streams and coefficients, in bytes, and elements from and to. */
 export type StepKernel = (streams: number, begin: number, end: number, coefficients: number) => void;

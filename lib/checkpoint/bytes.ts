@@ -1,6 +1,7 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import { show } from "../values/show.ts";
 import { call, type Task } from "./task.ts";
 
 /** What a file's bytes are read from. */

@@ -3,11 +3,13 @@
  * `optimizer.w.square_avg`, `optimizer.w.step`, … in PyTorch's names. Options, and what else an optimizer's state has, are
  * JSON in the metadata.
  */
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import { checkIdle, memoryOf } from "../memory.ts";
-import { type CheckedParameter, checkNames, checkParameters, takeParameter } from "../parameter.ts";
+import { type CheckedParameter, checkNames, checkParameters } from "../parameter.ts";
+import { takeParameter } from "../parameters/take.ts";
 import type { StateDict } from "../state-dict.ts";
 import { bufferOf, hasMemory, lengthOf } from "../typed-array.ts";
+import { show } from "../values/show.ts";
 import { didYouMean, listHint, nearest } from "../words.ts";
 import { metadataKey } from "./header.ts";
 

@@ -1,8 +1,10 @@
-import { OptimError, show } from "../errors.ts";
-import { type CheckedParameter, type Parameter, showShape, sizeOf } from "../parameter.ts";
+import { OptimError } from "../errors.ts";
+import type { CheckedParameter, Parameter } from "../parameter.ts";
+import { showShape, sizeOf } from "../parameters/shape.ts";
 import { beforeLoad } from "../partial-state.ts";
 import type { StateDict, Unmatched } from "../state-dict.ts";
 import type { FloatArray } from "../typed-array.ts";
+import { show } from "../values/show.ts";
 import type { Source } from "./bytes.ts";
 import {
   checkOptimizer,

@@ -1,8 +1,9 @@
 import { codecs, type StorageType } from "../codecs.ts";
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import type { CheckedParameter, Parameter } from "../parameter.ts";
 import type { StateDict } from "../state-dict.ts";
 import { copyOf, type FloatArray, lengthOf } from "../typed-array.ts";
+import { show } from "../values/show.ts";
 import {
   checkOptimizer,
   checkOptions,

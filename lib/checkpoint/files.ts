@@ -4,7 +4,8 @@ import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
+import { show } from "../values/show.ts";
 import type { Sink, Source } from "./bytes.ts";
 import { call, type Task } from "./task.ts";
 

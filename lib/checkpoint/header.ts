@@ -1,5 +1,6 @@
-import { OptimError, show } from "../errors.ts";
-import { showShape, sizeOf } from "../parameter.ts";
+import { OptimError } from "../errors.ts";
+import { showShape, sizeOf } from "../parameters/shape.ts";
+import { show } from "../values/show.ts";
 import { bitsOf } from "./dtypes.ts";
 import { decodeUtf8, encodeUtf8 } from "./host.ts";
 import { parseObject } from "./json.ts";

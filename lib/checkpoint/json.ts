@@ -1,4 +1,5 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
+import { show } from "../values/show.ts";
 
 /** The key of an object that stands for a number which JSON has no spelling for. */
 const numberKey = "$number";

@@ -1,5 +1,6 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
+import { show } from "../values/show.ts";
 import type { Source } from "./bytes.ts";
 import { announcedDigest, checksumName, equal, magic, trailerLength } from "./checksum.ts";
 import {

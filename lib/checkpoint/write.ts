@@ -1,7 +1,8 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import { memoryOf } from "../memory.ts";
-import { showShape, sizeOf } from "../parameter.ts";
+import { showShape, sizeOf } from "../parameters/shape.ts";
 import { bufferOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import { show } from "../values/show.ts";
 import { nearest } from "../words.ts";
 import type { Sink } from "./bytes.ts";
 import { checksumKind, checksumName, magic, trailerLength } from "./checksum.ts";

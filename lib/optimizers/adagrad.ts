@@ -1,19 +1,11 @@
-import type { Arithmetic } from "../arithmetic.ts";
-import type { Definition } from "../definition.ts";
+import type { Definition, Preset } from "../definition.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
-import {
-  boolean,
-  type CommonOptions,
-  choice,
-  finite,
-  kept,
-  type LearningRate,
-  learningRate,
-  nonNegative,
-  stageOptions,
-} from "../options.ts";
-import { type AdagradPreset, type AdagradPresetName, adagradPresets } from "../presets.ts";
-import type { Flags, Rule } from "../rule.ts";
+import type { CommonOptions } from "../options/common.ts";
+import { finite, kept } from "../options/domains.ts";
+import { boolean, choice, nonNegative } from "../options/option.ts";
+import { stageOptions } from "../options/stages.ts";
+import { adagradRule, type Coefficient, type Flag } from "../rules/adagrad.ts";
+import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 import type { FloatArray } from "../typed-array.ts";
 
@@ -55,60 +47,47 @@ export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
   epsInSqrt?: boolean;
 }
 
+export interface AdagradPreset extends Preset<AdagradOptions> {
+  /** The rule's flag. */
+  readonly arithmetic: "standard" | "torch" | "optax";
+  /** Whether the learning rate multiplies the gradient before the division, or the quotient. */
+  readonly lrFirst: boolean;
+  /** Decoupled weight decay: a factor of the parameter, or subtracted in two products as Keras does. */
+  readonly decay: "factor" | "subtracted";
+}
+
+export type AdagradPresetName = "torch" | "keras" | "tfjs" | "optax";
+
+export const adagradPresets: Readonly<Record<AdagradPresetName, AdagradPreset>> = {
+  torch: { arithmetic: "torch", lrFirst: true, decay: "factor", options: {} },
+  keras: {
+    arithmetic: "standard",
+    lrFirst: true,
+    decay: "subtracted",
+    options: { lr: 0.001, initialAccumulator: 0.1, eps: 1e-7, epsInSqrt: true, decoupledWeightDecay: true },
+  },
+  tfjs: {
+    arithmetic: "standard",
+    lrFirst: false,
+    decay: "factor",
+    options: { initialAccumulator: 0.1, eps: 1e-7, epsInSqrt: true },
+  },
+  optax: {
+    arithmetic: "optax",
+    lrFirst: false,
+    decay: "factor",
+    options: { initialAccumulator: 0.1, eps: 1e-7, epsInSqrt: true },
+  },
+};
+
 /** A parameter's state in Adagrad. */
 export interface AdagradState extends ParameterState {
   /** The sum of squared gradients, an element for each of the parameter. */
   readonly sum: FloatArray;
 }
 
-type Slot = "sum";
-type Flag = "weightDecay" | "arithmetic";
-type Coefficient = "gradScale" | "weightDecay" | "epsIn" | "epsOut" | "lrIn" | "lrOut" | "paramDecay" | "decayRate";
-
-/** The arithmetic of one element. The twin of native/kernels/rules/adagrad.hpp. */
-export const adagradRule: Rule<Slot, Flag, Coefficient> = {
-  name: "adagrad",
-  slots: ["sum"],
-  flags: {
-    weightDecay: ["off", "l2", "subtracted"],
-    arithmetic: ["standard", "torch", "optax"],
-  },
-  coefficients: ["gradScale", "weightDecay", "epsIn", "epsOut", "lrIn", "lrOut", "paramDecay", "decayRate"],
-
-  exists: ({ weightDecay, arithmetic }) => weightDecay !== "subtracted" || arithmetic === "standard",
-
-  uses: () => true,
-
-  apply<T>(
-    { constant, add, sub, mul, div, sqrt, selectLess, multiplyAdd }: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
-    const torch = flags.arithmetic === "torch";
-
-    let g = mul(c.gradScale, x.grad);
-    if (flags.weightDecay === "l2") {
-      g = torch ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
-    }
-
-    const s = torch ? multiplyAdd(g, g, x.sum) : add(x.sum, mul(g, g));
-    x.sum = s;
-
-    const root = add(sqrt(add(s, c.epsIn)), c.epsOut);
-    const d =
-      flags.arithmetic === "optax"
-        ? mul(c.lrIn, mul(selectLess(constant(0), s, div(constant(1), root), constant(0)), g))
-        : div(mul(c.lrIn, g), root);
-
-    x.param =
-      flags.weightDecay === "subtracted"
-        ? sub(sub(x.param, mul(mul(x.param, c.weightDecay), c.decayRate)), mul(c.lrOut, d))
-        : sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
-  },
-};
-
 const noPreset: AdagradPreset = { arithmetic: "standard", lrFirst: true, decay: "factor", options: {} };
+
 const presetOf = ({ preset }: Pick<AdagradOptions, "preset">): AdagradPreset =>
   preset ? adagradPresets[preset] : noPreset;
 

@@ -6,7 +6,8 @@ import { rpropDefinition } from "./rprop.ts";
 import { sgdDefinition } from "./sgd.ts";
 
 export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
-export { RMSprop, type RMSpropOptions, type RMSpropState } from "./rmsprop.ts";
+export { RMSprop, type RMSpropState } from "./rmsprop.ts";
+export type { RMSpropOptions } from "./rmsprop-options.ts";
 export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
 export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
 

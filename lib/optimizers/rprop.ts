@@ -1,10 +1,11 @@
-import { type Arithmetic, limit, sign } from "../arithmetic.ts";
-import type { Definition } from "../definition.ts";
-import { type Float32Domain, isFinite32, kept32 } from "../number-domains.ts";
+import type { Definition, Preset } from "../definition.ts";
+import { isFinite32, kept32 } from "../number-domains.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
-import { boolean, type CommonOptions, choice, finite, kept, pair, stageOptions } from "../options.ts";
-import { type RpropPreset, type RpropPresetName, rpropPresets } from "../presets.ts";
-import type { Flags, Rule } from "../rule.ts";
+import type { CommonOptions } from "../options/common.ts";
+import { finite, kept, pair } from "../options/domains.ts";
+import { boolean, choice, type Float32Domain } from "../options/option.ts";
+import { stageOptions } from "../options/stages.ts";
+import { type Coefficient, type Flag, rpropRule } from "../rules/rprop.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 import type { FloatArray } from "../typed-array.ts";
 
@@ -36,6 +37,18 @@ export interface RpropOptions extends CommonOptions<RpropPresetName> {
   stepSizes?: readonly [number, number];
 }
 
+export interface RpropPreset extends Preset<RpropOptions> {
+  /** The rule's flag. */
+  readonly arithmetic: "standard" | "torch" | "optax";
+}
+
+export type RpropPresetName = "torch" | "optax";
+
+export const rpropPresets: Readonly<Record<RpropPresetName, RpropPreset>> = {
+  torch: { arithmetic: "torch", options: {} },
+  optax: { arithmetic: "optax", options: {} },
+};
+
 /** A parameter's state in Rprop. */
 export interface RpropState extends ParameterState {
   /** The gradient of the step before; 0 where its sign had changed. */
@@ -44,66 +57,8 @@ export interface RpropState extends ParameterState {
   readonly stepSize: FloatArray;
 }
 
-type Slot = "prev" | "stepSize";
-type Flag = "gradScale" | "weightDecay" | "arithmetic";
-type Coefficient = "gradScale" | "weightDecay" | "paramDecay" | "etaMinus" | "etaPlus" | "minStepSize" | "maxStepSize";
-
-/**
- * The arithmetic of one element. The twin of native/kernels/rules/rprop.hpp. There is neither root nor division to hide
- * an operation under, so what is not always needed is a flag.
- */
-export const rpropRule: Rule<Slot, Flag, Coefficient> = {
-  name: "rprop",
-  slots: ["prev", "stepSize"],
-  flags: {
-    gradScale: ["off", "on"],
-    weightDecay: ["off", "l2", "factor"],
-    arithmetic: ["standard", "torch", "optax"],
-  },
-  coefficients: ["gradScale", "weightDecay", "paramDecay", "etaMinus", "etaPlus", "minStepSize", "maxStepSize"],
-
-  exists: () => true,
-
-  uses: () => true,
-
-  apply<T>(
-    a: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
-    const { constant, add, sub, mul, selectLess, multiplyAdd } = a;
-    const zero = constant(0);
-
-    let g = x.grad;
-    if (flags.gradScale === "on") g = mul(c.gradScale, g);
-    if (flags.weightDecay === "l2") {
-      g = flags.arithmetic === "torch" ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
-    }
-
-    let agreement = mul(g, x.prev); // 0 where it underflows
-    if (flags.arithmetic === "standard") agreement = mul(sign(a, g), x.prev);
-    const factor = selectLess(agreement, zero, c.etaMinus, selectLess(zero, agreement, c.etaPlus, constant(1)));
-
-    const limited = limit(a, mul(x.stepSize, factor), c.minStepSize, c.maxStepSize);
-    let change: T;
-    if (flags.arithmetic === "optax") {
-      x.stepSize = selectLess(agreement, zero, limited, selectLess(zero, agreement, limited, x.stepSize));
-      change = selectLess(agreement, zero, zero, x.prev);
-      x.prev = selectLess(agreement, zero, zero, mul(x.stepSize, sign(a, g)));
-    } else {
-      x.stepSize = limited;
-      g = selectLess(agreement, zero, zero, g);
-      change = mul(sign(a, g), limited);
-      x.prev = g;
-    }
-
-    const decayed = flags.weightDecay === "factor" ? mul(c.paramDecay, x.param) : x.param;
-    x.param = sub(decayed, change);
-  },
-};
-
 const noPreset: RpropPreset = { arithmetic: "standard", options: {} };
+
 const presetOf = ({ preset }: Pick<RpropOptions, "preset">): RpropPreset => (preset ? rpropPresets[preset] : noPreset);
 
 const areEtas = (minus: number, plus: number) => 0 < minus && minus < 1 && 1 < plus;

@@ -1,18 +1,11 @@
-import type { Arithmetic } from "../arithmetic.ts";
-import type { Definition } from "../definition.ts";
+import type { Definition, Preset } from "../definition.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
-import {
-  boolean,
-  type CommonOptions,
-  choice,
-  finite,
-  fraction,
-  type LearningRate,
-  learningRate,
-  stageOptions,
-} from "../options.ts";
-import { type SGDPreset, type SGDPresetName, sgdPresets } from "../presets.ts";
-import type { Flags, Rule } from "../rule.ts";
+import type { CommonOptions } from "../options/common.ts";
+import { finite } from "../options/domains.ts";
+import { boolean, choice, fraction } from "../options/option.ts";
+import { stageOptions } from "../options/stages.ts";
+import { type Coefficient, type Flag, sgdRule } from "../rules/sgd.ts";
+import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
 import type { OptimizerOptions } from "../stage-options.ts";
 import type { FloatArray } from "../typed-array.ts";
 
@@ -47,102 +40,31 @@ export interface SGDOptions extends CommonOptions<SGDPresetName> {
   nesterov?: boolean;
 }
 
+export interface SGDPreset extends Preset<SGDOptions> {
+  /** The rule's flag. */
+  readonly arithmetic: "standard" | "torch" | "tensorflow" | "keras";
+  /** Whether the momentum buffer begins as a copy of the first gradient, zeros with their signs and undampened. */
+  readonly firstGradientCopied: boolean;
+}
+
+export type SGDPresetName = "torch" | "tf1" | "keras" | "tfjs" | "optax";
+
+export const sgdPresets: Readonly<Record<SGDPresetName, SGDPreset>> = {
+  torch: { arithmetic: "torch", firstGradientCopied: true, options: {} },
+  tf1: { arithmetic: "tensorflow", firstGradientCopied: false, options: {} },
+  keras: { arithmetic: "keras", firstGradientCopied: false, options: { lr: 0.01, decoupledWeightDecay: true } },
+  tfjs: { arithmetic: "standard", firstGradientCopied: false, options: {} },
+  optax: { arithmetic: "standard", firstGradientCopied: false, options: {} },
+};
+
 /** A parameter's state in SGD: the slot is there with momentum. */
 export interface SGDState extends ParameterState {
   /** The velocity, in which gradients add up, an element for each of the parameter; there with `momentum`. */
   readonly momentumBuffer?: FloatArray;
 }
 
-type Slot = "momentumBuffer";
-type Flag = "gradScale" | "weightDecay" | "momentum" | "arithmetic";
-type Coefficient = "gradScale" | "weightDecay" | "paramDecay" | "momentum" | "oneMinusDampening" | "lr";
-
-/**
- * The arithmetic of one element. The twin of native/kernels/rules/sgd.hpp. There is neither root nor division to hide an
- * operation under, so what is not always needed is a flag.
- */
-export const sgdRule: Rule<Slot, Flag, Coefficient> = {
-  name: "sgd",
-  slots: ["momentumBuffer"],
-  flags: {
-    gradScale: ["off", "on"],
-    weightDecay: ["off", "l2", "factor", "subtracted"],
-    momentum: ["off", "classical", "dampened", "nesterov"],
-    arithmetic: ["standard", "torch", "tensorflow", "keras"],
-  },
-  coefficients: ["gradScale", "weightDecay", "paramDecay", "momentum", "oneMinusDampening", "lr"],
-
-  exists({ weightDecay, momentum, arithmetic }) {
-    const subtracted = weightDecay === "subtracted";
-    switch (arithmetic) {
-      case "standard":
-        return !subtracted || momentum === "off";
-      case "torch":
-        return !subtracted;
-      case "tensorflow":
-        return !subtracted && momentum === "nesterov";
-      default:
-        return weightDecay !== "factor" && (momentum === "classical" || momentum === "nesterov");
-    }
-  },
-
-  uses: (flags) => flags.momentum !== "off",
-
-  apply<T>(
-    { neg, add, sub, mul, multiplyAdd }: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
-    const torch = flags.arithmetic === "torch";
-
-    let g = x.grad;
-    if (flags.gradScale === "on") g = mul(c.gradScale, g);
-    if (flags.weightDecay === "l2") {
-      g = torch ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
-    }
-
-    let decayed = x.param;
-    if (flags.weightDecay === "factor") {
-      decayed = mul(c.paramDecay, x.param);
-    } else if (flags.weightDecay === "subtracted") {
-      decayed = sub(x.param, mul(mul(x.param, c.weightDecay), c.lr));
-    }
-
-    if (flags.arithmetic === "keras") {
-      const scaled = mul(g, c.lr);
-      const b = add(mul(x.momentumBuffer, c.momentum), scaled);
-      x.momentumBuffer = b;
-      x.param = sub(decayed, flags.momentum === "nesterov" ? add(mul(b, c.momentum), scaled) : b);
-      return;
-    }
-
-    let d = g;
-    if (flags.momentum !== "off") {
-      let b = x.momentumBuffer;
-      if (flags.momentum === "dampened") {
-        b = torch
-          ? multiplyAdd(g, c.oneMinusDampening, mul(b, c.momentum))
-          : add(mul(c.momentum, b), mul(c.oneMinusDampening, g));
-      } else {
-        b = add(mul(c.momentum, b), g);
-      }
-      x.momentumBuffer = b;
-      if (flags.momentum === "nesterov") {
-        if (flags.arithmetic === "tensorflow") {
-          x.param = sub(decayed, add(mul(g, c.lr), mul(mul(b, c.momentum), c.lr)));
-          return;
-        }
-        d = torch ? multiplyAdd(b, c.momentum, g) : add(g, mul(c.momentum, b));
-      } else {
-        d = b;
-      }
-    }
-    x.param = torch ? multiplyAdd(d, neg(c.lr), decayed) : sub(decayed, mul(c.lr, d));
-  },
-};
-
 const noPreset: SGDPreset = { arithmetic: "standard", firstGradientCopied: true, options: {} };
+
 const presetOf = ({ preset }: Pick<SGDOptions, "preset">): SGDPreset => (preset ? sgdPresets[preset] : noPreset);
 
 function momentumFlag({ momentum, nesterov, dampening }: Required<SGDOptions>): string {

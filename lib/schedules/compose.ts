@@ -1,5 +1,6 @@
-import { OptimError, show, showList } from "../errors.ts";
-import { isRate, rateDomain } from "../options.ts";
+import { OptimError } from "../errors.ts";
+import { isRate, rateDomain } from "../options/option.ts";
+import { show, showList } from "../values/show.ts";
 import { callFirst, checkStep } from "./domains.ts";
 import type { ScheduleFunction } from "./functions.ts";
 import { isSchedule, loadSchedules, type Rate, type Schedule, type ScheduleState } from "./schedule.ts";

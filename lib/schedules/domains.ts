@@ -1,4 +1,4 @@
-import { OptimError, show } from "../errors.ts";
+import { OptimError } from "../errors.ts";
 import {
   checkOption,
   defaultsOf,
@@ -7,7 +7,8 @@ import {
   type OptionTable,
   rateDomain,
   readOptions,
-} from "../options.ts";
+} from "../options/option.ts";
+import { show } from "../values/show.ts";
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value);
 

@@ -1,6 +1,6 @@
 import { power } from "../coefficients.ts";
 import { cosPi } from "../exact-math.ts";
-import { fraction, nonNegative } from "../options.ts";
+import { fraction, nonNegative } from "../options/option.ts";
 import { above, checkRate, checkStep, readScheduleOptions, wholeNumber } from "./domains.ts";
 
 /** A schedule without state: the learning rate of a step, which counts from 1. */

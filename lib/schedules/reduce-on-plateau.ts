@@ -1,5 +1,6 @@
-import { OptimError, show } from "../errors.ts";
-import { isRate, nonNegative, rateDomain } from "../options.ts";
+import { OptimError } from "../errors.ts";
+import { isRate, nonNegative, rateDomain } from "../options/option.ts";
+import { show } from "../values/show.ts";
 import { belowOne, checkRate, checkStep, oneOf, readScheduleOptions, wholeNumber } from "./domains.ts";
 import type { Schedule, ScheduleState } from "./schedule.ts";
 

@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { Adagrad, allocate, backend, type Parameter, RMSprop, Rprop, SGD, schedules } from "../../lib/index.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
-import { optimizerOptions } from "../../lib/options.ts";
+import { optimizerOptions } from "../../lib/options/stages.ts";
 import { bitsOf, parameter, refuses, thrownBy } from "../support/arrays.ts";
 import { numberTypes } from "../support/cases.ts";
 import { root } from "../support/compile.ts";

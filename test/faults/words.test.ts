@@ -2,9 +2,9 @@
 // found.
 import { describe, expect, test } from "vitest";
 import { encodeCheckpoint } from "../../lib/checkpoint/index.ts";
-import { show } from "../../lib/errors.ts";
 import { allocate, type OptimErrorCode, RMSprop, SGD, schedules } from "../../lib/index.ts";
-import { checkOption, choice } from "../../lib/options.ts";
+import { checkOption, choice } from "../../lib/options/option.ts";
+import { show } from "../../lib/values/show.ts";
 import { nearest } from "../../lib/words.ts";
 import { parameter, refuses } from "../support/arrays.ts";
 

@@ -1,7 +1,8 @@
 // docs/options.md, made of the docstrings of the options, of their definitions, and of what the rules compute with them.
 import type { AnyDefinition } from "../../lib/definition.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
-import { defaultsOf, type OptionSpec, optimizerOptions } from "../../lib/options.ts";
+import { defaultsOf, type OptionSpec } from "../../lib/options/option.ts";
+import { optimizerOptions } from "../../lib/options/stages.ts";
 import { readInterfaces } from "./declarations.ts";
 import type { Docstring } from "./docstrings.ts";
 import { written, writtenStep } from "./infix.ts";

@@ -2,10 +2,11 @@
 import { type Definition, readWithPreset } from "../../lib/definition.ts";
 import { adagradDefinition } from "../../lib/optimizers/adagrad.ts";
 import { rmspropDefinition } from "../../lib/optimizers/rmsprop.ts";
+import { rmspropPresets } from "../../lib/optimizers/rmsprop-options.ts";
 import { rpropDefinition } from "../../lib/optimizers/rprop.ts";
 import { sgdDefinition } from "../../lib/optimizers/sgd.ts";
-import { defaultsOf, stageOptions } from "../../lib/options.ts";
-import { rmspropPresets } from "../../lib/presets.ts";
+import { defaultsOf } from "../../lib/options/option.ts";
+import { stageOptions } from "../../lib/options/stages.ts";
 import { written, writtenStep } from "./infix.ts";
 
 type AnyOptions = Record<string, unknown>;

@@ -4,7 +4,7 @@ import { power } from "../../lib/coefficients.ts";
 import { readWithPreset } from "../../lib/definition.ts";
 import { cosPi } from "../../lib/exact-math.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
-import { defaultsOf } from "../../lib/options.ts";
+import { defaultsOf } from "../../lib/options/option.ts";
 import * as schedules from "../../lib/schedules/index.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 

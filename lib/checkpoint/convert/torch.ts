@@ -1,7 +1,7 @@
-import { OptimError, show } from "../../errors.ts";
-import { stageOptions } from "../../options.ts";
-import { isStageSlot } from "../../stages.ts";
+import { OptimError } from "../../errors.ts";
+import { isStageSlot, stageOptions } from "../../options/stages.ts";
 import type { StateDict } from "../../state-dict.ts";
+import { show } from "../../values/show.ts";
 import { ownName, torchName } from "../names.ts";
 import {
   type ParameterStateDict,

@@ -1,6 +1,7 @@
-import { OptimError, show } from "../../errors.ts";
+import { OptimError } from "../../errors.ts";
 import type { StateDict } from "../../state-dict.ts";
 import { type FloatArray, lengthOf, type NumberType, numberTypeOf, typedArrayName } from "../../typed-array.ts";
+import { show } from "../../values/show.ts";
 
 /** An array as other systems' programs give it: flat, or nested as its shape is. */
 export type Values = ArrayLike<number> | readonly Values[];

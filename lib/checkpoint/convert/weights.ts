@@ -1,6 +1,6 @@
-import { show, showList } from "../../errors.ts";
 import type { StateDict } from "../../state-dict.ts";
 import { type FloatArray, numberTypeOf } from "../../typed-array.ts";
+import { show, showList } from "../../values/show.ts";
 import {
   type ParameterStateDict,
   refuse,

@@ -1,0 +1,67 @@
+import type { FloatArray, NumberType } from "../../typed-array.ts";
+
+/** native/binding/'s exports. They check only what memory safety needs. */
+export interface NativeBinding {
+  /** Instruction sets that this machine runs, best first, and the rules that the binary holds. */
+  describe(): {
+    isas: string[];
+    signatures: string[];
+    stages: string;
+    calls: string;
+    limits: Readonly<Record<string, number>>;
+    stride: number;
+    runHeader: number;
+  };
+  threads(): number;
+  setThreads(count: number): void;
+  allocate(byteLength: number, inner: boolean): ArrayBuffer | null | undefined;
+  detach(buffer: ArrayBuffer): void;
+  expose(buffer: ArrayBufferLike): void;
+  address(array: FloatArray): number;
+  memoryCounters(): { blocks: number; bytes: number };
+  bind(
+    isa: number,
+    groups: readonly NativeGroup[],
+    runCapacity: number,
+    staged: boolean,
+    elementsPerThread?: number,
+    memoryFrom?: number,
+  ): NativeBound | undefined;
+}
+
+export interface NativeGroup {
+  readonly rule: string;
+  readonly type: NumberType;
+  /** The slots, by their index in the rule, that any parameter has an array for. */
+  readonly slots: readonly number[];
+  /** For each parameter data, out, grad, then each of those slots; for staged steps also average and accumulated. */
+  readonly arrays: readonly (FloatArray | null)[];
+}
+
+interface NativeBound {
+  /** Whether there was room for the groups and the runs. */
+  rebind(groups: readonly NativeGroup[], runCapacity: number): boolean;
+  /** Steps what `commands` says: the number of runs, then per run its header (below) and coefficients. */
+  step(): void;
+  /** Steps what the last `step` did, without a look at the commands. */
+  stepAgain(): void;
+  stepAsync(kept: unknown, buffers: readonly ArrayBufferLike[], staged: boolean): Promise<void> | undefined;
+  readonly commands: Float64Array;
+  readonly selection: Uint32Array;
+  /** The same with what `stages` says (`stagesSignature`). Where the groups are bound for it. */
+  stepStaged?(): void;
+  readonly stages?: Float64Array;
+}
+
+/** What the binary's functions take, in order, and what lies in the arrays that they read. */
+export const callsSignature =
+  "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
+  "; stepAgain; stepAsync kept buffers staged; group rule type slots" +
+  "; arrays data out grad slots average accumulated" +
+  "; run group variant selected count coefficients; allocate byteLength inner; expose buffer";
+
+/** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
+export const stagesSignature =
+  "skipNonFinite clipGlobalNorm gradNorm nonFinite clipped update" +
+  "; skipped gradNorm nonFinite clipped updateNorm largestUpdate" +
+  "; accumulates applies scale clipValue clipNorm averages decay oneMinusDecay zeroes";

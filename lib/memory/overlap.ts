@@ -1,0 +1,77 @@
+import type { Backend } from "../backends/backend.ts";
+import { OptimError } from "../errors.ts";
+import { bufferOf, byteOffsetOf, bytesPerElement, type FloatArray, type NumberType } from "../typed-array.ts";
+
+/** What an array occupies of memory, in bytes. */
+export interface Interval {
+  readonly start: number;
+  readonly length: number;
+  readonly written: boolean;
+  readonly kind: string;
+  readonly name: string;
+}
+
+const endOf = ({ start, length }: Interval) => start + length;
+
+export function intervalOf(
+  backend: Backend,
+  array: FloatArray,
+  length: number,
+  type: NumberType,
+  written: boolean,
+  kind: string,
+  name: string,
+): Interval {
+  const start = backend.address(array);
+  return { start, length: length * bytesPerElement[type], written, kind, name };
+}
+
+/**
+ * Refuses memory that a step would both write and otherwise use: what is written may overlap nothing. What is only read may
+ * overlap what is read.
+ * @throws OptimError ERR_ALIASED.
+ */
+export function checkIntervals(intervals: Interval[]): void {
+  intervals.sort((a, b) => a.start - b.start);
+  // Of all intervals so far, and of the written ones, the one that reaches furthest.
+  let any: Interval | undefined;
+  let written: Interval | undefined;
+  for (const interval of intervals) {
+    const before = interval.written ? any : written;
+    if (before && interval.start < endOf(before)) {
+      const what = ({ kind, name }: Interval) => `the ${kind} of '${name}'`;
+      throw new OptimError(
+        "ERR_ALIASED",
+        `Expected arrays that do not overlap in memory, but ${what(before)} and ${what(interval)} do.`,
+      );
+    }
+    if (!any || endOf(interval) > endOf(any)) any = interval;
+    if (interval.written && (!written || endOf(interval) > endOf(written))) written = interval;
+  }
+}
+
+/** Arrays that follow one another in one buffer and do not overlap, as those of `allocate` do: from the first to the last. */
+export interface Stretch {
+  /** In memory. */
+  readonly start: number;
+  readonly buffer: ArrayBufferLike;
+  /** In the buffer. */
+  readonly from: number;
+  to: number;
+}
+
+/** Puts an array at the end of the last stretch, or begins another with it. */
+export function stretch(
+  stretches: Stretch[],
+  backend: Backend,
+  array: FloatArray,
+  { type, length }: { readonly type: NumberType; readonly length: number },
+  buffer: ArrayBufferLike = bufferOf(array),
+): void {
+  if (length === 0) return;
+  const byteLength = length * bytesPerElement[type];
+  const last = stretches[stretches.length - 1];
+  const from = byteOffsetOf(array);
+  if (last && last.buffer === buffer && last.to <= from) last.to = from + byteLength;
+  else stretches.push({ start: backend.address(array), buffer, from, to: from + byteLength });
+}

@@ -1,0 +1,53 @@
+import { decay32, finite32, kept32, positive32 } from "../number-domains.ts";
+import { isRecord } from "../values.ts";
+import { type Float32Domain, fraction, isRate, nonNegative, type OptionSpec } from "./option.ts";
+
+/** What an option of 0 or more is in float32: only finite, or also 0 only if it is 0. */
+export const finite = (value: number): OptionSpec => ({ ...nonNegative(value), float32: finite32 });
+
+export const kept = (value: number): OptionSpec => ({ ...nonNegative(value), float32: kept32 });
+
+/** The decay of an average, which adds `1 - decay` of what is new. */
+export const decay = (value: number): OptionSpec => ({ ...fraction(value), float32: decay32 });
+
+/** A frozen copy of an object's own properties that are not undefined, over others; what is no object stays as it is. */
+export function copyRecord(found: unknown, over: object = {}): unknown {
+  if (!isRecord(found)) return found;
+  const given = Object.entries(found).filter(([, value]) => value !== undefined);
+  return Object.freeze({ ...over, ...Object.fromEntries(given) });
+}
+
+/** Two numbers, each with a domain of its own. */
+export const pair = (
+  value: readonly [number, number],
+  domain: string,
+  float32: Float32Domain,
+  accepts: (low: number, high: number) => boolean,
+): OptionSpec => ({
+  default: Object.freeze(value),
+  domain,
+  float32,
+  accepts(found) {
+    const [low, high, ...more] = Array.isArray(found) ? (found as unknown[]) : [];
+    return isRate(low) && isRate(high) && more.length === 0 && accepts(low, high);
+  },
+  copy: (found) => (Array.isArray(found) ? Object.freeze(Array.from(found)) : found),
+});
+
+export const isPositive = (value: unknown): value is number => isRate(value) && value > 0;
+
+export const positive = (value: number): OptionSpec => ({
+  default: value,
+  domain: "a finite number above 0",
+  accepts: isPositive,
+  float32: positive32,
+});
+
+export const limit: OptionSpec = {
+  default: null,
+  domain: "a finite number above 0, or null",
+  accepts: (found) => found === null || isPositive(found),
+  float32: { ...positive32, domain: `null, or ${positive32.domain}` },
+};
+
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;

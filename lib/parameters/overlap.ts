@@ -1,0 +1,53 @@
+import type { Backend } from "../backends/backend.ts";
+import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
+import type { CheckedParameter } from "../parameter.ts";
+import type { FloatArray } from "../typed-array.ts";
+
+/** A state array of a parameter, with the name of its slot. */
+export type StateArray = readonly [CheckedParameter, string, FloatArray];
+
+/**
+ * Whether stretches show that nothing overlaps, as they mostly do. They need no number as large as an address for each array,
+ * which a new process makes slowly.
+ */
+function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
+  const stretches: Stretch[] = [];
+  parameters.forEach((parameter) => {
+    stretch(stretches, backend, parameter.data, parameter, parameter.dataBuffer);
+  });
+  parameters.forEach((parameter) => {
+    if (parameter.grad) stretch(stretches, backend, parameter.grad, parameter, parameter.gradBuffer);
+  });
+  for (const [parameter, , array] of state) stretch(stretches, backend, array, parameter);
+  stretches.sort((a, b) => a.start - b.start);
+  for (let i = 1; i < stretches.length; i++) {
+    const { start, from, to } = stretches[i - 1] as Stretch;
+    if ((stretches[i] as Stretch).start < start + (to - from)) return false;
+  }
+  return true;
+}
+
+/**
+ * Refuses parameters that overlap: data may overlap neither data nor a gradient, and no state.
+ * @param state The state arrays of parameters.
+ * @throws OptimError ERR_ALIASED.
+ */
+export function checkOverlap(
+  parameters: readonly CheckedParameter[],
+  state: readonly StateArray[],
+  backend: Backend,
+): void {
+  if (areApart(parameters, state, backend)) return;
+  // All of a kind one after the other, as they mostly lie in memory: runs that are in order already are sorted at once.
+  const intervals: Interval[] = [];
+  for (const { name, data, type, length } of parameters) {
+    if (length > 0) intervals.push(intervalOf(backend, data, length, type, true, "data", name));
+  }
+  for (const { name, grad, type, length } of parameters) {
+    if (grad && length > 0) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+  }
+  for (const [{ name, type, length }, slot, array] of state) {
+    if (length > 0) intervals.push(intervalOf(backend, array, length, type, true, slot, name));
+  }
+  checkIntervals(intervals);
+}

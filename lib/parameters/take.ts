@@ -1,0 +1,76 @@
+import { OptimError } from "../errors.ts";
+import type { Parameter, RawParameter } from "../parameter.ts";
+import { show } from "../values/show.ts";
+import { isProxy, isRecord } from "../values.ts";
+import { listHint } from "../words.ts";
+import { type MadeParameters, madeParameters } from "./made.ts";
+
+/** A group as it was given: each property read once, by code that the user may have written, and not checked. */
+export interface RawGroup {
+  readonly options: Record<string, unknown>;
+  readonly params: readonly RawParameter[];
+  /** The parameters, where `allocate` made the list; there is nothing else to read of them then. */
+  readonly made: MadeParameters | undefined;
+}
+
+function listOf(given: unknown, what: string): unknown[] {
+  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given) || !(Symbol.iterator in given)) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected ${what} to be an iterable of parameters, but it is ${show(given)}${listHint(given)}`,
+    );
+  }
+  return [...(given as Iterable<unknown>)];
+}
+
+/** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
+export function takeGroup(given: object, position: string): RawGroup {
+  const options = { ...(given as Record<string, unknown>) };
+  return takeList(options.params, options, `the 'params' of ${position}`, ` of ${position}`);
+}
+
+function takeList(given: unknown, options: Record<string, unknown>, what: string, list?: string): RawGroup {
+  const made = madeParameters(given);
+  if (made) return { options, params: [], made };
+  const params = listOf(given, what).map((parameter, i) => takeParameter(parameter, i, list));
+  return { options, params, made };
+}
+
+const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
+
+/** Reads what a constructor was given for parameters: a list of parameters is one group. */
+export function takeGroups(given: unknown): RawGroup[] {
+  if (madeParameters(given)) return [takeList(given, {}, "the parameters")];
+  const items = listOf(given, "the parameters");
+  const groups = items.filter(isGroup);
+  if (groups.length === 0) return [takeList(items, {}, "the parameters")];
+  if (groups.length < items.length) {
+    const other = items.findIndex((item) => !isGroup(item));
+    throw new OptimError(
+      "ERR_DTYPE",
+      "Expected a list of parameters or a list of groups, { params, ...options }, but element " +
+        `${items.indexOf(groups[0])} is a group and element ${other} is none: put those parameters into a group of their own.`,
+    );
+  }
+  return groups.map((item, i) => takeGroup(item, `group ${i}`));
+}
+
+/** The properties that are read. A parameter may have others besides, which are the user's. */
+const keys: readonly string[] = ["name", "data", "grad", "shape"];
+
+const none: readonly string[] = [];
+
+export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
+  const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
+  const { name, data, grad, shape } = source;
+  const others = othersOf(given, shape === undefined ? 3 : 4);
+  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape };
+}
+
+/** An object's own properties beside those that are read, of which there are at most `count`. No trap of a proxy runs. */
+function othersOf(given: unknown, count: number): readonly string[] {
+  if (typeof given !== "object" || given === null || isProxy(given)) return none;
+  const own = Object.keys(given);
+  if (own.length <= count && own.every((key) => keys.includes(key))) return none;
+  return isRecord(given) ? own.filter((key) => !keys.includes(key)) : none;
+}

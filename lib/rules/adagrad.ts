@@ -1,0 +1,59 @@
+import type { Arithmetic } from "../arithmetic.ts";
+import type { Flags, Rule } from "../rule.ts";
+
+type Slot = "sum";
+
+export type Flag = "weightDecay" | "arithmetic";
+
+export type Coefficient =
+  | "gradScale"
+  | "weightDecay"
+  | "epsIn"
+  | "epsOut"
+  | "lrIn"
+  | "lrOut"
+  | "paramDecay"
+  | "decayRate";
+
+/** The arithmetic of one element. The twin of native/kernels/rules/adagrad.hpp. */
+export const adagradRule: Rule<Slot, Flag, Coefficient> = {
+  name: "adagrad",
+  slots: ["sum"],
+  flags: {
+    weightDecay: ["off", "l2", "subtracted"],
+    arithmetic: ["standard", "torch", "optax"],
+  },
+  coefficients: ["gradScale", "weightDecay", "epsIn", "epsOut", "lrIn", "lrOut", "paramDecay", "decayRate"],
+
+  exists: ({ weightDecay, arithmetic }) => weightDecay !== "subtracted" || arithmetic === "standard",
+
+  uses: () => true,
+
+  apply<T>(
+    { constant, add, sub, mul, div, sqrt, selectLess, multiplyAdd }: Arithmetic<T>,
+    flags: Flags<Flag>,
+    x: { param: T; readonly grad: T } & Record<Slot, T>,
+    c: Readonly<Record<Coefficient, T>>,
+  ) {
+    const torch = flags.arithmetic === "torch";
+
+    let g = mul(c.gradScale, x.grad);
+    if (flags.weightDecay === "l2") {
+      g = torch ? multiplyAdd(x.param, c.weightDecay, g) : add(g, mul(c.weightDecay, x.param));
+    }
+
+    const s = torch ? multiplyAdd(g, g, x.sum) : add(x.sum, mul(g, g));
+    x.sum = s;
+
+    const root = add(sqrt(add(s, c.epsIn)), c.epsOut);
+    const d =
+      flags.arithmetic === "optax"
+        ? mul(c.lrIn, mul(selectLess(constant(0), s, div(constant(1), root), constant(0)), g))
+        : div(mul(c.lrIn, g), root);
+
+    x.param =
+      flags.weightDecay === "subtracted"
+        ? sub(sub(x.param, mul(mul(x.param, c.weightDecay), c.decayRate)), mul(c.lrOut, d))
+        : sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
+  },
+};

@@ -1,0 +1,65 @@
+import type { Definition } from "../definition.ts";
+import { beginSlot, type Entry, type Group } from "../group.ts";
+import { copyInto, lengthOf } from "../typed-array.ts";
+import type { LossScaleState, LossScaling } from "./loss-scale.ts";
+import { type Loaded, refuse } from "./read-state.ts";
+
+/**
+ * Checks the arrays of a state once more, after schedules' own code, which may have taken their memory away.
+ * @throws OptimError ERR_STATE.
+ */
+export function checkArrays<O extends object>(groups: readonly Group<O>[], loaded: Loaded<O>): void {
+  loaded.groups.forEach(({ entries }, i) => {
+    entries.forEach((coming, e) => {
+      const { name, length } = ((groups[i] as Group<O>).entries[e] as Entry).parameter;
+      for (const [slot, array] of Object.entries(coming?.arrays ?? {})) {
+        const found = lengthOf(array);
+        if (found !== length) {
+          refuse(
+            `Expected the ${slot} of '${name}' in the state to have ${length} elements as before, but it has ${found}: ` +
+              "it was detached, transferred or shrunk meanwhile.",
+          );
+        }
+      }
+    });
+  });
+}
+
+/**
+ * Puts a state that fits, whose slots are there, in the place of what groups have.
+ * @param made For each group the slots that were made for it.
+ */
+export function loadInto<O extends object>(
+  definition: Definition<O>,
+  groups: readonly Group<O>[],
+  scaling: LossScaling,
+  loaded: Loaded<O>,
+  made: readonly (readonly string[])[],
+): void {
+  loaded.groups.forEach(({ options, entries }, i) => {
+    const group = groups[i] as Group<O>;
+    Object.assign(group.options, options);
+    entries.forEach((coming, e) => {
+      const entry = group.entries[e] as Entry;
+      if (!coming) {
+        // By the options that have come, as initial values go by those at the first step.
+        for (const slot of entry.clock.step === 0 ? definition.rule.slots : (made[i] as readonly string[])) {
+          if (slot in entry.slots) beginSlot(definition, group, entry, slot);
+        }
+        return;
+      }
+      const { frozen, step, waiting, averaged, arrays } = coming;
+      entry.frozen = frozen;
+      entry.clock.members--;
+      entry.clock = { step, waiting, averaged, members: 1 };
+      for (const [slot, own] of Object.entries(entry.slots)) {
+        const from = arrays[slot];
+        beginSlot(definition, group, entry, slot);
+        // An average that has taken in nothing is yet to begin.
+        if (from && (slot !== "ema" || averaged > 0)) copyInto(own, from);
+      }
+    });
+    group.version++;
+  });
+  if (loaded.lossScale) Object.assign(scaling.lossScale as LossScaleState, loaded.lossScale);
+}
