@@ -1,9 +1,8 @@
 // Everything that the package exports but the backend in use, which each entry point selects, and the schedules.
-export { type AllocateOptions, allocate, type Model, type Shapes } from "./allocate.ts";
+
 export type { BackendInfo } from "./backends/current.ts";
 export { OptimError, type OptimErrorCode } from "./errors.ts";
-export type { ParamGroup, ParamGroupInput } from "./group.ts";
-export type { StepArrays, StepArraysOf } from "./inputs.ts";
+export type { FloatArray, NumberType } from "./numbers/typed-array.ts";
 export type { ParameterState, ParamsInput, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
 export {
@@ -22,11 +21,13 @@ export {
 } from "./optimizers/all.ts";
 export type { Gains } from "./optimizers/rmsprop-options.ts";
 export type { CommonOptions } from "./options/common.ts";
-export type { Parameter, ParameterName } from "./parameter.ts";
-export type { LoadStateOptions } from "./partial-state.ts";
+export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./options/stage-options.ts";
+export { type AllocateOptions, allocate, type Model, type Shapes } from "./parameters/allocate.ts";
+export type { ParamGroup, ParamGroupInput } from "./parameters/group.ts";
+export type { Parameter, ParameterName } from "./parameters/parameter.ts";
 export type { LearningRate } from "./schedules/learning-rate.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
-export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 export type { LossScaleState } from "./state/loss-scale.ts";
-export type { StateDict, StateInput, Unmatched } from "./state-dict.ts";
-export type { FloatArray, NumberType } from "./typed-array.ts";
+export type { LoadStateOptions } from "./state/partial-state.ts";
+export type { StateDict, StateInput, Unmatched } from "./state/state-dict.ts";
+export type { StepArrays, StepArraysOf } from "./step/call-arrays.ts";

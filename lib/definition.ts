@@ -1,8 +1,8 @@
+import type { NumberType } from "./numbers/typed-array.ts";
 import { defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
-import type { AnyRule, Flags } from "./rule.ts";
-import type { NumberType } from "./typed-array.ts";
+import type { AnyRule, Flags } from "./rules/rule.ts";
 
-/** A named bundle of options, after another system (presets.ts). Its other fields are the optimizer's own. */
+/** A named bundle of options, after another system; docs/presets.md is made of them. Its other fields are the optimizer's own. */
 export interface Preset<O extends object> {
   /** The options that differ from the defaults; a function where they depend on others that are given. */
   readonly options: Partial<O> | ((given: Partial<O>) => Partial<O>);

@@ -1,9 +1,16 @@
+// Longer than other files: one class, whose docstrings and examples are most of it.
 import "./disposable.ts";
-import { averagedIn, begunSlots, swapAverages } from "./averages.ts";
 import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError } from "./errors.ts";
+import { asyncMemory, checkHeld, checkLive } from "./memory/liveness.ts";
+import { exposeMemory, type Memory } from "./memory/memory.ts";
+import { bufferOf, type FloatArray, fillWith } from "./numbers/typed-array.ts";
+import { checkFloat32 } from "./options/number-domains.ts";
+import { defaultsOf } from "./options/option.ts";
+import type { OptimizerOptions } from "./options/stage-options.ts";
+import { optimizerOptions, splitOptions } from "./options/stages.ts";
 import {
   checkMemory,
   type Entry,
@@ -12,26 +19,24 @@ import {
   type ParamGroupInput,
   readGroupOptions,
   statesOf,
-} from "./group.ts";
-import { guardParameter, refuseProperties, release } from "./guards.ts";
-import type { StepArrays } from "./inputs.ts";
-import { asyncMemory, checkHeld, checkLive } from "./liveness.ts";
-import { exposeMemory, type Memory } from "./memory.ts";
-import { checkFloat32 } from "./number-domains.ts";
-import { defaultsOf } from "./options/option.ts";
-import { optimizerOptions, splitOptions } from "./options/stages.ts";
-import { checkNames, checkNoOptions, checkParameters, type Parameter, type ParameterName } from "./parameter.ts";
+} from "./parameters/group.ts";
+import { guardParameter, refuseProperties, release } from "./parameters/guards.ts";
 import { checkMade } from "./parameters/made.ts";
 import { checkOverlap } from "./parameters/overlap.ts";
+import {
+  checkNames,
+  checkNoOptions,
+  checkParameters,
+  type Parameter,
+  type ParameterName,
+} from "./parameters/parameter.ts";
 import { type RawGroup, takeGroup, takeGroups } from "./parameters/take.ts";
-import { beforeLoad, fitPart, type LoadStateOptions, readPartial } from "./partial-state.ts";
-import { Planner, type RatedOptions } from "./planner.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
-import { releaseSlotsOf } from "./slots.ts";
-import type { OptimizerOptions } from "./stage-options.ts";
-import { type Findings, StepStages } from "./stages.ts";
+import { averagedIn, begunSlots, swapAverages } from "./state/averages.ts";
 import { checkArrays, loadInto } from "./state/load-state.ts";
+import { beforeLoad, fitPart, type LoadStateOptions, readPartial } from "./state/partial-state.ts";
 import { fitState, type Loaded, takeStateDict } from "./state/read-state.ts";
+import { releaseSlotsOf } from "./state/slots.ts";
 import {
   countsOf,
   type StateDict,
@@ -39,9 +44,11 @@ import {
   type Unmatched,
   writeParamGroups,
   writeStates,
-} from "./state-dict.ts";
+} from "./state/state-dict.ts";
+import type { StepArrays } from "./step/call-arrays.ts";
 import type { Plan } from "./step/plan.ts";
-import { bufferOf, type FloatArray, fillWith } from "./typed-array.ts";
+import { Planner, type RatedOptions } from "./step/planner.ts";
+import { type Findings, StepStages } from "./step/stages.ts";
 import { show } from "./values/show.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */

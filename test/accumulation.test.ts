@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { useBackend } from "../lib/backends/current.ts";
 import { allocate, type OptimizerOptions, RMSprop, type RMSpropOptions, SGD } from "../lib/index.ts";
-import type { FloatArray } from "../lib/typed-array.ts";
+import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { plain, refuses } from "./support/arrays.ts";
 import { uniformFrom } from "./support/cases.ts";
 import { everyBackend, useOwnBackend } from "./support/every-backend.ts";

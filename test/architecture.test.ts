@@ -13,9 +13,11 @@ function filesUnder(folder: string, ending: RegExp): string[] {
 
 const text = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** The files that a TypeScript file imports at run time, and the packages. */
-function importsOf(file: string): string[] {
-  const statements = text(file).matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"/gms);
+/** The files that a TypeScript file imports at run time, or with `types` all of them, and the packages. */
+function importsOf(file: string, types = false): string[] {
+  const every = /^(?:import|export)\s+(?:[^;"]*?from\s+)?"([^"]+)"/gms;
+  const atRunTime = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"/gms;
+  const statements = text(file).matchAll(types ? every : atRunTime);
   return [...statements].map(([, target]) => {
     const name = target as string;
     return name.startsWith(".") ? normalize(join(dirname(file), name)) : name;
@@ -34,13 +36,68 @@ const native = filesUnder("native", /\.[ch]pp$/);
 const whoImports = (target: string) => lib.filter((file) => importsOf(file).includes(target));
 const whoIncludes = (target: string) => native.filter((file) => includesOf(file).includes(target));
 
+/**
+ * The rooms of lib/, each above those that it may import, types included. A room is a folder, or files in lib/ itself.
+ */
+const rooms: readonly (readonly string[])[] = [
+  ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
+  ["cli/"],
+  ["checkpoint/"],
+  ["optimizers/"],
+  ["optimizer.ts"],
+  ["step/"],
+  ["state/"],
+  ["parameters/"],
+  ["memory/"],
+  ["backends/"],
+  ["definition.ts"],
+  ["rules/"],
+  ["schedules/"],
+  ["options/"],
+  ["values/"],
+  ["numbers/"],
+  ["errors.ts", "host.ts", "disposable.ts", "wasm-file.d.ts"],
+];
+
+/** The number of a file's room; -1 where it is in none. */
+const roomOf = (file: string) =>
+  rooms.findIndex((names) =>
+    names.some((name) => (name.endsWith("/") ? file.startsWith(`lib/${name}`) : file === `lib/${name}`)),
+  );
+
 describe("TypeScript", () => {
+  test("every file is in a room, and imports its own room and those below it alone, types included", () => {
+    expect(lib.filter((file) => roomOf(file) === -1)).toEqual([]);
+    const upwards = lib.flatMap((file) =>
+      importsOf(file, true)
+        .filter((target) => /^lib\/.*\.ts$/.test(target) && roomOf(target) < roomOf(file))
+        .map((target) => `${file} imports ${target}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
+  test("there is no circle of imports, types included", () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      expect(path, `a circle through ${file}`).not.toContain(file);
+      if (done.has(file)) return;
+      for (const target of importsOf(file, true)) if (lib.includes(target)) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of lib) visit(file, []);
+  });
+
+  test("a file that is longer than 300 lines says why in its first", () => {
+    const long = [...lib, ...native].filter((file) => text(file).split("\n").length > 301);
+    for (const file of long) expect(text(file).split("\n")[0], file).toMatch(/^\/\/ Long(er)?[ :,]/);
+  });
+
   test("only select.ts imports the backends, and select-browser.ts those of a browser", () => {
     const everywhere = "lib/backends/select.ts";
     const inBrowsers = "lib/backends/select-browser.ts";
-    expect(whoImports("lib/backends/native.ts")).toEqual([everywhere]);
+    expect(whoImports("lib/backends/native/native.ts")).toEqual([everywhere]);
     for (const backend of ["wasm", "reference"]) {
-      expect(whoImports(`lib/backends/${backend}.ts`).sort()).toEqual([inBrowsers, everywhere]);
+      expect(whoImports(`lib/backends/${backend}/${backend}.ts`).sort()).toEqual([inBrowsers, everywhere]);
     }
   });
 
@@ -64,35 +121,39 @@ describe("TypeScript", () => {
       const code = text(file).replace(/\/\*.*?\*\/|\/\/.*?$/gms, "");
       expect(code, file).not.toMatch(/(?<!globalThis\.)\bprocess\.|\bBuffer\b|\brequire\(/);
     }
-    const loaders = ["lib/backends/native.ts", "lib/backends/select.ts", "lib/cli/doctor.ts"];
+    const loaders = ["lib/backends/native/native.ts", "lib/backends/select.ts", "lib/cli/doctor.ts"];
     expect(whoImports("lib/backends/load.ts").sort()).toEqual(loaders);
     expect(whoImports("lib/backends/binaries.cjs")).toEqual(["lib/backends/load.ts"]);
   });
 
-  test("no optimizer imports a backend", () => {
+  test("rules import rule.ts and the arithmetic alone, and optimizers no backend", () => {
+    const allowed = ["lib/numbers/arithmetic.ts", "lib/rules/rule.ts"];
+    for (const file of filesUnder("lib/rules", /(?<!\/rule)\.ts$/)) {
+      expect(
+        importsOf(file, true).filter((target) => !allowed.includes(target)),
+        file,
+      ).toEqual([]);
+    }
     for (const file of filesUnder("lib/optimizers", /\.ts$/)) {
-      expect(importsOf(file).filter((target) => target.startsWith("lib/backends"))).toEqual([]);
+      expect(importsOf(file, true).filter((target) => target.startsWith("lib/backends"))).toEqual([]);
     }
   });
 
   test("the reference imports the stages and their order, the arithmetic, rules, arrays and the host's errors alone", () => {
-    const parts = ["heap", "limits", "pipeline", "stages"].map((name) => `lib/backends/${name}.ts`);
-    const core = ["lib/arithmetic.ts", "lib/rule.ts", "lib/typed-array.ts"];
-    expect(importsOf("lib/backends/reference.ts").sort()).toEqual([...core, ...parts].sort());
+    const parts = ["lib/backends/heap.ts", "lib/backends/pipeline.ts", "lib/backends/reference/stages.ts"];
+    const core = [
+      "lib/backends/limits.ts",
+      "lib/numbers/arithmetic.ts",
+      "lib/numbers/typed-array.ts",
+      "lib/rules/rule.ts",
+    ];
+    expect(
+      importsOf("lib/backends/reference/reference.ts").filter((file) => ![...core, ...parts].includes(file)),
+    ).toEqual([]);
     for (const part of parts) {
       expect(
-        importsOf(part).filter((target) => ![...core, "lib/host.ts", "lib/backends/limits.ts"].includes(target)),
+        importsOf(part).filter((target) => ![...core, "lib/host.ts"].includes(target)),
         part,
-      ).toEqual([]);
-    }
-  });
-
-  test("the core imports no part with an entry point of its own", () => {
-    const own = /^lib\/(checkpoint|cli)\//;
-    for (const file of lib.filter((file) => !own.test(file))) {
-      expect(
-        importsOf(file).filter((target) => own.test(target)),
-        file,
       ).toEqual([]);
     }
   });
@@ -103,27 +164,14 @@ describe("TypeScript", () => {
         .filter((target) => target.startsWith("@"))
         .map(() => file),
     );
-    expect([...new Set(bundled)].sort()).toEqual(["lib/checkpoint/host.ts", "lib/exact-math.ts"]);
+    expect([...new Set(bundled)].sort()).toEqual(["lib/checkpoint/host.ts", "lib/numbers/exact-math.ts"]);
   });
 
-  test("nothing imports an entry point, and there is one rule a line of all.ts", () => {
+  test("nothing imports an entry point", () => {
     for (const entry of ["lib/index.ts", "lib/browser.ts", "lib/workerd.ts"]) {
       expect(whoImports(entry)).toEqual([]);
       expect(importsOf(entry)).toContain("lib/api.ts");
     }
-    const rules = filesUnder("lib/optimizers", /\.ts$/).filter((file) => file !== "lib/optimizers/all.ts");
-    expect(importsOf("lib/optimizers/all.ts").sort()).toEqual([...rules, ...rules].sort());
-  });
-
-  test("there are no cycles", () => {
-    const done = new Set<string>();
-    const visit = (file: string, path: readonly string[]): void => {
-      expect(path, `a cycle through ${file}`).not.toContain(file);
-      if (done.has(file)) return;
-      for (const target of importsOf(file)) if (/^lib\/.*ts$/.test(target)) visit(target, [...path, file]);
-      done.add(file);
-    };
-    for (const file of lib) visit(file, []);
   });
 });
 

@@ -1,6 +1,6 @@
 // The operations of rules, one rounding each. test/fma.test.ts compares the fused multiply-add with the CPU's instruction.
 import { describe, expect, test } from "vitest";
-import { type Arithmetic, float32, float64, fma } from "../lib/arithmetic.ts";
+import { type Arithmetic, float32, float64, fma } from "../lib/numbers/arithmetic.ts";
 import { uniformFrom } from "./support/cases.ts";
 
 const { fround } = Math;

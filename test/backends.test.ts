@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { loadKernels } from "../lib/backends/wasm-kernels.ts";
+import { loadKernels } from "../lib/backends/wasm/kernels.ts";
 import { rules } from "../lib/optimizers/all.ts";
 import { root } from "./support/compile.ts";
 import { temporaryFolder } from "./support/folder.ts";

@@ -8,7 +8,7 @@ import {
   RMSprop,
   type StepArrays,
 } from "../lib/index.ts";
-import { bufferOf } from "../lib/typed-array.ts";
+import { bufferOf } from "../lib/numbers/typed-array.ts";
 import { arrayType } from "./support/arena.ts";
 import {
   arraysOf,

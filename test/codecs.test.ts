@@ -1,6 +1,6 @@
 // Codecs against the definition of each format, in both directions: every code, and every boundary between two.
 import { describe, expect, test } from "vitest";
-import { codecs, decodeBf16, decodeF16, encodeBf16, encodeF16, type StorageType } from "../lib/codecs.ts";
+import { codecs, decodeBf16, decodeF16, encodeBf16, encodeF16, type StorageType } from "../lib/numbers/codecs.ts";
 import { bitsOf } from "./support/arrays.ts";
 
 interface Format {

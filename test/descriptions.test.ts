@@ -2,7 +2,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { type Parameter, RMSprop } from "../lib/index.ts";
-import { bufferOf } from "../lib/typed-array.ts";
+import { bufferOf } from "../lib/numbers/typed-array.ts";
 import {
   arraysOf,
   bitsOf,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rules } from "../lib/optimizers/all.ts";
-import { usedSlots, variantsOf } from "../lib/rule.ts";
+import { usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import {
   buildList,
   canDisassemble,

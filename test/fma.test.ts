@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { fma } from "../lib/arithmetic.ts";
+import { fma } from "../lib/numbers/arithmetic.ts";
 import { compileProgram, compiler, output } from "./support/compile.ts";
 
 const randomTriples = 10_000_000;

@@ -1,9 +1,9 @@
 // Where coefficients have neutral values, the kernels leave their operations out (native/kernels/kernel.hpp): with all of them
 // neutral, and with each coefficient in turn another, every backend leaves the reference's bits.
 import { describe, expect, test } from "vitest";
-import { createReference } from "../lib/backends/reference.ts";
+import { createReference } from "../lib/backends/reference/reference.ts";
 import { rules } from "../lib/optimizers/all.ts";
-import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
+import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { firstDifference, layout } from "./support/arena.ts";
 import { backends } from "./support/backends.ts";
 import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";

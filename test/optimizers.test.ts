@@ -7,7 +7,7 @@ import { definitions } from "../lib/optimizers/all.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
 import { lectureGains } from "../lib/optimizers/rmsprop-options.ts";
 import { defaultsOf } from "../lib/options/option.ts";
-import { variantOf, variantsOf } from "../lib/rule.ts";
+import { variantOf, variantsOf } from "../lib/rules/rule.ts";
 import { parameter, refuses } from "./support/arrays.ts";
 
 type AnyOptions = Record<string, unknown>;

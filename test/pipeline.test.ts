@@ -2,10 +2,10 @@
 // number type x length x offset x number of threads, with finite gradients and with others (test/support/stage-cases.ts).
 import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../lib/backends/backend.ts";
-import { createReference } from "../lib/backends/reference.ts";
+import { createReference } from "../lib/backends/reference/reference.ts";
+import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { rules } from "../lib/optimizers/all.ts";
-import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rule.ts";
-import type { FloatArray } from "../lib/typed-array.ts";
+import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { arena, arrayType, firstDifference, type Layout, layout, views } from "./support/arena.ts";
 import { backends, binding } from "./support/backends.ts";
 import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";

@@ -1,4 +1,4 @@
-// A step that differs from the last in its number alone is not told to the backend again (lib/cohorts.ts, `isRepeated`).
+// A step that differs from the last in its number alone is not told to the backend again (lib/step/coefficients.ts, `isRepeated`).
 // Whatever comes between two steps, they must leave what steps leave that are each told anew.
 import { expect, test } from "vitest";
 import { allocate, RMSprop } from "../lib/index.ts";

@@ -1,7 +1,7 @@
 // What RMSprop has beyond other systems: Hinton's further developments, bias correction, a variance that makes no NaN.
 import { describe, expect, test } from "vitest";
-import { type Arithmetic, float32, float64 } from "../lib/arithmetic.ts";
 import { RMSprop, type RMSpropOptions } from "../lib/index.ts";
+import { type Arithmetic, float32, float64 } from "../lib/numbers/arithmetic.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
 import { defaultsOf } from "../lib/options/option.ts";
 import { rmspropRule } from "../lib/rules/rmsprop.ts";

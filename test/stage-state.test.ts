@@ -13,7 +13,7 @@ import {
   Rprop,
   SGD,
 } from "../lib/index.ts";
-import type { FloatArray } from "../lib/typed-array.ts";
+import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { own, plain, refuses, snapshot } from "./support/arrays.ts";
 import { uniformFrom } from "./support/cases.ts";
 import { temporaryFolder } from "./support/folder.ts";

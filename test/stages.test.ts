@@ -2,7 +2,7 @@
 // mixes of number types x step and stepAsync, with and without gradients that are not finite.
 import { describe, expect, test } from "vitest";
 import { allocate, type OptimizerOptions, RMSprop, type RMSpropOptions } from "../lib/index.ts";
-import type { FloatArray } from "../lib/typed-array.ts";
+import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { uniformFrom } from "./support/cases.ts";
 import { StagedModel, StagedPart } from "./support/staged-model.ts";
 import { bitText, typeMixes } from "./support/steps.ts";

@@ -12,7 +12,7 @@ import {
   lengthOf,
   numberTypeOf,
   typedArrayName,
-} from "../lib/typed-array.ts";
+} from "../lib/numbers/typed-array.ts";
 import { detach, growable, resizable } from "./support/arrays.ts";
 import { Tensor } from "./support/odd-arrays.ts";
 

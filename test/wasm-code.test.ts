@@ -1,7 +1,7 @@
 // The kernels' WebAssembly works on vectors, and has no instruction whose bits another engine may choose.
 import { describe, expect, test } from "vitest";
 import { rules } from "../lib/optimizers/all.ts";
-import { variantsOf } from "../lib/rule.ts";
+import { variantsOf } from "../lib/rules/rule.ts";
 import { numberTypes } from "./support/cases.ts";
 import { trace } from "./support/trace.ts";
 import { wasm } from "./support/wasm.ts";

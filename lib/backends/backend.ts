@@ -1,5 +1,5 @@
-import type { AnyRule } from "../rule.ts";
-import type { FloatArray, NumberType } from "../typed-array.ts";
+import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import type { AnyRule } from "../rules/rule.ts";
 
 /** The arrays of one parameter: all of one number type and length. What a step writes overlaps nothing else. */
 export interface ParameterArrays {

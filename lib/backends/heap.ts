@@ -1,5 +1,5 @@
 import { isEngineError } from "../host.ts";
-import { bufferOf, byteOffsetOf } from "../typed-array.ts";
+import { bufferOf, byteOffsetOf } from "../numbers/typed-array.ts";
 import type { Backend } from "./backend.ts";
 
 /** The memory of backends that have none of their own to give: the JavaScript heap's. */

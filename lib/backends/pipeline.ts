@@ -1,4 +1,4 @@
-import { lengthOf, type NumberType } from "../typed-array.ts";
+import { lengthOf, type NumberType } from "../numbers/typed-array.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
 import { tileSize } from "./limits.ts";
 

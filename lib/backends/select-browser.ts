@@ -1,8 +1,8 @@
-import type { AnyRule } from "../rule.ts";
+import type { AnyRule } from "../rules/rule.ts";
 import { type BackendInfo, useFirst } from "./current.ts";
-import { createReference } from "./reference.ts";
-import { createWasm } from "./wasm.ts";
-import { decodeBase64, loadKernels } from "./wasm-kernels.ts";
+import { createReference } from "./reference/reference.ts";
+import { decodeBase64, loadKernels } from "./wasm/kernels.ts";
+import { createWasm } from "./wasm/wasm.ts";
 
 /**
  * Chooses the backend where there is no Node: WebAssembly, or, with one warning, the reference where the page may not compile.

@@ -1,14 +1,14 @@
 import { OptimError } from "../errors.ts";
 import { told } from "../host.ts";
-import type { AnyRule } from "../rule.ts";
+import type { AnyRule } from "../rules/rule.ts";
 import type { Backend } from "./backend.ts";
 import { type BackendInfo, type Candidate, checkThreads, reasonOf, useBackend, useFirst } from "./current.ts";
 import { readWasm } from "./load.ts";
-import { createNative, everyNative, loadBinding } from "./native.ts";
-import { createReference } from "./reference.ts";
+import { createNative, everyNative, loadBinding } from "./native/native.ts";
+import { createReference } from "./reference/reference.ts";
 import { type Difference, StaleError } from "./signatures.ts";
-import { createWasm } from "./wasm.ts";
-import { loadKernels } from "./wasm-kernels.ts";
+import { loadKernels } from "./wasm/kernels.ts";
+import { createWasm } from "./wasm/wasm.ts";
 
 function nativeFromEnvironment(rules: readonly AnyRule[], env: NodeJS.ProcessEnv): Backend {
   const binding = loadBinding(rules);

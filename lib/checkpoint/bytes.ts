@@ -1,6 +1,6 @@
 import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
-import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "../typed-array.ts";
+import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
 import { call, type Task } from "./task.ts";
 

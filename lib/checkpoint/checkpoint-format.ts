@@ -4,13 +4,13 @@
  * JSON in the metadata.
  */
 import { OptimError } from "../errors.ts";
-import { checkIdle, memoryOf } from "../memory.ts";
-import { type CheckedParameter, checkNames, checkParameters } from "../parameter.ts";
+import { checkIdle, memoryOf } from "../memory/memory.ts";
+import { bufferOf, hasMemory, lengthOf } from "../numbers/typed-array.ts";
+import { type CheckedParameter, checkNames, checkParameters } from "../parameters/parameter.ts";
 import { takeParameter } from "../parameters/take.ts";
-import type { StateDict } from "../state-dict.ts";
-import { bufferOf, hasMemory, lengthOf } from "../typed-array.ts";
+import type { StateDict } from "../state/state-dict.ts";
 import { show } from "../values/show.ts";
-import { didYouMean, listHint, nearest } from "../words.ts";
+import { didYouMean, listHint, nearest } from "../values/words.ts";
 import { metadataKey } from "./header.ts";
 
 /** What a checkpoint needs of an optimizer. */

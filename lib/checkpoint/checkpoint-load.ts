@@ -1,9 +1,9 @@
 import { OptimError } from "../errors.ts";
-import type { CheckedParameter, Parameter } from "../parameter.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
+import type { CheckedParameter, Parameter } from "../parameters/parameter.ts";
 import { showShape, sizeOf } from "../parameters/shape.ts";
-import { beforeLoad } from "../partial-state.ts";
-import type { StateDict, Unmatched } from "../state-dict.ts";
-import type { FloatArray } from "../typed-array.ts";
+import { beforeLoad } from "../state/partial-state.ts";
+import type { StateDict, Unmatched } from "../state/state-dict.ts";
 import { show } from "../values/show.ts";
 import type { Source } from "./bytes.ts";
 import {

@@ -1,8 +1,8 @@
-import { codecs, type StorageType } from "../codecs.ts";
 import { OptimError } from "../errors.ts";
-import type { CheckedParameter, Parameter } from "../parameter.ts";
-import type { StateDict } from "../state-dict.ts";
-import { copyOf, type FloatArray, lengthOf } from "../typed-array.ts";
+import { codecs, type StorageType } from "../numbers/codecs.ts";
+import { copyOf, type FloatArray, lengthOf } from "../numbers/typed-array.ts";
+import type { CheckedParameter, Parameter } from "../parameters/parameter.ts";
+import type { StateDict } from "../state/state-dict.ts";
 import { show } from "../values/show.ts";
 import {
   checkOptimizer,

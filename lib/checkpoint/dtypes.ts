@@ -1,6 +1,14 @@
-import { type Codec, codecs, decodeBf16, decodeF16, encodeBf16, encodeF16, type StorageType } from "../codecs.ts";
 import { isEngineError } from "../host.ts";
-import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, typedArrayName } from "../typed-array.ts";
+import {
+  type Codec,
+  codecs,
+  decodeBf16,
+  decodeF16,
+  encodeBf16,
+  encodeF16,
+  type StorageType,
+} from "../numbers/codecs.ts";
+import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, typedArrayName } from "../numbers/typed-array.ts";
 
 /** A Float16Array, of runtimes that have it (Node 24, browsers since 2025); the library's target has no type for it. */
 export interface Float16ArrayLike {

@@ -1,9 +1,9 @@
 import { OptimError } from "../errors.ts";
-import { memoryOf } from "../memory.ts";
+import { memoryOf } from "../memory/memory.ts";
+import { bufferOf, lengthOf, typedArrayName } from "../numbers/typed-array.ts";
 import { showShape, sizeOf } from "../parameters/shape.ts";
-import { bufferOf, lengthOf, typedArrayName } from "../typed-array.ts";
 import { show } from "../values/show.ts";
-import { nearest } from "../words.ts";
+import { nearest } from "../values/words.ts";
 import type { Sink } from "./bytes.ts";
 import { checksumKind, checksumName, magic, trailerLength } from "./checksum.ts";
 import {

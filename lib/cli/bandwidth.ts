@@ -1,7 +1,7 @@
-import { allocate } from "../allocate.ts";
 import type { BackendInfo } from "../backends/current.ts";
+import { copyInto } from "../numbers/typed-array.ts";
 import { SGD } from "../optimizers/all.ts";
-import { copyInto } from "../typed-array.ts";
+import { allocate } from "../parameters/allocate.ts";
 
 /** Bytes that go between memory and processor in a second, reads and writes alike, in GB (10^9 bytes). */
 export interface Bandwidth {

@@ -1,7 +1,7 @@
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "../backends/backend.ts";
 import type { BackendsHere } from "../backends/select.ts";
-import { type AnyRule, flagsOf, variantsOf } from "../rule.ts";
-import type { FloatArray, NumberType } from "../typed-array.ts";
+import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import { type AnyRule, flagsOf, variantsOf } from "../rules/rule.ts";
 
 /** What became of one backend's kernels. */
 export interface SelfTest {

@@ -1,6 +1,6 @@
 import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
-import { bufferOf, byteOffsetOf, bytesPerElement, type FloatArray, type NumberType } from "../typed-array.ts";
+import { bufferOf, byteOffsetOf, bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
 
 /** What an array occupies of memory, in bytes. */
 export interface Interval {

@@ -1,8 +1,8 @@
 import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
-import { alignment, allocateMemory, type Place, releaseMemory } from "../memory.ts";
-import { bytesPerElement, type FloatArray, type NumberType } from "../typed-array.ts";
+import { bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
+import { alignment, allocateMemory, type Place, releaseMemory } from "./memory.ts";
 
 /** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
 export interface ArrayRun {

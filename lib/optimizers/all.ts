@@ -1,5 +1,5 @@
 import type { AnyDefinition } from "../definition.ts";
-import type { AnyRule } from "../rule.ts";
+import type { AnyRule } from "../rules/rule.ts";
 import { adagradDefinition } from "./adagrad.ts";
 import { rmspropDefinition } from "./rmsprop.ts";
 import { rpropDefinition } from "./rprop.ts";

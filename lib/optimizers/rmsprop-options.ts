@@ -1,10 +1,10 @@
 import type { Preset } from "../definition.ts";
-import { finite32, isKept32 } from "../number-domains.ts";
 import type { CommonOptions } from "../options/common.ts";
 import { copyRecord } from "../options/domains.ts";
+import { finite32, isKept32 } from "../options/number-domains.ts";
 import { isRate, type OptionSpec } from "../options/option.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
-import { isRecord } from "../values.ts";
+import { isRecord } from "../values/values.ts";
 
 /** The options of `RMSprop`: its own, and those that every optimizer has. */
 export interface RMSpropOptions extends CommonOptions<RMSpropPresetName> {

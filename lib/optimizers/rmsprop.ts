@@ -1,13 +1,13 @@
-import { complement, power } from "../coefficients.ts";
 import type { Definition } from "../definition.ts";
+import { complement, power } from "../numbers/power.ts";
+import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import { decay, finite, kept } from "../options/domains.ts";
 import { boolean, choice, fraction } from "../options/option.ts";
+import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
 import { type Coefficient, type Flag, rmspropRule } from "../rules/rmsprop.ts";
 import { learningRate } from "../schedules/learning-rate.ts";
-import type { OptimizerOptions } from "../stage-options.ts";
-import type { FloatArray, NumberType } from "../typed-array.ts";
 import {
   type Gains,
   gainsOption,

@@ -1,13 +1,13 @@
 import type { Definition, Preset } from "../definition.ts";
-import { isFinite32, kept32 } from "../number-domains.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import type { CommonOptions } from "../options/common.ts";
 import { finite, kept, pair } from "../options/domains.ts";
+import { isFinite32, kept32 } from "../options/number-domains.ts";
 import { boolean, choice, type Float32Domain } from "../options/option.ts";
+import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
 import { type Coefficient, type Flag, rpropRule } from "../rules/rprop.ts";
-import type { OptimizerOptions } from "../stage-options.ts";
-import type { FloatArray } from "../typed-array.ts";
 
 /** The options of `Rprop`: its own, and those that every optimizer has. */
 export interface RpropOptions extends CommonOptions<RpropPresetName> {

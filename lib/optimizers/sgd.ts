@@ -1,13 +1,13 @@
 import type { Definition, Preset } from "../definition.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import type { CommonOptions } from "../options/common.ts";
 import { finite } from "../options/domains.ts";
 import { boolean, choice, fraction } from "../options/option.ts";
+import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
 import { type Coefficient, type Flag, sgdRule } from "../rules/sgd.ts";
 import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
-import type { OptimizerOptions } from "../stage-options.ts";
-import type { FloatArray } from "../typed-array.ts";
 
 /** The options of `SGD`: its own, and those that every optimizer has. */
 export interface SGDOptions extends CommonOptions<SGDPresetName> {

@@ -1,4 +1,4 @@
-import type { StageOptions } from "../stage-options.ts";
+import type { StageOptions } from "./stage-options.ts";
 
 /** The options that every optimizer has. */
 export interface CommonOptions<PresetName extends string> extends StageOptions {

@@ -1,5 +1,5 @@
-import { decay32, finite32, kept32, positive32 } from "../number-domains.ts";
-import { isRecord } from "../values.ts";
+import { isRecord } from "../values/values.ts";
+import { decay32, finite32, kept32, positive32 } from "./number-domains.ts";
 import { type Float32Domain, fraction, isRate, nonNegative, type OptionSpec } from "./option.ts";
 
 /** What an option of 0 or more is in float32: only finite, or also 0 only if it is 0. */

@@ -1,7 +1,7 @@
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
-import { isPlain, isRecord } from "../values.ts";
-import { didYouMean, meantOption, meantWord } from "../words.ts";
+import { isPlain, isRecord } from "../values/values.ts";
+import { didYouMean, meantOption, meantWord } from "../values/words.ts";
 
 /** The part of an option's domain that float32 parameters can have. It is asked about values of the option's domain only. */
 export interface Float32Domain {

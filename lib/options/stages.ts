@@ -1,8 +1,7 @@
-import { power } from "../coefficients.ts";
-import { decay32 } from "../number-domains.ts";
-import type { Diagnostic, LossScale, OptimizerOptions, StageOptions } from "../stage-options.ts";
-import { isRecord } from "../values.ts";
+import { power } from "../numbers/power.ts";
+import { isRecord } from "../values/values.ts";
 import { copyRecord, isCount, isPositive, limit, positive } from "./domains.ts";
+import { decay32 } from "./number-domains.ts";
 import {
   boolean,
   checkOptionName,
@@ -14,6 +13,7 @@ import {
   readOptions,
   type WholeOptionTable,
 } from "./option.ts";
+import type { Diagnostic, LossScale, OptimizerOptions, StageOptions } from "./stage-options.ts";
 
 /** The options of stages beside the rule, of every optimizer. */
 export const stageOptions = {

@@ -1,5 +1,5 @@
-import { type CheckedParameter, checkArray, type Parameter, unchecked } from "../parameter.ts";
-import type { NumberType } from "../typed-array.ts";
+import type { NumberType } from "../numbers/typed-array.ts";
+import { type CheckedParameter, checkArray, type Parameter, unchecked } from "./parameter.ts";
 
 /** Parameters that `allocate` made: what checks would find of them, beside that their memory is there. */
 export interface MadeParameters {

@@ -1,7 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
-import type { CheckedParameter } from "../parameter.ts";
-import type { FloatArray } from "../typed-array.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
+import type { CheckedParameter } from "./parameter.ts";
 
 /** A state array of a parameter, with the name of its slot. */
 export type StateArray = readonly [CheckedParameter, string, FloatArray];

@@ -1,9 +1,9 @@
 import { OptimError } from "../errors.ts";
-import type { Parameter, RawParameter } from "../parameter.ts";
 import { show } from "../values/show.ts";
-import { isProxy, isRecord } from "../values.ts";
-import { listHint } from "../words.ts";
+import { isProxy, isRecord } from "../values/values.ts";
+import { listHint } from "../values/words.ts";
 import { type MadeParameters, madeParameters } from "./made.ts";
+import type { Parameter, RawParameter } from "./parameter.ts";
 
 /** A group as it was given: each property read once, by code that the user may have written, and not checked. */
 export interface RawGroup {

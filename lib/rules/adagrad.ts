@@ -1,5 +1,5 @@
-import type { Arithmetic } from "../arithmetic.ts";
-import type { Flags, Rule } from "../rule.ts";
+import type { Arithmetic } from "../numbers/arithmetic.ts";
+import type { Flags, Rule } from "./rule.ts";
 
 type Slot = "sum";
 

@@ -1,5 +1,5 @@
-import { type Arithmetic, limit, sign } from "../arithmetic.ts";
-import type { Flags, Rule } from "../rule.ts";
+import { type Arithmetic, limit, sign } from "../numbers/arithmetic.ts";
+import type { Flags, Rule } from "./rule.ts";
 
 type Slot = "prev" | "stepSize";
 

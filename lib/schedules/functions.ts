@@ -1,5 +1,5 @@
-import { power } from "../coefficients.ts";
-import { cosPi } from "../exact-math.ts";
+import { cosPi } from "../numbers/exact-math.ts";
+import { power } from "../numbers/power.ts";
 import { fraction, nonNegative } from "../options/option.ts";
 import { above, checkRate, checkStep, readScheduleOptions, wholeNumber } from "./domains.ts";
 

@@ -1,4 +1,4 @@
-import { finite32, isFinite32 } from "../number-domains.ts";
+import { finite32, isFinite32 } from "../options/number-domains.ts";
 import { isRate, type OptionSpec } from "../options/option.ts";
 import { isSchedule, type Rate } from "./schedule.ts";
 

@@ -1,6 +1,6 @@
 import type { Definition } from "../definition.ts";
-import { beginSlot, type Entry, type Group } from "../group.ts";
-import { copyInto, lengthOf } from "../typed-array.ts";
+import { copyInto, lengthOf } from "../numbers/typed-array.ts";
+import { beginSlot, type Entry, type Group } from "../parameters/group.ts";
 import type { LossScaleState, LossScaling } from "./loss-scale.ts";
 import { type Loaded, refuse } from "./read-state.ts";
 

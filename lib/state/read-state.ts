@@ -1,8 +1,8 @@
 import type { Definition } from "../definition.ts";
 import { OptimError } from "../errors.ts";
-import { checkConflict, type Group } from "../group.ts";
-import { memoryOf } from "../memory.ts";
-import { checkFloat32 } from "../number-domains.ts";
+import { memoryOf } from "../memory/memory.ts";
+import { bufferOf, copyOf, type FloatArray } from "../numbers/typed-array.ts";
+import { checkFloat32 } from "../options/number-domains.ts";
 import { readOptions } from "../options/option.ts";
 import {
   type AnyStageOptions,
@@ -11,13 +11,13 @@ import {
   stageSlots as stageSlotNames,
   usedStageSlots,
 } from "../options/stages.ts";
-import type { CheckedParameter } from "../parameter.ts";
-import { usedSlots, variantOf } from "../rule.ts";
+import { checkConflict, type Group } from "../parameters/group.ts";
+import type { CheckedParameter } from "../parameters/parameter.ts";
+import { usedSlots, variantOf } from "../rules/rule.ts";
 import { isSchedule, type Schedule, type ScheduleState } from "../schedules/schedule.ts";
-import { readArray, takeLists } from "../state-arrays.ts";
-import { bufferOf, copyOf, type FloatArray } from "../typed-array.ts";
 import { show } from "../values/show.ts";
 import type { LossScaleState, LossScaling } from "./loss-scale.ts";
+import { readArray, takeLists } from "./state-arrays.ts";
 
 /** A parameter's state. */
 export interface LoadedEntry {

@@ -1,4 +1,4 @@
-import { copyInto, type FloatArray, fillWith } from "../typed-array.ts";
+import { copyInto, type FloatArray, fillWith } from "../numbers/typed-array.ts";
 import type { Cohort, Plan } from "./plan.ts";
 
 /** An average that begins with the coming step. */

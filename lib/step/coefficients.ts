@@ -1,13 +1,13 @@
 import type { Definition } from "../definition.ts";
 import { OptimError } from "../errors.ts";
-import type { Entry } from "../group.ts";
-import { checkCoefficients, finite32, isFinite32, notIn32 } from "../number-domains.ts";
+import { checkCoefficients, finite32, isFinite32, notIn32 } from "../options/number-domains.ts";
 import { isRate, rateDomain } from "../options/option.ts";
+import type { Entry } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { isSchedule } from "../schedules/schedule.ts";
-import type { StepStages } from "../stages.ts";
 import { show } from "../values/show.ts";
 import type { Cohort, Plan } from "./plan.ts";
+import type { StepStages } from "./stages.ts";
 
 /** The coefficient `gradScale` is the first of every rule. */
 const gradScale = 0;

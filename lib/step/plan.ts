@@ -1,8 +1,8 @@
 import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "../backends/backend.ts";
-import type { Clock, Entry, Group } from "../group.ts";
-import { Liveness } from "../liveness.ts";
-import type { AnyRule } from "../rule.ts";
-import type { FloatArray } from "../typed-array.ts";
+import { Liveness } from "../memory/liveness.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
+import type { Clock, Entry, Group } from "../parameters/group.ts";
+import type { AnyRule } from "../rules/rule.ts";
 
 /** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
 export interface Cohort<O extends object> {

@@ -1,5 +1,5 @@
-import { typedArrayName } from "../typed-array.ts";
-import { classNameOf, isProxy } from "../values.ts";
+import { typedArrayName } from "../numbers/typed-array.ts";
+import { classNameOf, isProxy } from "./values.ts";
 
 /** Beyond it a bigint has more digits than a message shows. */
 const limit = 1n << 64n;

@@ -1,5 +1,5 @@
 // The operations a rule may use, beyond + - * / of its number type. Each is correctly rounded and gives the same bits
-// on every instruction set. The twin of lib/arithmetic.ts.
+// on every instruction set. The twin of lib/numbers/arithmetic.ts.
 #pragma once
 
 #include <cstddef>

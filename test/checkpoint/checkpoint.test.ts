@@ -12,9 +12,9 @@ import {
   writeSafetensors,
 } from "../../lib/checkpoint/index.ts";
 import { formatJson, parseJson } from "../../lib/checkpoint/json.ts";
-import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../lib/codecs.ts";
 import * as library from "../../lib/index.ts";
 import { allocate, type Parameter, RMSprop, type RMSpropOptions, type StateDict } from "../../lib/index.ts";
+import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../lib/numbers/codecs.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import {
   arraysOf,

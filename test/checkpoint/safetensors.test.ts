@@ -13,7 +13,7 @@ import {
   writeSafetensors,
   writeSafetensorsAsync,
 } from "../../lib/checkpoint/index.ts";
-import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../lib/codecs.ts";
+import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../lib/numbers/codecs.ts";
 import { bitsOf, detach, expectRefusal, thrownBy, values } from "../support/arrays.ts";
 import { root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";

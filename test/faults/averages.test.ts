@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { useBackend } from "../../lib/backends/current.ts";
 import { Adagrad, allocate, RMSprop, Rprop, SGD } from "../../lib/index.ts";
-import type { FloatArray } from "../../lib/typed-array.ts";
+import type { FloatArray } from "../../lib/numbers/typed-array.ts";
 import { arrayType } from "../support/arena.ts";
 import { plain, refuses } from "../support/arrays.ts";
 import { numberTypes } from "../support/cases.ts";

@@ -14,8 +14,8 @@ import {
   type TensorInput,
   writeSafetensors,
 } from "../../lib/checkpoint/index.ts";
-import { decodeBf16, decodeF16 } from "../../lib/codecs.ts";
 import { OptimError, RMSprop } from "../../lib/index.ts";
+import { decodeBf16, decodeF16 } from "../../lib/numbers/codecs.ts";
 import { parameter, thrownBy, train } from "../support/arrays.ts";
 import { chromium, open } from "../support/chromium.ts";
 import { root } from "../support/compile.ts";

@@ -84,7 +84,7 @@ describe("the end of the stack", () => {
     Object.defineProperty(typedArray, "fill", { ...fill, value: until(fill.value) });
     try {
       vi.resetModules();
-      const fresh = await import("../../lib/typed-array.ts");
+      const fresh = await import("../../lib/numbers/typed-array.ts");
       const { buffer } = new Float32Array(2);
       ended = true;
       expect(() => fresh.isShared(buffer)).toThrow(/stack/);

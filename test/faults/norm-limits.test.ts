@@ -2,11 +2,11 @@
 // the fault was reported.
 import { describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../../lib/backends/backend.ts";
-import { createReference } from "../../lib/backends/reference.ts";
+import { createReference } from "../../lib/backends/reference/reference.ts";
 import { SGD, type SGDOptions } from "../../lib/index.ts";
-import { variantOf } from "../../lib/rule.ts";
+import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
+import { variantOf } from "../../lib/rules/rule.ts";
 import { sgdRule } from "../../lib/rules/sgd.ts";
-import type { FloatArray, NumberType } from "../../lib/typed-array.ts";
 import { bitsOf } from "../support/arrays.ts";
 import { backends } from "../support/backends.ts";
 import { noMeasures, plainRun } from "../support/stage-cases.ts";

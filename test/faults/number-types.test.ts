@@ -2,8 +2,8 @@
 // which the fault was reported.
 import { describe, expect, test } from "vitest";
 import { Adagrad, type OptimizerOptions, RMSprop, Rprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
+import type { NumberType } from "../../lib/numbers/typed-array.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
-import type { NumberType } from "../../lib/typed-array.ts";
 import { arraysOf, bitsOf, expectRefusal, parameter, refuses, thrownBy, train } from "../support/arrays.ts";
 import { type AnyOptimizer, type OptionCase, optionCases, shownInErrors, waysOf } from "../support/option-cases.ts";
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Backend } from "../../lib/backends/backend.ts";
 import { currentBackend, useBackend } from "../../lib/backends/current.ts";
 import { type OptimError, RMSprop, type RMSpropOptions, SGD, type StepArrays } from "../../lib/index.ts";
-import type { FloatArray, NumberType } from "../../lib/typed-array.ts";
+import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import { arrayType } from "../support/arena.ts";
 import { plain, refuses, resizable } from "../support/arrays.ts";
 import { numberTypes } from "../support/cases.ts";

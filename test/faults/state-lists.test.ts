@@ -2,8 +2,8 @@
 // fault was reported.
 import { describe, expect, test } from "vitest";
 import { Adagrad, type OptimizerOptions, RMSprop, Rprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
+import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import type { Optimizer } from "../../lib/optimizer.ts";
-import type { FloatArray, NumberType } from "../../lib/typed-array.ts";
 import {
   arraysOf,
   asLists,

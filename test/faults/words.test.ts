@@ -5,7 +5,7 @@ import { encodeCheckpoint } from "../../lib/checkpoint/index.ts";
 import { allocate, type OptimErrorCode, RMSprop, SGD, schedules } from "../../lib/index.ts";
 import { checkOption, choice } from "../../lib/options/option.ts";
 import { show } from "../../lib/values/show.ts";
-import { nearest } from "../../lib/words.ts";
+import { nearest } from "../../lib/values/words.ts";
 import { parameter, refuses } from "../support/arrays.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what is given is wrong

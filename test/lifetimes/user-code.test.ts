@@ -1,7 +1,7 @@
 // User code runs first: what it does in the middle of a call, the checks that come after it see.
 import { describe, expect, test } from "vitest";
 import { allocate, type FloatArray, RMSprop, type StateDict } from "../../lib/index.ts";
-import { bufferOf } from "../../lib/typed-array.ts";
+import { bufferOf } from "../../lib/numbers/typed-array.ts";
 import { detach, own, parameter, refuses, thrownBy } from "../support/arrays.ts";
 import { rejects } from "../support/steps.ts";
 

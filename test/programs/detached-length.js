@@ -1,6 +1,6 @@
 // node detached-length.js: asks arrays for their length until that is compiled, resizable ones among them, then a detached one.
 // Prints { length }. To be bundled: what is published has no file of its own for it.
-import { lengthOf } from "../../lib/typed-array.ts";
+import { lengthOf } from "../../lib/numbers/typed-array.ts";
 
 const makes = [
   () => new Float32Array(4),

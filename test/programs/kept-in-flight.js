@@ -3,7 +3,7 @@
 // UV_THREADPOOL_SIZE=1 node kept-in-flight.js, bundled, with RMSPROP_NATIVE_PATH.
 import { pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
-import { createNative, loadBinding } from "../../lib/backends/native.ts";
+import { createNative, loadBinding } from "../../lib/backends/native/native.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 
 const work = promisify(pbkdf2);

@@ -1,4 +1,4 @@
-import { bytesPerElement, type FloatArray, type NumberType } from "../../lib/typed-array.ts";
+import { bytesPerElement, type FloatArray, type NumberType } from "../../lib/numbers/typed-array.ts";
 import { lengths as allLengths, offsetsOf } from "./cases.ts";
 
 /** One array of each length at each offset, in one run of memory with gaps that no step may touch. */

@@ -1,8 +1,6 @@
 // Arrays by their bytes, and what a refusal is: an OptimError that says its sentence and leaves every byte where it was.
 import { expect } from "vitest";
 import { OptimError, type OptimErrorCode } from "../../lib/errors.ts";
-import type { Optimizer } from "../../lib/optimizer.ts";
-import type { Parameter } from "../../lib/parameter.ts";
 import {
   bufferOf,
   byteOffsetOf,
@@ -11,7 +9,9 @@ import {
   lengthOf,
   type NumberType,
   numberTypeOf,
-} from "../../lib/typed-array.ts";
+} from "../../lib/numbers/typed-array.ts";
+import type { Optimizer } from "../../lib/optimizer.ts";
+import type { Parameter } from "../../lib/parameters/parameter.ts";
 import { arrayType } from "./arena.ts";
 import { gradients, uniformFrom } from "./cases.ts";
 

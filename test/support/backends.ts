@@ -1,6 +1,6 @@
 // The backends whose bits the tests compare with the reference's.
-import { everyNative, loadBinding } from "../../lib/backends/native.ts";
-import { createWasm } from "../../lib/backends/wasm.ts";
+import { everyNative, loadBinding } from "../../lib/backends/native/native.ts";
+import { createWasm } from "../../lib/backends/wasm/wasm.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 import { wasm } from "./wasm.ts";
 

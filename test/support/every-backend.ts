@@ -1,8 +1,8 @@
 // The backends that a test of optimizers can put in the place of the one in use.
 import type { Backend } from "../../lib/backends/backend.ts";
 import { currentBackend, useBackend } from "../../lib/backends/current.ts";
-import { createReference } from "../../lib/backends/reference.ts";
-import { createWasm } from "../../lib/backends/wasm.ts";
+import { createReference } from "../../lib/backends/reference/reference.ts";
+import { createWasm } from "../../lib/backends/wasm/wasm.ts";
 import { wasm } from "./wasm.ts";
 
 const own = currentBackend();

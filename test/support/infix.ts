@@ -1,5 +1,5 @@
-import type { Arithmetic } from "../../lib/arithmetic.ts";
 import type { Definition } from "../../lib/definition.ts";
+import type { Arithmetic } from "../../lib/numbers/arithmetic.ts";
 
 /** An expression as people write it. A result that is stored in a slot is that slot's name from then on. */
 interface Node {

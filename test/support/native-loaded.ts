@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { loadBinding } from "../../lib/backends/native.ts";
+import { loadBinding } from "../../lib/backends/native/native.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 
 /** Whether the native backend is to be tested here. */

@@ -1,5 +1,5 @@
 // Typed arrays that a program may well make and that a careless library would trip over.
-import type { FloatArray } from "../../lib/typed-array.ts";
+import type { FloatArray } from "../../lib/numbers/typed-array.ts";
 
 /** A subclass whose species nobody may ask for. */
 export class Tensor extends Float32Array {

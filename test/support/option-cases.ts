@@ -1,6 +1,6 @@
 // What each option of each optimizer takes and what it refuses, and the ways to give it. A new optimizer adds its options.
 import { Adagrad, type Optimizer, RMSprop, Rprop, SGD } from "../../lib/index.ts";
-import type { NumberType } from "../../lib/typed-array.ts";
+import type { NumberType } from "../../lib/numbers/typed-array.ts";
 import { arraysOf, parameter, train, type Witness } from "./arrays.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: infinity, MAX_VALUE: most, MIN_VALUE: least, EPSILON: epsilon } = Number;

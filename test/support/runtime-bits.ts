@@ -1,8 +1,8 @@
 // Prints a digest of what must have the same bits on every runtime. Bundled, and run on each of them as it is.
 import { createHash } from "node:crypto";
-import { power } from "../../lib/coefficients.ts";
 import { readWithPreset } from "../../lib/definition.ts";
-import { cosPi } from "../../lib/exact-math.ts";
+import { cosPi } from "../../lib/numbers/exact-math.ts";
+import { power } from "../../lib/numbers/power.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { defaultsOf } from "../../lib/options/option.ts";
 import * as schedules from "../../lib/schedules/index.ts";

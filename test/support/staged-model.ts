@@ -1,9 +1,10 @@
 // A second opinion on staged steps: written from the options' documentation alone, a parameter at a time, without groups'
 // plans, backends or tiles in memory.
-import { float32, float64 } from "../../lib/arithmetic.ts";
+
 import type { OptimizerOptions, RMSpropOptions } from "../../lib/index.ts";
-import type { Diagnostic, LossScale } from "../../lib/stage-options.ts";
-import { type FloatArray, numberTypeOf } from "../../lib/typed-array.ts";
+import { float32, float64 } from "../../lib/numbers/arithmetic.ts";
+import { type FloatArray, numberTypeOf } from "../../lib/numbers/typed-array.ts";
+import type { Diagnostic, LossScale } from "../../lib/options/stage-options.ts";
 import { Expected } from "./steps.ts";
 
 const arithmeticOf = (array: FloatArray) => (numberTypeOf(array) === "float32" ? float32 : float64);

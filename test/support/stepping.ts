@@ -1,7 +1,7 @@
 // Steps of bare rules over arenas, by any backend: what bit tests compare. A program for other platforms bundles it too.
 import type { Backend, Run } from "../../lib/backends/backend.ts";
-import { type AnyRule, usedSlots } from "../../lib/rule.ts";
-import type { FloatArray, NumberType } from "../../lib/typed-array.ts";
+import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
+import { type AnyRule, usedSlots } from "../../lib/rules/rule.ts";
 import { arena, arrayType, type Layout, type Place, views } from "./arena.ts";
 import { type GradientKind, gradients, type RuleCase, ruleCases, uniformFrom } from "./cases.ts";
 

@@ -1,12 +1,12 @@
 // What step, state and asynchronous tests run over, and a second opinion on what a step does.
 import { expect } from "vitest";
-import { float32, float64 } from "../../lib/arithmetic.ts";
 import type { OptimErrorCode } from "../../lib/errors.ts";
+import { float32, float64 } from "../../lib/numbers/arithmetic.ts";
+import { type FloatArray, type NumberType, numberTypeOf } from "../../lib/numbers/typed-array.ts";
 import type { RMSprop, RMSpropOptions } from "../../lib/optimizers/all.ts";
 import { rmspropDefinition } from "../../lib/optimizers/rmsprop.ts";
 import type { OptionSpec, OptionTable } from "../../lib/options/option.ts";
 import { rmspropRule } from "../../lib/rules/rmsprop.ts";
-import { type FloatArray, type NumberType, numberTypeOf } from "../../lib/typed-array.ts";
 import { arrayType } from "./arena.ts";
 import { bitsOf, drawGradient, expectRefusal, type OwnParameter, parameter, snapshot, type Witness } from "./arrays.ts";
 

@@ -1,6 +1,6 @@
-import type { Arithmetic } from "../../lib/arithmetic.ts";
-import { type AnyRule, type Element, flagsOf, usedSlots } from "../../lib/rule.ts";
-import type { NumberType } from "../../lib/typed-array.ts";
+import type { Arithmetic } from "../../lib/numbers/arithmetic.ts";
+import type { NumberType } from "../../lib/numbers/typed-array.ts";
+import { type AnyRule, type Element, flagsOf, usedSlots } from "../../lib/rules/rule.ts";
 
 const node = (operation: string, ...operands: string[]) => `(${[operation, ...operands].join(" ")})`;
 

@@ -1,5 +1,5 @@
 import { readWasm } from "../../lib/backends/load.ts";
-import { loadKernels, type WasmKernels } from "../../lib/backends/wasm-kernels.ts";
+import { loadKernels, type WasmKernels } from "../../lib/backends/wasm/kernels.ts";
 import { rules } from "../../lib/optimizers/all.ts";
 
 function load(): { bytes: Uint8Array; kernels: WasmKernels } | { missing: string } {

@@ -1,4 +1,4 @@
-import type { FloatArray, NumberType } from "../../typed-array.ts";
+import type { FloatArray, NumberType } from "../../numbers/typed-array.ts";
 
 /** native/binding/'s exports. They check only what memory safety needs. */
 export interface NativeBinding {

@@ -1,6 +1,6 @@
 import { OptimError } from "../../errors.ts";
 import { isStageSlot, stageOptions } from "../../options/stages.ts";
-import type { StateDict } from "../../state-dict.ts";
+import type { StateDict } from "../../state/state-dict.ts";
 import { show } from "../../values/show.ts";
 import { ownName, torchName } from "../names.ts";
 import {

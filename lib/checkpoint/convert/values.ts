@@ -1,6 +1,6 @@
 import { OptimError } from "../../errors.ts";
-import type { StateDict } from "../../state-dict.ts";
-import { type FloatArray, lengthOf, type NumberType, numberTypeOf, typedArrayName } from "../../typed-array.ts";
+import { type FloatArray, lengthOf, type NumberType, numberTypeOf, typedArrayName } from "../../numbers/typed-array.ts";
+import type { StateDict } from "../../state/state-dict.ts";
 import { show } from "../../values/show.ts";
 
 /** An array as other systems' programs give it: flat, or nested as its shape is. */

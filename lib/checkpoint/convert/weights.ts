@@ -1,5 +1,5 @@
-import type { StateDict } from "../../state-dict.ts";
-import { type FloatArray, numberTypeOf } from "../../typed-array.ts";
+import { type FloatArray, numberTypeOf } from "../../numbers/typed-array.ts";
+import type { StateDict } from "../../state/state-dict.ts";
 import { show, showList } from "../../values/show.ts";
 import {
   type ParameterStateDict,

@@ -1,6 +1,6 @@
 // A walk's memory: made in every kind there is, written, taken away, forgotten.
 import { allocate } from "../../../lib/index.ts";
-import type { FloatArray, NumberType } from "../../../lib/typed-array.ts";
+import type { FloatArray, NumberType } from "../../../lib/numbers/typed-array.ts";
 import { arrayType } from "../arena.ts";
 import { growable, resizable } from "../arrays.ts";
 import { isOwn, type Source, type WalkState } from "./state.ts";

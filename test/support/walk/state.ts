@@ -1,6 +1,6 @@
 // What a walk knows: the memory and the optimizers that it has made, and beside each what it must hold.
 import { OptimError, type RMSprop, type RMSpropOptions, type StateDict } from "../../../lib/index.ts";
-import type { FloatArray } from "../../../lib/typed-array.ts";
+import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
 import type { OwnParameter } from "../arrays.ts";
 import { uniformFrom } from "../cases.ts";
 import type { StagedModel, StagedPart } from "../staged-model.ts";

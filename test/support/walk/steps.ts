@@ -1,7 +1,7 @@
 // A walk's steps: of everything, of some parameters with arrays for one call, off the event loop; and what else changes the
 // arrays.
 import type { OptimError } from "../../../lib/index.ts";
-import type { FloatArray } from "../../../lib/typed-array.ts";
+import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
 import type { Taken } from "../staged-model.ts";
 import {
   type Entry,

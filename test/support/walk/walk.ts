@@ -1,7 +1,7 @@
 // A random walk over the whole interface, beside a model of it: what each call must answer and what it must leave. After
 // every call all arrays and all state are compared with the model's, so that a refusal that changes anything shows too.
 import { allocate, backend, RMSprop } from "../../../lib/index.ts";
-import type { FloatArray } from "../../../lib/typed-array.ts";
+import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
 import { forget, makeMemory, takeMemory, writeGradients } from "./memory.ts";
 import { load, save } from "./saves.ts";
 import { same, type Trainee, WalkState } from "./state.ts";

@@ -1,10 +1,10 @@
-import { type AnyRule, signatureOf } from "../rule.ts";
-import type { FloatArray } from "../typed-array.ts";
-import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "./backend.ts";
-import { maxCoefficients, maxSlots, tileSize } from "./limits.ts";
-import { loadBinary } from "./load.ts";
-import { callsSignature, type NativeBinding, type NativeGroup, stagesSignature } from "./native/binding.ts";
-import { checkSignatures } from "./signatures.ts";
+import type { FloatArray } from "../../numbers/typed-array.ts";
+import { type AnyRule, signatureOf } from "../../rules/rule.ts";
+import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "../backend.ts";
+import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
+import { loadBinary } from "../load.ts";
+import { checkSignatures } from "../signatures.ts";
+import { callsSignature, type NativeBinding, type NativeGroup, stagesSignature } from "./binding.ts";
 
 const reportAt = 6;
 

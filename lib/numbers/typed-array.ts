@@ -1,6 +1,8 @@
 // Typed arrays by their internal slots. Every getter here is the intrinsic one, taken when this module loads: an array's
 // own `length`, a subclass or another realm's prototype cannot change what it says, and no user code runs in it.
-import { isEngineError } from "./host.ts";
+import { isEngineError } from "../host.ts";
+
+const { get: reflectGet } = Reflect;
 
 /** What can be stepped. Arrays of other realms and subclasses count, and so do views of shared and WebAssembly memory. */
 export type FloatArray = Float32Array | Float64Array;
@@ -11,8 +13,6 @@ export type NumberType = "float32" | "float64";
 export const bytesPerElement: Readonly<Record<NumberType, number>> = { float32: 4, float64: 8 };
 
 type Getter = (target: object) => unknown;
-
-const { get: reflectGet } = Reflect;
 
 /**
  * The intrinsic getter `prototype[key]` as a function of its receiver, or undefined where the runtime has none. It is asked
@@ -33,19 +33,27 @@ function required(prototype: object, key: PropertyKey): Getter {
 }
 
 const typedArrayPrototype: object = Object.getPrototypeOf(Float32Array.prototype);
+
 const tagOf = required(typedArrayPrototype, Symbol.toStringTag);
 
 /** The number of elements; 0 once the buffer is detached, or too short for the array. */
 export const lengthOf = required(typedArrayPrototype, "length") as (array: object) => number;
+
 export const byteOffsetOf = required(typedArrayPrototype, "byteOffset") as (array: object) => number;
+
 export const bufferOf = required(typedArrayPrototype, "buffer") as (array: object) => ArrayBufferLike;
 
 const arrayBufferByteLength = required(ArrayBuffer.prototype, "byteLength") as (buffer: object) => number;
+
 // A browser hides SharedArrayBuffer from a page that is not isolated from others.
 const sharedPrototype = globalThis.SharedArrayBuffer?.prototype ?? {};
+
 const sharedByteLength = intrinsic(sharedPrototype, "byteLength") as (buffer: object) => number;
+
 const resizable = intrinsic(ArrayBuffer.prototype, "resizable");
+
 const growable = intrinsic(sharedPrototype, "growable");
+
 const subarray = Function.prototype.call.bind(
   (typedArrayPrototype as { subarray: unknown }).subarray as (begin: number) => FloatArray,
 ) as (array: object, begin: number) => unknown;

@@ -1,10 +1,10 @@
-import { type Arithmetic, float32, float64 } from "../arithmetic.ts";
-import { type AnyRule, flagsOf } from "../rule.ts";
-import { type FloatArray, lengthOf, type NumberType } from "../typed-array.ts";
-import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "./backend.ts";
-import { createHeap } from "./heap.ts";
-import { tileSize } from "./limits.ts";
-import { type Stream, stepStaged, type TileStages } from "./pipeline.ts";
+import { type Arithmetic, float32, float64 } from "../../numbers/arithmetic.ts";
+import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-array.ts";
+import { type AnyRule, flagsOf } from "../../rules/rule.ts";
+import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
+import { createHeap } from "../heap.ts";
+import { tileSize } from "../limits.ts";
+import { type Stream, stepStaged, type TileStages } from "../pipeline.ts";
 import {
   accumulate,
   applyRule,

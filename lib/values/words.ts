@@ -1,5 +1,6 @@
 // Words that somebody wrote, and those that were most likely meant.
-import { typedArrayName } from "./typed-array.ts";
+
+import { typedArrayName } from "../numbers/typed-array.ts";
 import { isRecord } from "./values.ts";
 
 /** How many letters have to be put in, left out, replaced or exchanged with the next to make one word of another. */

@@ -1,4 +1,4 @@
-import type { Arithmetic } from "./arithmetic.ts";
+import type { Arithmetic } from "../numbers/arithmetic.ts";
 
 /** A choice for each flag of a rule. */
 export type Flags<F extends string = string> = { readonly [flag in F]: string };

@@ -1,10 +1,10 @@
+import type { Definition } from "../definition.ts";
+import { copyOf, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
+import type { Clock, Group } from "../parameters/group.ts";
+import { usedSlots } from "../rules/rule.ts";
+import { isSchedule } from "../schedules/schedule.ts";
 import { begunSlots } from "./averages.ts";
-import type { Definition } from "./definition.ts";
-import type { Clock, Group } from "./group.ts";
-import { usedSlots } from "./rule.ts";
-import { isSchedule } from "./schedules/schedule.ts";
-import type { LossScaleState } from "./state/loss-scale.ts";
-import { copyOf, type FloatArray, type NumberType } from "./typed-array.ts";
+import type { LossScaleState } from "./loss-scale.ts";
 
 /** An optimizer's state and options as plain data, by parameter name. */
 export interface StateDict {

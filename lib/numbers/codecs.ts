@@ -20,6 +20,7 @@ export interface Codec {
 }
 
 const value32 = new Float32Array(1);
+
 const bits32 = new Uint32Array(value32.buffer);
 
 /**

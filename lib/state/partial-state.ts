@@ -1,7 +1,8 @@
-import type { Definition } from "./definition.ts";
-import { OptimError } from "./errors.ts";
-import type { Group } from "./group.ts";
-import type { LossScaleState, LossScaling } from "./state/loss-scale.ts";
+import type { Definition } from "../definition.ts";
+import { OptimError } from "../errors.ts";
+import type { Group } from "../parameters/group.ts";
+import { show } from "../values/show.ts";
+import type { LossScaleState, LossScaling } from "./loss-scale.ts";
 import {
   type Loaded,
   type LoadedOptions,
@@ -10,9 +11,8 @@ import {
   readEntry,
   readGroupOptions,
   readLossScale,
-} from "./state/read-state.ts";
+} from "./read-state.ts";
 import type { Unmatched } from "./state-dict.ts";
-import { show } from "./values/show.ts";
 
 /** How a state is loaded. */
 export interface LoadStateOptions {

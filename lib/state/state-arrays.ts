@@ -1,7 +1,14 @@
 // The arrays of a state that is loaded: typed arrays, or lists of numbers, as JSON has them.
-import { OptimError } from "./errors.ts";
-import { type FloatArray, hasMemory, lengthOf, type NumberType, numberTypeOf, typedArrayName } from "./typed-array.ts";
-import { show } from "./values/show.ts";
+import { OptimError } from "../errors.ts";
+import {
+  type FloatArray,
+  hasMemory,
+  lengthOf,
+  type NumberType,
+  numberTypeOf,
+  typedArrayName,
+} from "../numbers/typed-array.ts";
+import { show } from "../values/show.ts";
 
 function refuse(sentence: string): never {
   throw new OptimError("ERR_STATE", sentence);

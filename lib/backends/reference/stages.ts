@@ -1,8 +1,9 @@
 // The only loops over elements in TypeScript, one per stage: the twin of native/kernels/stages.hpp. Whatever is rounded is
 // rounded to the number type of an `Arithmetic`.
-import { type Arithmetic, limit as keptWithin } from "../arithmetic.ts";
-import type { AnyRule, Flags } from "../rule.ts";
-import type { FloatArray } from "../typed-array.ts";
+
+import { type Arithmetic, limit as keptWithin } from "../../numbers/arithmetic.ts";
+import type { FloatArray } from "../../numbers/typed-array.ts";
+import type { AnyRule, Flags } from "../../rules/rule.ts";
 
 /** Elements of an array from `begin` on. */
 export interface Range {
@@ -56,6 +57,7 @@ export function applyRule(
 
 /** The partial sums of a tile: element i is added to sum i % 16. */
 const lanes = 16;
+
 const sums = new Float64Array(lanes);
 
 /** The partial sums added pairwise, the farthest pairs first. */

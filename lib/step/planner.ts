@@ -1,27 +1,18 @@
 // From groups and the arrays of a call to what the backend steps.
 
-import type { Backend, BoundGroups, Stages } from "./backends/backend.ts";
-import type { Definition } from "./definition.ts";
-import { OptimError } from "./errors.ts";
-import { byName, type Entry, type Group } from "./group.ts";
-import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./inputs.ts";
-import { Liveness, type MemoryCheck } from "./liveness.ts";
-import type { LearningRate } from "./schedules/learning-rate.ts";
-import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "./slots.ts";
+import type { Backend, BoundGroups, Stages } from "../backends/backend.ts";
+import type { Definition } from "../definition.ts";
+import { OptimError } from "../errors.ts";
+import { Liveness, type MemoryCheck } from "../memory/liveness.ts";
+import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
+import { byName, type Entry, type Group } from "../parameters/group.ts";
+import type { LearningRate } from "../schedules/learning-rate.ts";
+import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
+import { begin, beginnings } from "./beginnings.ts";
+import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
+import { askRates, finishCoefficients, isConstant, isRepeated } from "./coefficients.ts";
+import { type Cohort, describePlan, isBound, isParted, type Plan, planOf, type Streams, shareClocks } from "./plan.ts";
 import type { StepStages } from "./stages.ts";
-import { begin, beginnings } from "./step/beginnings.ts";
-import { askRates, finishCoefficients, isConstant, isRepeated } from "./step/coefficients.ts";
-import {
-  type Cohort,
-  describePlan,
-  isBound,
-  isParted,
-  type Plan,
-  planOf,
-  type Streams,
-  shareClocks,
-} from "./step/plan.ts";
-import { type FloatArray, fillWith } from "./typed-array.ts";
 
 /** The option that every optimizer has. */
 export interface RatedOptions {

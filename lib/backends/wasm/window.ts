@@ -1,24 +1,35 @@
-import { bufferOf, byteOffsetOf, bytesPerElement, copyInto, type FloatArray, type NumberType } from "../typed-array.ts";
-import type { ParameterArrays } from "./backend.ts";
-import { maxCoefficients, maxSlots, tileSize } from "./limits.ts";
-import type { Stream } from "./pipeline.ts";
-import type { StepKernel } from "./wasm-kernels.ts";
+import {
+  bufferOf,
+  byteOffsetOf,
+  bytesPerElement,
+  copyInto,
+  type FloatArray,
+  type NumberType,
+} from "../../numbers/typed-array.ts";
+import type { ParameterArrays } from "../backend.ts";
+import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
+import type { Stream } from "../pipeline.ts";
+import type { StepKernel } from "./kernels.ts";
+
+const { clz32, min } = Math;
 
 const streamWords = 3 + maxSlots;
 
 /** Each of a parameter's arrays has a place in the kernels' memory, the slots after the others; then come scratch tiles. */
 const firstSlot = 4;
+
 const placeCount = firstSlot + maxSlots;
+
 const scratchCount = 2;
+
 const placeOf: Readonly<Record<Stream, number>> = {
   ...{ param: 0, grad: 1, average: 2, accumulated: 3 },
   ...{ gradScratch: placeCount, paramScratch: placeCount + 1 },
 };
 
 const pageBytes = 65536;
-const lineBytes = 64;
 
-const { clz32, min } = Math;
+const lineBytes = 64;
 
 /** Constructors as they were when this module loaded. */
 const arrayTypes = { float32: Float32Array, float64: Float64Array } as const;

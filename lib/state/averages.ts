@@ -1,5 +1,5 @@
-import type { Entry, Group } from "./group.ts";
-import type { FloatArray } from "./typed-array.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
+import type { Entry, Group } from "../parameters/group.ts";
 
 /** The entries that have an average of the weights which has begun. */
 export function averagedIn(groups: readonly Group[]): Entry[] {

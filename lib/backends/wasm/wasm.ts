@@ -1,9 +1,9 @@
-import { lengthOf, type NumberType } from "../typed-array.ts";
-import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "./backend.ts";
-import { createHeap } from "./heap.ts";
-import { stepStaged, type TileStages } from "./pipeline.ts";
-import type { RuleKernels, StageKernels, StepKernel, WasmKernels } from "./wasm-kernels.ts";
-import { Window, type WindowedParameter } from "./wasm-window.ts";
+import { lengthOf, type NumberType } from "../../numbers/typed-array.ts";
+import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
+import { createHeap } from "../heap.ts";
+import { stepStaged, type TileStages } from "../pipeline.ts";
+import type { RuleKernels, StageKernels, StepKernel, WasmKernels } from "./kernels.ts";
+import { Window, type WindowedParameter } from "./window.ts";
 
 /**
  * How much of each array is copied in and out at a time, in bytes: enough that the calls do not show, and no more of all

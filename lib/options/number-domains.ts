@@ -4,10 +4,10 @@
 // A rate, a weight decay, what is added to a gain may fall below float32's numbers: a step that does nothing is then the
 // right one, and schedules decay through there.
 
-import { OptimError } from "./errors.ts";
-import type { Float32Domain, OptionTable } from "./options/option.ts";
-import type { NumberType } from "./typed-array.ts";
-import { show } from "./values/show.ts";
+import { OptimError } from "../errors.ts";
+import type { NumberType } from "../numbers/typed-array.ts";
+import { show } from "../values/show.ts";
+import type { Float32Domain, OptionTable } from "./option.ts";
 
 const { fround } = Math;
 

@@ -1,13 +1,13 @@
 // What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
 // `lastStep`.
 
-import type { Report, Run, RunStages, Stages } from "./backends/backend.ts";
-import type { Clock, Entry } from "./group.ts";
-import { checkCoefficients } from "./number-domains.ts";
-import { type AnyStageOptions, leastLossScale, mostLossScale, type WholeOptions } from "./options/stages.ts";
-import type { Diagnostic, Ema, LossScale } from "./stage-options.ts";
-import type { LossScaleState, LossScaling } from "./state/loss-scale.ts";
-import type { Cohort, Plan } from "./step/plan.ts";
+import type { Report, Run, RunStages, Stages } from "../backends/backend.ts";
+import { checkCoefficients } from "../options/number-domains.ts";
+import type { Diagnostic, Ema, LossScale } from "../options/stage-options.ts";
+import { type AnyStageOptions, leastLossScale, mostLossScale, type WholeOptions } from "../options/stages.ts";
+import type { Clock, Entry } from "../parameters/group.ts";
+import type { LossScaleState, LossScaling } from "../state/loss-scale.ts";
+import type { Cohort, Plan } from "./plan.ts";
 
 /** What a step found. What is neither asked for by `diagnostics` nor known anyway is left out. */
 export interface Findings {

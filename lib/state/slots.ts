@@ -1,8 +1,8 @@
-import type { Backend } from "./backends/backend.ts";
-import type { Definition } from "./definition.ts";
-import { type Entry, type Group, initialOf, type SlotRun } from "./group.ts";
-import { allocateRun, releaseRun } from "./memory/run.ts";
-import { type FloatArray, fillWith } from "./typed-array.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Definition } from "../definition.ts";
+import { allocateRun, releaseRun } from "../memory/run.ts";
+import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
+import { type Entry, type Group, initialOf, type SlotRun } from "../parameters/group.ts";
 
 /** Slots of a group's entries of one number type that were made just now. */
 export interface MadeSlots {

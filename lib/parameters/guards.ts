@@ -1,10 +1,11 @@
 // Assignments that nobody would read are refused: to the arrays of a parameter that an optimizer has, and to an optimizer's
 // options on the optimizer itself.
-import { OptimError } from "./errors.ts";
-import type { OptionTable } from "./options/option.ts";
+
+import { OptimError } from "../errors.ts";
+import type { OptionTable } from "../options/option.ts";
+import { isPlain, isProxy } from "../values/values.ts";
+import { otherNamesOf } from "../values/words.ts";
 import type { Parameter } from "./parameter.ts";
-import { isPlain, isProxy } from "./values.ts";
-import { otherNamesOf } from "./words.ts";
 
 /** What refuses other arrays for the object that a parameter was given as. */
 export interface Guard {

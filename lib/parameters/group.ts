@@ -1,11 +1,11 @@
-import { type Definition, readWithPreset } from "./definition.ts";
-import { OptimError } from "./errors.ts";
-import type { Guard } from "./guards.ts";
-import { Liveness } from "./liveness.ts";
-import type { ArrayRun } from "./memory/run.ts";
-import { checkIdle } from "./memory.ts";
-import { checkFloat32 } from "./number-domains.ts";
-import { checkOption, checkOptionName, checkSettable } from "./options/option.ts";
+import { type Definition, readWithPreset } from "../definition.ts";
+import { OptimError } from "../errors.ts";
+import { Liveness } from "../memory/liveness.ts";
+import { checkIdle } from "../memory/memory.ts";
+import type { ArrayRun } from "../memory/run.ts";
+import { type FloatArray, fillWith, type NumberType } from "../numbers/typed-array.ts";
+import { checkFloat32 } from "../options/number-domains.ts";
+import { checkOption, checkOptionName, checkSettable } from "../options/option.ts";
 import {
   type AnyStageOptions,
   isStaged,
@@ -13,10 +13,10 @@ import {
   scalesGradients,
   usedStageSlots,
   type WholeOptions,
-} from "./options/stages.ts";
+} from "../options/stages.ts";
+import { usedSlots, variantOf } from "../rules/rule.ts";
+import type { Guard } from "./guards.ts";
 import type { CheckedParameter, Parameter } from "./parameter.ts";
-import { usedSlots, variantOf } from "./rule.ts";
-import { type FloatArray, fillWith, type NumberType } from "./typed-array.ts";
 
 /**
  * Parameters with options of their own, as a constructor or `addParamGroup` takes them. What a group does not say is as the

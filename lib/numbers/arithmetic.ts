@@ -1,3 +1,5 @@
+const { fround, sqrt } = Math;
+
 /**
  * The operations a rule may use. Each is correctly rounded: `float32` rounds after every operation, as float32 hardware
  * does, `float64` is JavaScript's own. A rule is written once over `T`; tests also run it over symbols.
@@ -31,11 +33,12 @@ export function limit<T>({ selectLess }: Arithmetic<T>, x: T, low: T, high: T): 
   return selectLess(high, raised, high, raised);
 }
 
-const { fround, sqrt } = Math;
-
 const sumValue = new Float64Array(1);
+
 const sumWords = new Uint32Array(sumValue.buffer);
+
 const low = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+
 const high = 1 - low;
 
 /**

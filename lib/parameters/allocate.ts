@@ -1,15 +1,15 @@
-import "./disposable.ts";
-import { currentBackend } from "./backends/current.ts";
-import { OptimError } from "./errors.ts";
-import { type ArrayRun, allocateRun, releaseRun } from "./memory/run.ts";
-import { checkIdle } from "./memory.ts";
-import { boolean, defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
+import "../disposable.ts";
+import { currentBackend } from "../backends/current.ts";
+import { OptimError } from "../errors.ts";
+import { checkIdle } from "../memory/memory.ts";
+import { type ArrayRun, allocateRun, releaseRun } from "../memory/run.ts";
+import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import { boolean, defaultsOf, type OptionTable, readOptions } from "../options/option.ts";
+import { show } from "../values/show.ts";
+import { isRecord } from "../values/values.ts";
+import { noteMade } from "./made.ts";
 import type { Parameter } from "./parameter.ts";
-import { noteMade } from "./parameters/made.ts";
-import { showShape, sizeOf } from "./parameters/shape.ts";
-import type { FloatArray, NumberType } from "./typed-array.ts";
-import { show } from "./values/show.ts";
-import { isRecord } from "./values.ts";
+import { showShape, sizeOf } from "./shape.ts";
 
 /** A frozen object of values by name. `Object.fromEntries` takes 20 ms over a thousand names, this takes one. */
 function frozenOf<V>(names: readonly string[], values: readonly V[]): Readonly<Record<string, V>> {

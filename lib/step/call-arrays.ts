@@ -1,13 +1,13 @@
-import type { Backend } from "./backends/backend.ts";
-import { OptimError } from "./errors.ts";
-import type { Entry } from "./group.ts";
-import { checkIntervals, type Interval, intervalOf } from "./memory/overlap.ts";
-import { checkArrayOf, unchecked } from "./parameter.ts";
-import type { Plan, Streams } from "./step/plan.ts";
-import { type FloatArray, typedArrayName } from "./typed-array.ts";
-import { show } from "./values/show.ts";
-import { hasMethod, isRecord } from "./values.ts";
-import { didYouMean, meantKey } from "./words.ts";
+import type { Backend } from "../backends/backend.ts";
+import { OptimError } from "../errors.ts";
+import { checkIntervals, type Interval, intervalOf } from "../memory/overlap.ts";
+import { type FloatArray, typedArrayName } from "../numbers/typed-array.ts";
+import type { Entry } from "../parameters/group.ts";
+import { checkArrayOf, unchecked } from "../parameters/parameter.ts";
+import { show } from "../values/show.ts";
+import { hasMethod, isRecord } from "../values/values.ts";
+import { didYouMean, meantKey } from "../values/words.ts";
+import type { Plan, Streams } from "./plan.ts";
 
 /** Arrays of one parameter for one call. What is left out is the parameter's own. */
 export interface StepArraysOf {
@@ -28,7 +28,9 @@ export type StepArrays<N extends string = string> = Readonly<Record<string, Floa
 };
 
 const keys: readonly string[] = ["data", "grad", "out"];
+
 const isKey = (key: string) => keys.includes(key);
+
 const none: readonly string[] = [];
 
 /** What was given for one parameter, each property read once, not checked. */

@@ -1,6 +1,6 @@
-import { type AnyRule, flagsOf, signatureOf } from "../rule.ts";
-import type { NumberType } from "../typed-array.ts";
-import { checkSignatures } from "./signatures.ts";
+import type { NumberType } from "../../numbers/typed-array.ts";
+import { type AnyRule, flagsOf, signatureOf } from "../../rules/rule.ts";
+import { checkSignatures } from "../signatures.ts";
 
 /** native/backend.hpp's StepKernel: addresses of the streams and coefficients, in bytes, and elements from and to. */
 export type StepKernel = (streams: number, begin: number, end: number, coefficients: number) => void;
@@ -42,6 +42,7 @@ const pointerBytes = 4;
 
 /** Where native/backend.hpp puts the fields of its structs, in bytes: pointers and std::size_t have 4. */
 const backendFields = { isa: 0, rules: 4, ruleCount: 8, stages: 12 };
+
 const ruleFields = {
   ...{
     name: 0,
@@ -55,6 +56,7 @@ const ruleFields = {
   },
   size: 40,
 };
+
 const noVariant = 0xff;
 
 interface Exports {

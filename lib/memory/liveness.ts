@@ -1,5 +1,4 @@
-import { OptimError } from "./errors.ts";
-import { type Memory, memoryOf } from "./memory.ts";
+import { OptimError } from "../errors.ts";
 import {
   bufferOf,
   byteLengthOf,
@@ -10,7 +9,8 @@ import {
   isShared,
   lengthOf,
   type NumberType,
-} from "./typed-array.ts";
+} from "../numbers/typed-array.ts";
+import { type Memory, memoryOf } from "./memory.ts";
 
 const Bytes = Uint8Array;
 

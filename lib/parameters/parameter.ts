@@ -1,6 +1,5 @@
-import { OptimError } from "./errors.ts";
-import { memoryOf } from "./memory.ts";
-import { checkShape } from "./parameters/shape.ts";
+import { OptimError } from "../errors.ts";
+import { memoryOf } from "../memory/memory.ts";
 import {
   bufferOf,
   canResize,
@@ -10,10 +9,11 @@ import {
   lengthOf,
   type NumberType,
   numberTypeOf,
-} from "./typed-array.ts";
-import { show } from "./values/show.ts";
-import { hasMethod } from "./values.ts";
-import { didYouMean, meantKey } from "./words.ts";
+} from "../numbers/typed-array.ts";
+import { show } from "../values/show.ts";
+import { hasMethod } from "../values/values.ts";
+import { didYouMean, meantKey } from "../values/words.ts";
+import { checkShape } from "./shape.ts";
 
 /** An array to train, with its gradient. */
 export interface Parameter<N extends string = string> {

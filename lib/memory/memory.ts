@@ -1,7 +1,7 @@
-import type { Backend } from "./backends/backend.ts";
-import { OptimError } from "./errors.ts";
-import { isEngineError, told } from "./host.ts";
-import { isShared } from "./typed-array.ts";
+import type { Backend } from "../backends/backend.ts";
+import { OptimError } from "../errors.ts";
+import { isEngineError, told } from "../host.ts";
+import { isShared } from "../numbers/typed-array.ts";
 
 /** What memory is aligned to, in bytes: a cache line, and the widest vector. */
 export const alignment = 64;
@@ -22,8 +22,11 @@ export interface Memory {
 
 /** By buffer, in one place for all copies of the package in this realm. */
 const key = Symbol.for("rmsprop.memory.1");
+
 const realm = globalThis as { [key]?: WeakMap<ArrayBufferLike, Memory> };
+
 realm[key] ??= new WeakMap();
+
 const known = realm[key];
 
 /** The memory that a buffer is, or undefined where something else allocated it. */
