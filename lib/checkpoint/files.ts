@@ -3,117 +3,30 @@ import fs, { type Stats } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 import type { Sink, Source } from "./bytes.ts";
+import {
+  append,
+  changeMode,
+  changeModeOf,
+  changeOwner,
+  changeOwnerOf,
+  close,
+  list,
+  open,
+  readAt,
+  readLink,
+  realPath,
+  rename,
+  statOf,
+  statOfFile,
+  sync,
+  unlink,
+} from "./system-calls.ts";
 import { call, type Task } from "./task.ts";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_SYNC = 0, O_NONBLOCK = 0 } = fs.constants;
-
-const open = (path: string, flags: string | number, mode = 0o666) =>
-  call(
-    () => fs.openSync(path, flags, mode),
-    () => promisify(fs.open)(path, flags, mode),
-  );
-const close = (file: number) =>
-  call(
-    () => fs.closeSync(file),
-    () => promisify(fs.close)(file),
-  );
-const sync = (file: number) =>
-  call(
-    () => fs.fsyncSync(file),
-    () => promisify(fs.fsync)(file),
-  );
-const rename = (from: string, to: string) =>
-  call(
-    () => fs.renameSync(from, to),
-    () => promisify(fs.rename)(from, to),
-  );
-const unlink = (path: string) =>
-  call(
-    () => fs.unlinkSync(path),
-    () => promisify(fs.unlink)(path),
-  );
-const list = (folder: string) =>
-  call(
-    () => fs.readdirSync(folder),
-    () => promisify(fs.readdir)(folder),
-  );
-/** As the system finds it: Node's own way takes ".." away before it looks at links, which is right on Windows alone. */
-const realPath = (path: string) =>
-  process.platform === "win32"
-    ? call(
-        () => fs.realpathSync(path),
-        () => promisify(fs.realpath)(path),
-      )
-    : call(
-        () => fs.realpathSync.native(path),
-        () => promisify(fs.realpath.native)(path),
-      );
-const readLink = (path: string) =>
-  call(
-    () => fs.readlinkSync(path),
-    () => promisify(fs.readlink)(path),
-  );
-const statOf = (path: string) =>
-  call(
-    () => fs.statSync(path),
-    () => promisify(fs.stat)(path),
-  );
-const statOfFile = (file: number) =>
-  call(
-    () => fs.fstatSync(file),
-    () => promisify(fs.fstat)(file),
-  );
-const changeMode = (file: number, mode: number) =>
-  call(
-    () => fs.fchmodSync(file, mode),
-    () => promisify(fs.fchmod)(file, mode),
-  );
-const changeModeOf = (path: string, mode: number) =>
-  call(
-    () => fs.chmodSync(path, mode),
-    () => promisify(fs.chmod)(path, mode),
-  );
-const changeOwner = (file: number, user: number, group: number) =>
-  call(
-    () => fs.fchownSync(file, user, group),
-    () => promisify(fs.fchown)(file, user, group),
-  );
-const changeOwnerOf = (path: string, user: number, group: number) =>
-  call(
-    () => fs.chownSync(path, user, group),
-    () => promisify(fs.chown)(path, user, group),
-  );
-
-/** Fills `bytes` from a place in a file. Returns how many there were. */
-function* readAt(file: number, bytes: Uint8Array, position: number): Task<number> {
-  let count = 0;
-  while (count < bytes.length) {
-    const [offset, length, from] = [count, bytes.length - count, position + count];
-    const read = yield* call(
-      () => fs.readSync(file, bytes, offset, length, from),
-      async () => (await promisify(fs.read)(file, bytes, offset, length, from)).bytesRead,
-    );
-    if (read === 0) break;
-    count += read;
-  }
-  return count;
-}
-
-/** Writes all of `bytes` behind what was written before. */
-function* append(file: number, bytes: Uint8Array): Task<void> {
-  let count = 0;
-  while (count < bytes.length) {
-    const [offset, length] = [count, bytes.length - count];
-    count += yield* call(
-      () => fs.writeSync(file, bytes, offset, length),
-      async () => (await promisify(fs.write)(file, bytes, offset, length)).bytesWritten,
-    );
-  }
-}
 
 /** @throws OptimError ERR_OPTION for what is neither a path nor a file URL. */
 export function pathOf(given: unknown): string {

@@ -223,3 +223,16 @@ function watchSlots(liveness: Liveness, { parameter, slots }: Entry): void {
   const { name, length, type } = parameter;
   for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
 }
+
+/** The arrays that a parameter was given with. */
+export const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({
+  data,
+  out: data,
+  grad: grad as FloatArray,
+});
+
+/** What has been accumulated for a parameter in the gradient's place. */
+export const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
+  ...{ data, out: data },
+  grad: slots.gradAccumulator as FloatArray,
+});

@@ -4,14 +4,27 @@ import type { Backend, BoundGroups, Stages } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import { OptimError } from "../errors.ts";
 import { Liveness, type MemoryCheck } from "../memory/liveness.ts";
-import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
+import { fillWith } from "../numbers/typed-array.ts";
 import { byName, type Entry, type Group } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
 import { begin, beginnings } from "./beginnings.ts";
+import { type Binding, keepBinding, unpreparedOf, zeroesOthers } from "./binding.ts";
 import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
 import { askRates, finishCoefficients, isConstant, isRepeated } from "./coefficients.ts";
-import { type Cohort, describePlan, isBound, isParted, type Plan, planOf, type Streams, shareClocks } from "./plan.ts";
+import { Places } from "./places.ts";
+import {
+  accumulatedStreams,
+  type Cohort,
+  describePlan,
+  isBound,
+  isParted,
+  ownStreams,
+  type Plan,
+  planOf,
+  type Streams,
+  shareClocks,
+} from "./plan.ts";
 import type { StepStages } from "./stages.ts";
 
 /** The option that every optimizer has. */
@@ -35,8 +48,7 @@ export class Planner<O extends RatedOptions> {
   #spareStaged = false;
   /** The slots that the coming step has made. */
   #made: readonly MadeSlots[] = none;
-  /** The parameters whose last step was over data that was given for that call. */
-  readonly #elsewhere = new Set<Entry>();
+  readonly #places: Places;
   #lastStep = 0;
   #applied = false;
 
@@ -44,6 +56,7 @@ export class Planner<O extends RatedOptions> {
     this.#definition = definition;
     this.#backend = backend;
     this.#stages = stages;
+    this.#places = new Places(backend);
   }
 
   get groups(): readonly Group<O>[] {
@@ -67,7 +80,7 @@ export class Planner<O extends RatedOptions> {
 
   /** Whether the parameter's own data is not what its steps change: its last one was over data given for that call. */
   isElsewhere(entry: Entry): boolean {
-    return this.#elsewhere.has(entry);
+    return this.#places.isElsewhere(entry);
   }
 
   /** Takes groups in the place of those there are. */
@@ -75,8 +88,7 @@ export class Planner<O extends RatedOptions> {
     this.#groups = groups;
     this.#entries = byName(groups);
     this.#plan = undefined;
-    const left = new Set(this.#entries.values());
-    for (const entry of this.#elsewhere) if (!left.has(entry)) this.#elsewhere.delete(entry);
+    this.#places.keep(new Set(this.#entries.values()));
   }
 
   /**
@@ -229,23 +241,10 @@ export class Planner<O extends RatedOptions> {
       }
       if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
     }
-    if (!skipped && (plan !== this.#plan || this.#elsewhere.size > 0)) this.#notePlaces(plan);
-  }
-
-  #notePlaces({ cohorts, streamsOf }: Plan<O>): void {
-    for (let i = 0; i < cohorts.length; i++) {
-      const { entries } = cohorts[i] as Cohort<O>;
-      for (let e = 0; e < entries.length; e++) {
-        const entry = entries[e] as Entry;
-        const { data, length } = entry.parameter;
-        const { out } = streamsOf(entry);
-        const own = out === data || length === 0 || this.#backend.address(out) === this.#backend.address(data);
-        if (!own) this.#elsewhere.add(entry);
-        else if (this.#elsewhere.size > 0) this.#elsewhere.delete(entry);
-      }
-    }
+    if (skipped || (plan === this.#plan && this.#places.areAllOwn)) return;
+    this.#places.note(plan);
     // The next step over their own data notes that they are there again.
-    if (this.#plan && this.#elsewhere.size > 0) this.#plan.repeats = false;
+    if (this.#plan && !this.#places.areAllOwn) this.#plan.repeats = false;
   }
 
   /** A plan of the step that is given no arrays. */
@@ -337,49 +336,3 @@ export class Planner<O extends RatedOptions> {
     return staged ? this.#stages.prepare(plan) : undefined;
   }
 }
-
-/** A plan's arrays as the backend has them. */
-interface Binding {
-  readonly bound: BoundGroups;
-  readonly liveness: Liveness;
-  readonly staged: boolean;
-}
-
-function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, staged }: Binding): void {
-  const { cohorts } = plan;
-  plan.bound = bound;
-  plan.liveness = liveness;
-  plan.staged = staged;
-  for (let i = 0; i < cohorts.length; i++) {
-    const cohort = cohorts[i] as Cohort<O>;
-    const { group } = cohort;
-    cohort.boundVersion = group.preparedVersion;
-    cohort.zeroes = group.stageOptions.zeroGrads;
-  }
-}
-
-/** The groups whose slots may not all be there; undefined where there are none. */
-function unpreparedOf<O extends object>(cohorts: readonly Cohort<O>[]): Iterable<Group<O>> | undefined {
-  let groups: Set<Group<O>> | undefined;
-  for (let i = 0; i < cohorts.length; i++) {
-    const { group } = cohorts[i] as Cohort<O>;
-    if (group.preparedVersion === group.version) continue;
-    groups ??= new Set();
-    groups.add(group);
-  }
-  return groups;
-}
-
-/** Whether a plan sets other gradients to zero than it was bound for: which may overlap nothing was checked for those. */
-function zeroesOthers<O extends object>({ cohorts }: Plan<O>): boolean {
-  return cohorts.some(({ group, zeroes }) => group.stageOptions.zeroGrads !== zeroes);
-}
-
-/** The arrays that a parameter was given with. */
-const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({ data, out: data, grad: grad as FloatArray });
-
-/** What has been accumulated for a parameter in the gradient's place. */
-const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
-  ...{ data, out: data },
-  grad: slots.gradAccumulator as FloatArray,
-});
