@@ -107,7 +107,6 @@ export abstract class Optimizer<
   /** Whether the step that is under way is one of `stepAsync`, which is at work. */
   #pending = false;
   #disposed = false;
-  #findings: Findings | undefined;
 
   protected constructor(
     definition: Definition<O>,
@@ -156,9 +155,9 @@ export abstract class Optimizer<
    * ```
    */
   get lastStep(): StepInfo | undefined {
-    const { lastStep: step, applied } = this.#planner;
-    if (!this.#findings && step === 0) return undefined;
-    return Object.freeze({ step, applied, skipped: false, ...this.#findings });
+    const { lastStep: step, applied, findings } = this.#planner.progress;
+    if (!findings && step === 0) return undefined;
+    return Object.freeze({ step, applied, skipped: false, ...findings });
   }
 
   /** What to multiply the loss by before the backward pass, with the option `lossScale`; else 1. */
@@ -324,7 +323,7 @@ export abstract class Optimizer<
       throw new OptimError("ERR_OPTION", "Expected a group with 'ema' to exchange weights with, but there is none.");
     }
     const entries = this.#swapped ?? averagedIn(this.#planner.groups);
-    const elsewhere = entries.find((entry) => this.#planner.isElsewhere(entry));
+    const elsewhere = entries.find((entry) => this.#planner.progress.places.isElsewhere(entry));
     if (elsewhere) {
       const { name } = elsewhere.parameter;
       throw new OptimError(
@@ -627,7 +626,7 @@ export abstract class Optimizer<
 
   #run(plan: Plan<O>): void {
     (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
-    this.#advance(plan, true);
+    this.#planner.taken(plan, true);
   }
 
   async #runAsync(plan: Plan<O>): Promise<void> {
@@ -637,7 +636,7 @@ export abstract class Optimizer<
     for (const memory of held) memory.inFlight++;
     try {
       await step;
-      this.#advance(plan, false);
+      this.#planner.taken(plan, false);
     } finally {
       this.#pending = false;
       for (const memory of held) memory.inFlight--;
@@ -653,12 +652,6 @@ export abstract class Optimizer<
       this.#planner.withdraw();
       throw error;
     }
-  }
-
-  /** Counts a step that is done. */
-  #advance(plan: Plan<O>, again: boolean): void {
-    this.#findings = plan.stages && this.#stages.settle(plan);
-    this.#planner.taken(plan, this.#findings?.skipped ?? false, again);
   }
 
   /** @throws OptimError ERR_DETACHED where an array of a parameter or of its state has lost its memory. */

@@ -92,6 +92,12 @@ describe("TypeScript", () => {
     for (const file of long) expect(text(file).split("\n")[0], file).toMatch(/^\/\/ Long(er)?[ :,]/);
   });
 
+  test("the planner alone writes its plans", () => {
+    expect(whoImports("lib/step/coming-step.ts")).toEqual(["lib/step/planner.ts"]);
+    const writers = lib.filter((file) => /\bDraft</.test(text(file)));
+    expect(writers.sort()).toEqual(["lib/step/coming-step.ts", "lib/step/plan.ts", "lib/step/planner.ts"]);
+  });
+
   test("only select.ts imports the backends, and select-browser.ts those of a browser", () => {
     const everywhere = "lib/backends/select.ts";
     const inBrowsers = "lib/backends/select-browser.ts";

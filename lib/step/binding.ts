@@ -10,19 +10,6 @@ export interface Binding {
   readonly staged: boolean;
 }
 
-export function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, staged }: Binding): void {
-  const { cohorts } = plan;
-  plan.bound = bound;
-  plan.liveness = liveness;
-  plan.staged = staged;
-  for (let i = 0; i < cohorts.length; i++) {
-    const cohort = cohorts[i] as Cohort<O>;
-    const { group } = cohort;
-    cohort.boundVersion = group.preparedVersion;
-    cohort.zeroes = group.stageOptions.zeroGrads;
-  }
-}
-
 /** The groups whose slots may not all be there; undefined where there are none. */
 export function unpreparedOf<O extends object>(cohorts: readonly Cohort<O>[]): Iterable<Group<O>> | undefined {
   let groups: Set<Group<O>> | undefined;

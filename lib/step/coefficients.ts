@@ -3,33 +3,20 @@ import { OptimError } from "../errors.ts";
 import { checkCoefficients, finite32, isFinite32, notIn32 } from "../options/number-domains.ts";
 import { isRate, rateDomain } from "../options/option.ts";
 import type { Entry } from "../parameters/group.ts";
+import type { CheckedParameter } from "../parameters/parameter.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { isSchedule } from "../schedules/schedule.ts";
 import { show } from "../values/show.ts";
 import type { Cohort, Plan } from "./plan.ts";
-import type { StepStages } from "./stages.ts";
 
 /** The coefficient `gradScale` is the first of every rule. */
 const gradScale = 0;
 
-/**
- * Asks each cohort's group for the learning rate of the coming step.
- * @throws OptimError ERR_OPTION where a function gives none, or one that a parameter's number type does not hold; ERR_STATE
- * where the step could not be counted; also what the function throws.
- */
-export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>): void {
-  for (let i = 0; i < cohorts.length; i++) {
-    const cohort = cohorts[i] as Cohort<O>;
-    if (!cohort.applies) continue;
-    checkCount(cohort);
-    cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1, cohort.entries);
-  }
-}
-
 /** The last step that can be counted: beyond it a number and the next are one. */
 const lastStep = Number.MAX_SAFE_INTEGER;
 
-function checkCount({ clock, entries }: Cohort<object>): void {
+/** @throws OptimError ERR_STATE where the coming step could not be counted. */
+export function checkCount({ clock, entries }: Cohort<object>): void {
   if (clock.step < lastStep) return;
   const { name } = (entries[0] as Entry).parameter;
   throw new OptimError(
@@ -38,7 +25,12 @@ function checkCount({ clock, entries }: Cohort<object>): void {
   );
 }
 
-function rateAt(lr: LearningRate, step: number, entries: readonly Entry[]): number {
+/**
+ * The learning rate of a step.
+ * @throws OptimError ERR_OPTION where a function gives none, or one that a parameter's number type does not hold; also what
+ * the function throws.
+ */
+export function rateAt(lr: LearningRate, step: number, entries: readonly Entry[]): number {
   if (typeof lr === "number") return lr;
   const rate: unknown = typeof lr === "function" ? lr(step) : lr.rate(step);
   if (!isRate(rate)) {
@@ -52,44 +44,25 @@ function rateAt(lr: LearningRate, step: number, entries: readonly Entry[]): numb
 }
 
 /**
- * Computes the flags and coefficients of the coming step where what they depend on has changed.
- * @param stages Says what the rule has to multiply a group's gradients by. An object, not a callback: a closure per step
- * would be the step's only allocation.
- * @throws OptimError ERR_OPTION where options, each in its domain, together make a number that a parameter's number type
+ * The coefficients of a step, in the rule's order.
+ * @param scale What the rule has to multiply gradients by besides.
+ * @throws OptimError ERR_OPTION where options, each in its domain, together make a number that the parameter's number type
  * does not hold.
  */
-export function finishCoefficients<O extends object>(
-  definition: Definition<O>,
-  { cohorts, backendGroups, flushes }: Plan<O>,
-  stages: StepStages,
-): void {
-  const { rule } = definition;
-  for (let i = 0; i < cohorts.length; i++) {
-    const cohort = cohorts[i] as Cohort<O>;
-    const { group, rate, clock } = cohort;
-    if (!cohort.applies) continue;
-    const step = clock.step + 1;
-    const scale = stages.ruleScaleOf(group.stageOptions, flushes ? clock.waiting : 0);
-    const same =
-      cohort.finishedVersion === group.version && cohort.finishedRate === rate && cohort.finishedScale === scale;
-    if (same && (!cohort.followsStep || cohort.finishedStep === step)) continue;
-    for (const run of cohort.runs) {
-      const [first] = backendGroups[run.group] as readonly Entry[];
-      const { parameter } = first as Entry;
-      const coefficients = definition.coefficients(group.options, rate, step, parameter.type);
-      const finished: number[] = [];
-      for (let c = 0; c < rule.coefficients.length; c++) finished.push(coefficients[rule.coefficients[c]] as number);
-      finished[gradScale] = (finished[gradScale] as number) * scale;
-      checkCoefficients(rule.coefficients, finished, parameter);
-      run.variant = group.variant;
-      run.coefficients = finished;
-    }
-    cohort.finishedVersion = group.version;
-    cohort.finishedRate = rate;
-    cohort.finishedStep = step;
-    cohort.finishedScale = scale;
-    cohort.followsStep = definition.dependsOnStep?.(group.options) ?? false;
-  }
+export function coefficientsOf<O extends object>(
+  { rule, coefficients }: Definition<O>,
+  options: Required<O>,
+  rate: number,
+  step: number,
+  scale: number,
+  parameter: CheckedParameter,
+): readonly number[] {
+  const named = coefficients(options, rate, step, parameter.type);
+  const finished: number[] = [];
+  for (let c = 0; c < rule.coefficients.length; c++) finished.push(named[rule.coefficients[c]] as number);
+  finished[gradScale] = (finished[gradScale] as number) * scale;
+  checkCoefficients(rule.coefficients, finished, parameter);
+  return finished;
 }
 
 /** Whether a plan's steps differ in their number alone as long as no option is set. */

@@ -10,24 +10,24 @@ export interface Cohort<O extends object> {
   readonly entries: readonly Entry[];
   readonly runs: readonly Run[];
   /** Shared by the entries, and by no other entry, once `shareClocks` has run. */
-  clock: Clock;
+  readonly clock: Clock;
   /** The learning rate of the coming step. */
-  rate: number;
+  readonly rate: number;
   /** What the runs' coefficients were computed from. */
-  finishedVersion: number;
-  finishedRate: number;
-  finishedStep: number;
+  readonly finishedVersion: number;
+  readonly finishedRate: number;
+  readonly finishedStep: number;
   /** Whether they depend on the step too. */
-  followsStep: boolean;
+  readonly followsStep: boolean;
   /** What gradients are multiplied by in them. */
-  finishedScale: number;
+  readonly finishedScale: number;
   /** Whether the coming call takes a step, and does not only accumulate. */
-  applies: boolean;
+  readonly applies: boolean;
   /** Whether that step is taken into the averages of the weights. */
-  averages: boolean;
+  readonly averages: boolean;
   /** What the plan was bound for: a version of the group's options, and whether they set gradients to zero. */
-  boundVersion: number;
-  zeroes: boolean;
+  readonly boundVersion: number;
+  readonly zeroes: boolean;
 }
 
 /** The arrays that a step uses for one parameter. */
@@ -48,15 +48,18 @@ export interface Plan<O extends object> {
   readonly streamsOf: (entry: Entry) => Streams;
   /** Whether what was accumulated takes the gradients' place, and gives it back empty. */
   readonly flushes: boolean;
-  bound: BoundGroups | undefined;
-  liveness: Liveness;
+  readonly bound: BoundGroups | undefined;
+  readonly liveness: Liveness;
   /** Whether it is bound for steps with stages beside the rule. */
-  staged: boolean;
+  readonly staged: boolean;
   /** What the coming step does beside the rule, if anything. */
-  stages: Stages | undefined;
+  readonly stages: Stages | undefined;
   /** Whether the backend's last step was this plan's, and `isConstant`. */
-  repeats: boolean;
+  readonly repeats: boolean;
 }
+
+/** A plan or a cohort to be written: only the planner does that (planner.ts, coming-step.ts). */
+export type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Sorts those entries of groups that `included` chooses into cohorts, and says which arrays they are stepped over. */
 export function planOf<O extends object>(
@@ -137,34 +140,6 @@ function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coeff
     const coefficients = new Array<number>(coefficientCount).fill(0);
     byStep.get(step)?.runs.push({ group, variant: 0, coefficients, selection, stages: {} as RunStages });
   }
-}
-
-/**
- * Gives each cohort a clock that its entries share and no other entry has, so that a step advances them all by one count.
- * @returns whether any entry's clock changed: then other plans over it no longer hold.
- */
-export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
-  let changed = false;
-  for (let i = 0; i < cohorts.length; i++) {
-    const cohort = cohorts[i] as Cohort<O>;
-    const { entries, clock } = cohort;
-    if (isShared(clock, entries)) continue;
-    changed = true;
-    cohort.clock = { ...clock, members: entries.length };
-    for (let e = 0; e < entries.length; e++) {
-      const entry = entries[e] as Entry;
-      entry.clock.members--;
-      entry.clock = cohort.clock;
-    }
-  }
-  return changed;
-}
-
-/** Whether entries have a clock, and no other entry has it. */
-function isShared(clock: Clock, entries: readonly Entry[]): boolean {
-  if (clock.members !== entries.length) return false;
-  for (let e = 0; e < entries.length; e++) if ((entries[e] as Entry).clock !== clock) return false;
-  return true;
 }
 
 /** Whether a group has several cohorts; they follow one another. */

@@ -1,6 +1,6 @@
 // From groups and the arrays of a call to what the backend steps.
 
-import type { Backend, BoundGroups, Stages } from "../backends/backend.ts";
+import type { Backend, BoundGroups } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import { OptimError } from "../errors.ts";
 import { Liveness, type MemoryCheck } from "../memory/liveness.ts";
@@ -9,13 +9,14 @@ import { byName, type Entry, type Group } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
 import { begin, beginnings } from "./beginnings.ts";
-import { type Binding, keepBinding, unpreparedOf, zeroesOthers } from "./binding.ts";
+import { type Binding, unpreparedOf, zeroesOthers } from "./binding.ts";
 import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
-import { askRates, finishCoefficients, isConstant, isRepeated } from "./coefficients.ts";
-import { Places } from "./places.ts";
+import { isConstant, isRepeated } from "./coefficients.ts";
+import { askRates, choose, describeStages, finishCoefficients, keepBinding, shareClocks } from "./coming-step.ts";
 import {
   accumulatedStreams,
   type Cohort,
+  type Draft,
   describePlan,
   isBound,
   isParted,
@@ -23,8 +24,8 @@ import {
   type Plan,
   planOf,
   type Streams,
-  shareClocks,
 } from "./plan.ts";
+import { Progress } from "./progress.ts";
 import type { StepStages } from "./stages.ts";
 
 /** The option that every optimizer has. */
@@ -39,6 +40,8 @@ export class Planner<O extends RatedOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
   readonly #stages: StepStages;
+  /** What steps have done. */
+  readonly progress: Progress;
   #groups: readonly Group<O>[] = [];
   #entries: ReadonlyMap<string, Entry> = new Map();
   /** What a step without arrays of its own works on; undefined once that no longer holds. */
@@ -48,15 +51,12 @@ export class Planner<O extends RatedOptions> {
   #spareStaged = false;
   /** The slots that the coming step has made. */
   #made: readonly MadeSlots[] = none;
-  readonly #places: Places;
-  #lastStep = 0;
-  #applied = false;
 
   constructor(definition: Definition<O>, backend: Backend, stages: StepStages) {
     this.#definition = definition;
     this.#backend = backend;
     this.#stages = stages;
-    this.#places = new Places(backend);
+    this.progress = new Progress(backend, stages);
   }
 
   get groups(): readonly Group<O>[] {
@@ -68,27 +68,12 @@ export class Planner<O extends RatedOptions> {
     return this.#entries;
   }
 
-  /** The step that was taken last: the highest of those of its parameters; 0 before the first. */
-  get lastStep(): number {
-    return this.#lastStep;
-  }
-
-  /** Whether the last call took a step of any parameter. */
-  get applied(): boolean {
-    return this.#applied;
-  }
-
-  /** Whether the parameter's own data is not what its steps change: its last one was over data given for that call. */
-  isElsewhere(entry: Entry): boolean {
-    return this.#places.isElsewhere(entry);
-  }
-
   /** Takes groups in the place of those there are. */
   take(groups: readonly Group<O>[]): void {
     this.#groups = groups;
     this.#entries = byName(groups);
     this.#plan = undefined;
-    this.#places.keep(new Set(this.#entries.values()));
+    this.progress.places.keep(new Set(this.#entries.values()));
   }
 
   /**
@@ -145,8 +130,8 @@ export class Planner<O extends RatedOptions> {
       check(plan.liveness);
       return plan;
     }
-    plan.repeats = false;
-    if (plan.staged) this.#stages.choose(plan);
+    (plan as Draft<Plan<O>>).repeats = false;
+    if (plan.staged) choose(plan, this.#stages);
     askRates(plan);
     this.#ready(plan, check);
     this.#plan = plan;
@@ -158,7 +143,7 @@ export class Planner<O extends RatedOptions> {
     let streamsOf: ((entry: Entry) => Streams) | undefined;
     const givenStreams = (entry: Entry) => (streamsOf as (entry: Entry) => Streams)(entry);
     const plan = this.#planOf((entry) => entered.has(entry), givenStreams);
-    if (plan.staged) this.#stages.choose(plan);
+    if (plan.staged) choose(plan, this.#stages);
     askRates(plan);
     streamsOf = checkInputs(entered, this.#backend);
     this.#readySpare(plan, check);
@@ -173,7 +158,7 @@ export class Planner<O extends RatedOptions> {
   prepareFlush(check: MemoryCheck): Plan<O> | undefined {
     const waits = (entry: Entry) => entry.clock.waiting > 0 && !entry.frozen;
     for (const entry of this.#entries.values()) {
-      if (!waits(entry) || !this.isElsewhere(entry)) continue;
+      if (!waits(entry) || !this.progress.places.isElsewhere(entry)) continue;
       throw new OptimError(
         "ERR_STATE",
         `Expected the gradients of '${entry.parameter.name}' to be accumulated for its own data, ` +
@@ -209,42 +194,16 @@ export class Planner<O extends RatedOptions> {
    * Counts a step that is done.
    * @param again Whether the backend may be told to take it again.
    */
-  taken(plan: Plan<O>, skipped: boolean, again: boolean): void {
-    if (again && plan.repeats) this.#count(plan);
-    else this.#take(plan, skipped, again);
-  }
-
-  /** Of a step that is taken again only the number is another. */
-  #count({ cohorts }: Plan<O>): void {
-    let highest = 0;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { clock } = cohorts[i] as Cohort<O>;
-      clock.step++;
-      if (clock.step > highest) highest = clock.step;
+  taken(plan: Plan<O>, again: boolean): void {
+    if (again && plan.repeats) {
+      this.progress.count(plan);
+      return;
     }
-    this.#lastStep = highest;
-    this.#applied = true;
-  }
-
-  #take(plan: Plan<O>, skipped: boolean, again: boolean): void {
-    const { cohorts, stages } = plan;
-    plan.repeats = again && cohorts.length > 0 && isConstant(plan);
+    this.progress.take(plan, plan === this.#plan);
     this.#made = none;
-    this.#applied = false;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { clock, applies, averages } = cohorts[i] as Cohort<O>;
-      if (!skipped) {
-        clock.step += applies ? 1 : 0;
-        clock.waiting = applies ? 0 : clock.waiting + 1;
-        clock.averaged += stages && averages ? 1 : 0; // without stages, `averages` is of an earlier step
-        this.#applied ||= applies;
-      }
-      if (clock.step > this.#lastStep || i === 0) this.#lastStep = clock.step;
-    }
-    if (skipped || (plan === this.#plan && this.#places.areAllOwn)) return;
-    this.#places.note(plan);
-    // The next step over their own data notes that they are there again.
-    if (this.#plan && !this.#places.areAllOwn) this.#plan.repeats = false;
+    (plan as Draft<Plan<O>>).repeats = again && plan.cohorts.length > 0 && isConstant(plan);
+    // The next step of parameters over their own data notes that they are there again.
+    if (this.#plan && !this.progress.areInPlace) (this.#plan as Draft<Plan<O>>).repeats = false;
   }
 
   /** A plan of the step that is given no arrays. */
@@ -261,33 +220,39 @@ export class Planner<O extends RatedOptions> {
     return allocateSlots(this.#definition, this.#backend, groups, slotsOf);
   }
 
-  /** Readies the standing plan for the coming step, or leaves everything as it was. */
-  #ready(plan: Plan<O>, check: MemoryCheck): void {
-    if (!isBound(plan)) {
-      this.#fit(plan, check);
-      return;
+  /**
+   * Readies a plan for the coming step, or leaves everything as it was: first what can refuse, then what is kept.
+   * @param spare To bind it in, where it is to be bound and there is room.
+   */
+  #ready(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
+    const fit = isBound(plan) ? undefined : this.#fit(plan, check, spare);
+    try {
+      const { liveness, staged } = fit?.binding ?? plan;
+      finishCoefficients(this.#definition, plan, this.#stages);
+      const stages = staged ? describeStages(plan, this.#stages) : undefined;
+      const begun = stages && beginnings(plan);
+      check(liveness);
+      // Nothing refuses from here on, and nothing is called that a program could have put something else in the place of.
+      if (fit) this.#keep(plan, fit);
+      (plan as Draft<Plan<O>>).stages = stages;
+      if (begun) begin(begun);
+    } catch (error) {
+      if (fit) takeBackSlots(this.#backend, fit.made);
+      throw error;
     }
-    const stages = this.#finish(plan, plan.staged);
-    const begun = stages && beginnings(plan);
-    check(plan.liveness);
-    plan.stages = stages;
-    if (begun) begin(begun);
   }
 
   /** The same for a plan of one call. It is bound in what the last such plan was bound in, which a runtime would free late. */
   #readySpare(plan: Plan<O>, check: MemoryCheck): void {
-    this.#fit(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
+    this.#ready(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
     this.#spare = plan.bound;
     this.#spareStaged = plan.staged;
     // Parameters that this step brings to the same step become one cohort when the standing plan is made anew.
     if (this.#plan && isParted(this.#plan)) this.#plan = undefined;
   }
 
-  /**
-   * Makes the slots and the binding that a plan has come to need, all or none, and readies it.
-   * @param spare To bind it in, where there is room.
-   */
-  #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
+  /** Makes the slots and the binding that a plan has come to need, all or none. */
+  #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): Fit {
     const { cohorts, flushes } = plan;
     if (plan.bound) check(plan.liveness); // before there is memory made for nothing
     const unprepared = unpreparedOf(cohorts);
@@ -295,26 +260,23 @@ export class Planner<O extends RatedOptions> {
     try {
       const staged = flushes || cohorts.some(({ group }) => group.staged);
       const holds = plan.bound && made.length === 0 && staged === plan.staged && !zeroesOthers(plan);
-      const binding = holds ? (plan as Binding) : this.#bind(plan, staged, spare);
-      const stages = this.#finish(plan, staged);
-      const begun = stages && beginnings(plan);
-      check(binding.liveness);
-      // Nothing refuses from here on, and nothing is called that a program could have put something else in the place of.
-      const isNew = !plan.bound;
-      for (let i = 0; i < cohorts.length; i++) {
-        const { group } = cohorts[i] as Cohort<O>;
-        group.preparedVersion = group.version;
-      }
-      keepBinding(plan, binding);
-      plan.stages = stages;
-      this.#made = made;
-      // Slots that are new and clocks that are shared anew are not in the standing plan.
-      if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
-      if (begun) begin(begun);
+      return { made, binding: holds ? (plan as Binding) : this.#bind(plan, staged, spare) };
     } catch (error) {
       takeBackSlots(this.#backend, made);
       throw error;
     }
+  }
+
+  #keep(plan: Plan<O>, { made, binding }: Fit): void {
+    const isNew = !plan.bound;
+    for (let i = 0; i < plan.cohorts.length; i++) {
+      const { group } = plan.cohorts[i] as Cohort<O>;
+      group.preparedVersion = group.version;
+    }
+    keepBinding(plan, binding);
+    this.#made = made;
+    // Slots that are new and clocks that are shared anew are not in the standing plan.
+    if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
   }
 
   /** Hands a plan's arrays to the backend. */
@@ -329,10 +291,10 @@ export class Planner<O extends RatedOptions> {
     }
     return { bound, liveness, staged };
   }
+}
 
-  /** The coefficients of the coming step, and what its stages do. Whatever a refused step leaves of them, the next one writes. */
-  #finish(plan: Plan<O>, staged: boolean): Stages | undefined {
-    finishCoefficients(this.#definition, plan, this.#stages);
-    return staged ? this.#stages.prepare(plan) : undefined;
-  }
+/** What was made for a plan whose step has not begun. */
+interface Fit {
+  readonly made: readonly MadeSlots[];
+  readonly binding: Binding;
 }

@@ -1,13 +1,13 @@
 // What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
 // `lastStep`.
 
-import type { Report, Run, RunStages, Stages } from "../backends/backend.ts";
+import type { Report, RunStages, Stages } from "../backends/backend.ts";
 import { checkCoefficients } from "../options/number-domains.ts";
 import type { Diagnostic, Ema, LossScale } from "../options/stage-options.ts";
 import { type AnyStageOptions, leastLossScale, mostLossScale, type WholeOptions } from "../options/stages.ts";
-import type { Clock, Entry } from "../parameters/group.ts";
+import type { Clock } from "../parameters/group.ts";
+import type { CheckedParameter } from "../parameters/parameter.ts";
 import type { LossScaleState, LossScaling } from "../state/loss-scale.ts";
-import type { Cohort, Plan } from "./plan.ts";
 
 /** What a step found. What is neither asked for by `diagnostics` nor known anyway is left out. */
 export interface Findings {
@@ -44,7 +44,18 @@ function decayOf({ decay, warmup = false, start = 1 }: Readonly<Ema>, { step, av
   return warmup && warm < decay ? warm : decay;
 }
 
-/** The stages of one optimizer. */
+/** What stages need to know of a step that is done. */
+export interface Taken {
+  /** Whether it was to take a step of any parameter, and not only to accumulate. */
+  readonly applies: boolean;
+  readonly flushes: boolean;
+  /** The most calls that wait for the step of a parameter. */
+  readonly waiting: number;
+  /** Whether it was of no parameter. */
+  readonly isEmpty: boolean;
+}
+
+/** The stages of one optimizer. They know no plan. */
 export class StepStages implements LossScaling {
   readonly options: WholeOptions;
   readonly lossScale: LossScaleState | undefined;
@@ -91,71 +102,69 @@ export class StepStages implements LossScaling {
     return gradScale / ((this.lossScale?.scale ?? 1) * gradientAccumulationSteps);
   }
 
-  /** Chooses which cohorts take the coming step, and which only accumulate. */
-  choose<O extends object>({ cohorts }: Plan<O>): void {
-    const { gradientAccumulationSteps } = this.options;
-    for (let i = 0; i < cohorts.length; i++) {
-      const cohort = cohorts[i] as Cohort<O>;
-      cohort.applies = cohort.clock.waiting + 1 >= gradientAccumulationSteps;
-    }
+  /** Whether a parameter's coming call takes a step, and does not only accumulate. */
+  takesStep({ waiting }: Clock): boolean {
+    return waiting + 1 >= this.options.gradientAccumulationSteps;
+  }
+
+  /** Whether the average of the weights takes in a parameter's coming step. */
+  takesAverage({ ema }: AnyStageOptions, { step }: Clock): boolean {
+    return takesIn(ema, step + 1);
   }
 
   /**
-   * Writes what the coming step is to do into a plan's runs.
-   * @throws OptimError ERR_OPTION where a number type does not hold what its gradients are to be multiplied by.
+   * Writes what the coming step does for a run.
+   * @param flushed As for `ruleScaleOf`.
+   * @param parameter One of the run's.
+   * @throws OptimError ERR_OPTION where its number type does not hold what gradients are to be multiplied by.
    */
-  prepare<O extends object>({ cohorts, backendGroups, flushes }: Plan<O>): Stages {
-    const accumulates = !flushes && this.options.gradientAccumulationSteps > 1;
-    let applies = false;
-    for (let i = 0; i < cohorts.length; i++) {
-      const cohort = cohorts[i] as Cohort<O>;
-      const { clock } = cohort;
-      const options = cohort.group.options as unknown as AnyStageOptions;
-      applies ||= cohort.applies;
-      cohort.averages = cohort.applies && takesIn(options.ema, clock.step + 1);
-      const decay = cohort.averages ? decayOf(options.ema as Ema, clock) : 0;
-      for (let r = 0; r < cohort.runs.length; r++) {
-        const { stages: run, group } = cohort.runs[r] as Run & { stages: RunStages };
-        const scale = this.#scaleOf(options, flushes ? clock.waiting : 0);
-        if (run.scale !== scale) {
-          const [first] = backendGroups[group] as readonly Entry[];
-          checkCoefficients(["gradScale"], [scale], (first as Entry).parameter);
-        }
-        run.accumulates = accumulates;
-        run.applies = cohort.applies;
-        run.scale = scale;
-        run.clipValue = options.clipValue ?? Number.POSITIVE_INFINITY;
-        run.clipNorm = (cohort.applies ? options.clipNorm : null) ?? Number.POSITIVE_INFINITY;
-        run.averages = cohort.averages;
-        run.decay = decay;
-        run.oneMinusDecay = 1 - decay;
-        // What is flushed is an accumulator, which a step leaves empty.
-        run.zeroes = flushes || options.zeroGrads;
-      }
-    }
+  describeRun(
+    run: RunStages,
+    options: AnyStageOptions,
+    clock: Clock,
+    applies: boolean,
+    flushed: number,
+    parameter: CheckedParameter,
+  ): void {
+    const scale = this.#scaleOf(options, flushed);
+    if (run.scale !== scale) checkCoefficients(["gradScale"], [scale], parameter);
+    const averages = applies && this.takesAverage(options, clock);
+    const decay = averages ? decayOf(options.ema as Ema, clock) : 0;
+    run.accumulates = flushed === 0 && this.options.gradientAccumulationSteps > 1;
+    run.applies = applies;
+    run.scale = scale;
+    run.clipValue = options.clipValue ?? Number.POSITIVE_INFINITY;
+    run.clipNorm = (applies ? options.clipNorm : null) ?? Number.POSITIVE_INFINITY;
+    run.averages = averages;
+    run.decay = decay;
+    run.oneMinusDecay = 1 - decay;
+    // What is flushed is an accumulator, which a step leaves empty.
+    run.zeroes = flushed > 0 || options.zeroGrads;
+  }
+
+  /** @param applies Whether the coming call takes a step of any parameter. */
+  describeStep(applies: boolean): Stages {
     this.#stages.clipGlobalNorm = (applies ? this.options.clipGlobalNorm : null) ?? Number.POSITIVE_INFINITY;
     return this.#stages;
   }
 
-  /** Moves the scale of the loss, and says what a step found that these cohorts took. */
-  settle<O extends object>({ cohorts, flushes }: Plan<O>): Findings {
+  /** Whether the step that is done changed nothing. */
+  get skipped(): boolean {
+    return this.#stages.report.skipped;
+  }
+
+  /** Moves the scale of the loss, and says what the step found that is done. */
+  settle({ applies, flushes, waiting, isEmpty }: Taken): Findings {
     const { skipNonFinite, measures, report } = this.#stages;
     const { skipped } = report;
     // A flush has no gradients of its own, whose loss a scale would have multiplied.
-    if (cohorts.length > 0 && !flushes) this.#moveLossScale(skipped);
-    let applied = false;
-    let waiting = 0;
-    for (let i = 0; i < cohorts.length; i++) {
-      const { clock, applies } = cohorts[i] as Cohort<O>;
-      applied ||= applies;
-      waiting = Math.max(waiting, skipped ? clock.waiting : applies ? 0 : clock.waiting + 1);
-    }
+    if (!isEmpty && !flushes) this.#moveLossScale(skipped);
     const found: { -readonly [Name in keyof Findings]: Findings[Name] } = { skipped };
     if (this.options.gradientAccumulationSteps > 1) found.accumulated = waiting;
-    if (applied && (measures.gradNorm || this.options.clipGlobalNorm !== null)) found.gradNorm = report.gradNorm;
-    if (applied && !skipped && this.#measures.has("updateNorm")) found.updateNorm = report.updateNorm;
-    if (applied && !skipped && this.#measures.has("largestUpdate")) found.largestUpdate = report.largestUpdate;
-    if (applied && measures.clipped) found.clipped = report.clipped;
+    if (applies && (measures.gradNorm || this.options.clipGlobalNorm !== null)) found.gradNorm = report.gradNorm;
+    if (applies && !skipped && this.#measures.has("updateNorm")) found.updateNorm = report.updateNorm;
+    if (applies && !skipped && this.#measures.has("largestUpdate")) found.largestUpdate = report.largestUpdate;
+    if (applies && measures.clipped) found.clipped = report.clipped;
     if (skipNonFinite || measures.nonFinite) found.nonFinite = report.nonFinite;
     return found;
   }
