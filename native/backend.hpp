@@ -42,7 +42,8 @@ using StepKernel = void (*)(const Streams& streams, std::size_t begin, std::size
 // mixed radix, the first flag changing fastest.
 struct RuleTable {
   const char* name;
-  // Slot, flag and coefficient names, written as lib/rules/rule.ts writes them; TypeScript compares the two when it loads.
+  // Slot, flag and coefficient names, written as lib/rules/rule.ts writes them; TypeScript compares the two when it
+  // loads.
   const char* signature;
   std::size_t slot_count;
   std::size_t coefficient_count;
@@ -61,7 +62,7 @@ struct Change {
 
 // The stages beside the rule, for one number type, over `count` elements, at most a tile. Streams are equal or
 // disjoint. Numbers are given in double precision and rounded to the number type. Each is the twin of one in
-// lib/backends/reference/stages.ts; native/pipeline.cpp has their order.
+// lib/backends/reference/stages.ts; native/pass.cpp has their order.
 struct StageTable {
   double (*sum_of_squares)(const void* x, std::size_t count);
   std::size_t (*count_non_finite)(const void* x, std::size_t count);

@@ -12,18 +12,15 @@ void finish_norms(const StagedStep& step) {
   double squares = 0;
   double clipped_squares = 0;
   std::size_t count = 0;
-  over_parts(step, [&](const Part& part, std::size_t tile) {
+  over_wholes(step, [&](const RunStages& stages, std::size_t whole, std::span<const TileSums> tiles) {
     ++count;
-    const RunStages& stages = part.stages;
     if (!stages.applies) return;
     double grad_squares = 0;
-    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
-      grad_squares += step.memory.tiles()[tile + t].grad_squares;
-    }
+    for (const TileSums& sums : tiles) grad_squares += sums.grad_squares;
     const bool scaled = stages.accumulates || stages.clip_value < infinity;
     const double norm = std::sqrt(grad_squares) * (scaled ? 1 : stages.scale);
-    factors[part.index] = factor_to(stages.clip_norm, norm);
-    const double clipped = norm * factors[part.index];
+    factors[whole] = factor_to(stages.clip_norm, norm);
+    const double clipped = norm * factors[whole];
     squares += norm * norm;
     clipped_squares += clipped * clipped;
   });
@@ -35,10 +32,9 @@ void finish_norms(const StagedStep& step) {
 void finish_updates(const StagedStep& step) {
   double squares = 0;
   double largest = 0;
-  over_parts(step, [&](const Part& part, std::size_t tile) {
+  over_wholes(step, [&](const RunStages&, std::size_t, std::span<const TileSums> tiles) {
     double update_squares = 0;
-    for (std::size_t t = 0; t < tiles_of(part.parameter); ++t) {
-      const TileSums& sums = step.memory.tiles()[tile + t];
+    for (const TileSums& sums : tiles) {
       update_squares += sums.update_squares;
       largest = std::max(largest, sums.largest_update);
     }

@@ -47,7 +47,8 @@ inline double coefficient_by(double factor, double x, NumberType type) {
   return above ? rounded - std::copysign(least_step<float>, rounded) : product;
 }
 
-// From the sums of the tiles to the norms of gradients, which go into the report, and to each parameter's factor.
+// From the sums of all tiles of the table to the norms of gradients, which go into the report, and to the factor of
+// each whole parameter.
 void finish_norms(const StagedStep& step);
 
 // The same for the report of updates.

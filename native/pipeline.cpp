@@ -3,202 +3,58 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <thread>
-#include <type_traits>
 
 #include "fp_environment.hpp"
-#include "memory.hpp"
 #include "norms.hpp"
 #include "parts.hpp"
+#include "pass.hpp"
 
 namespace rmsprop {
 namespace {
 
-// The coefficient gradScale, through which gradients are clipped by norm, is the first of every rule.
-constexpr std::size_t grad_scale = 0;
-
-// One pass over the tiles.
-struct Pass {
-  const StagedStep& step;
-  bool measures;  // the gradients
-  bool changes;   // anything: otherwise it measures only
-  bool measures_norm;
-  bool counts_non_finite;
-  std::size_t tiles;
-  Reach reach;
-  Pace pace;
-};
-
-// A thread's own: the gradient that the rule sees, the parameters that it leaves, and its coefficients.
-struct Scratch {
-  alignas(memory_alignment) unsigned char grad[tile_size * sizeof(double)];
-  alignas(memory_alignment) unsigned char param[tile_size * sizeof(double)];
-  alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
-};
-
-template <typename Pointer>
-Pointer offset(Pointer start, std::size_t bytes) {
-  using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
-  return start ? static_cast<Pointer>(static_cast<Byte*>(start) + bytes) : nullptr;
+void clear_table(const PreparedStages& prepared) {
+  std::memset(static_cast<void*>(prepared.step.memory.tiles()), 0, prepared.table_tiles * sizeof(TileSums));
 }
 
-// A parameter's arrays from an element on.
-Streams streams_from(const Streams& whole, std::size_t bytes) {
-  Streams streams{offset(whole.param_in, bytes), offset(whole.param_out, bytes), offset(whole.grad, bytes), {}};
-  for (std::size_t slot = 0; slot < max_slots; ++slot) streams.slots[slot] = offset(whole.slots[slot], bytes);
-  return streams;
-}
-
-// Prefetches memory that is read soon.
-void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
-#if defined(__GNUC__) || defined(__clang__)
-  for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
-    __builtin_prefetch(static_cast<const char*>(start) + byte);
-  }
-#endif
-}
-
-// One tile in a pass.
-struct Tile {
-  const Pass& pass;
-  const Part& part;
-  Scratch& scratch;
-  Streams streams;
-  void* average;
-  void* accumulated;
-  std::size_t count;
-  TileSums& sums;
-
-  void take() {
-    if (!pass.changes) {
-      make_grad();
-    } else {
-      change();
-    }
-  }
-
-  // Makes the gradient that the rule sees, and returns where it lies. Measures it on the way, if the pass measures.
-  const void* make_grad() {
-    const RunStages& stages = part.stages;
-    const bool clips = stages.applies && stages.clip_value < infinity;
-    const bool norm = pass.measures && stages.applies && pass.measures_norm;
-    const bool counts = pass.measures && pass.counts_non_finite;
-    const void* grad = streams.grad;
-    if (stages.accumulates) {
-      part.table.accumulate(scratch.grad, accumulated, grad, count, stages.scale);
-      grad = scratch.grad;
-    }
-    if (counts && (clips || !norm)) count_non_finite(grad);
-    if (clips) {
-      const double rest = stages.accumulates ? 1 : stages.scale;
-      if (pass.measures && pass.step.stages.measures.clipped) {
-        sums.clipped = static_cast<std::uint32_t>(part.table.count_above(grad, count, rest, stages.clip_value));
-      }
-      part.table.clip(scratch.grad, grad, count, rest, stages.clip_value);
-      grad = scratch.grad;
-    }
-    if (norm) {
-      sums.grad_squares = part.table.sum_of_squares(grad, count);
-      // Only finite values have a finite sum, so the others are counted only where it is not finite.
-      if (counts && !clips && !(sums.grad_squares < infinity)) count_non_finite(grad);
-    }
-    return grad;
-  }
-
-  void count_non_finite(const void* grad) {
-    sums.non_finite = static_cast<std::uint32_t>(part.table.count_non_finite(grad, count));
-  }
-
-  void change() {
-    const RunStages& stages = part.stages;
-    void* grad = const_cast<void*>(streams.grad);
-    if (stages.applies) {
-      // The average is fetched while the rule works.
-      if (stages.averages && pass.reach == Reach::memory) {
-        ask_for(average, count * bytes_of(part.run.group->type));
-      }
-      apply();
-      if (stages.averages) {
-        part.table.average(average, streams.param_out, count, stages.decay, stages.one_minus_decay);
-      }
-      if (stages.accumulates) part.table.fill(accumulated, count, 0);
-    } else {
-      if (pass.measures) make_grad();
-      part.table.accumulate(accumulated, accumulated, grad, count, stages.scale);
-    }
-    if (stages.zeroes) part.table.fill(grad, count, 0);
-  }
-
-  void apply() {
-    const StepKernel kernel = kernel_of(part.run, pass.reach);
-    const bool measures_update = pass.step.stages.measures.update;
-    Streams seen = streams;
-    seen.grad = make_grad();
-    if (measures_update) seen.param_out = scratch.param;
-    kernel(seen, 0, count, scratch.coefficients);
-    if (!measures_update) return;
-    Change change;
-    part.table.store(streams.param_out, streams.param_in, scratch.param, count, &change);
-    sums.update_squares = change.squares;
-    sums.largest_update = change.largest;
-  }
-};
-
-// The coefficients of one parameter, with its factor in them.
-void finish_coefficients(const Pass& pass, const Part& part, Scratch& scratch) {
-  double values[max_coefficients];
-  const std::size_t count = part.run.group->rule->coefficient_count;
-  std::memcpy(values, part.run.values, count * sizeof(double));
-  values[grad_scale] = coefficient_by(pass.step.memory.factors()[part.index], values[grad_scale], part.run.group->type);
-  if (part.run.group->type == NumberType::float32) {
-    finish<float>(values, count, scratch.coefficients);
-  } else {
-    finish<double>(values, count, scratch.coefficients);
+// From a finished table to the norms and counts of gradients in the report, and to the factors.
+void finish_gradients(const PreparedStages& prepared) {
+  if (prepared.measures_norm) finish_norms(prepared.step);
+  Report& report = prepared.step.stages.report;
+  for (const TileSums& sums : std::span(prepared.step.memory.tiles(), prepared.table_tiles)) {
+    report.non_finite += sums.non_finite;
+    report.clipped += sums.clipped;
   }
 }
 
-// Takes tiles [first, last) of a pass.
-void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
-  Scratch scratch;
-  std::size_t since_yield = 0;
-  over_parts(pass.step, [&](const Part& part, std::size_t tile) {
-    const std::size_t end = std::min(tile + tiles_of(part.parameter), last);
-    const std::size_t begin = std::max(tile, first);
-    if (begin >= end) return;
-    if (pass.changes && part.stages.applies) finish_coefficients(pass, part, scratch);
-    const std::size_t size = bytes_of(part.run.group->type);
-    for (std::size_t t = begin; t < end; ++t) {
-      const std::size_t element = (t - tile) * tile_size;
-      const std::size_t bytes = element * size;
-      Tile{pass,
-           part,
-           scratch,
-           streams_from(part.parameter.streams, bytes),
-           offset(part.extras.average, bytes),
-           offset(part.extras.accumulated, bytes),
-           std::min(tile_size, part.parameter.count - element),
-           pass.step.memory.tiles()[t]}
-          .take();
-      if (pass.pace == Pace::yielding && ++since_yield == tiles_between_yields) {
-        std::this_thread::yield();
-        since_yield = 0;
-      }
-    }
+// The same as wrong_with, of a step whose parameters are pieces.
+const char* wrong_with_layout(const StagedStep& step) {
+  const auto& [wholes, pieces] = *step.layout;
+  std::size_t tiles = 0;
+  for (const Whole& whole : wholes) {
+    if (whole.run >= step.runs.size()) return "A whole parameter is of a run that there is not.";
+    tiles += whole.tiles;
+  }
+  if (!step.memory.holds(tiles, wholes.size())) return "These are too many whole parameters.";
+  std::size_t parameters = 0;
+  for (const Run& run : step.runs) parameters += parameter_count(run);
+  if (parameters != pieces.size()) return "These are not the pieces of the parameters.";
+  const char* wrong = nullptr;
+  over_parts(step, [&](const Part& part) {
+    const std::size_t most = std::min(part.place, tiles);
+    const bool inside = part.whole < wholes.size() && tiles_of(part.parameter) <= tiles - most;
+    if (!inside) wrong = "A piece is of no whole parameter.";
   });
-}
-
-void take_share(void* context, int share, int shares) {
-  const FpEnvironment environment;
-  const Pass& pass = *static_cast<const Pass*>(context);
-  take_tiles(pass, first_of(pass.tiles, share, shares), first_of(pass.tiles, share + 1, shares));
+  return wrong;
 }
 
 }  // namespace
 
 const char* wrong_with(const StagedStep& step) {
-  const char* wrong = nullptr;
-  over_parts(step, [&](const Part& part, std::size_t tile) {
-    if (!step.memory.holds(tile + tiles_of(part.parameter), part.index + 1)) wrong = "These are too many parameters.";
+  const char* wrong = step.layout ? wrong_with_layout(step) : nullptr;
+  if (wrong) return wrong;
+  over_parts(step, [&](const Part& part) {
+    const std::size_t end = part.place + tiles_of(part.parameter);
+    if (!step.memory.holds(end, part.whole + 1)) wrong = "These are too many parameters.";
     if (part.parameter.count == 0) return;
     if (part.stages.averages && !part.extras.average) wrong = "A run needs an average that is not bound.";
     if (part.stages.accumulates && !part.extras.accumulated) wrong = "A run needs a sum that is not bound.";
@@ -207,54 +63,62 @@ const char* wrong_with(const StagedStep& step) {
   return wrong;
 }
 
-void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace) {
+PreparedStages prepare(const StagedStep& step) {
+  PreparedStages prepared{step};
+  const Stages& stages = step.stages;
+  bool clips_by_norm = stages.clip_global_norm < infinity;
+  for (std::size_t r = 0; r < step.runs.size(); ++r) {
+    clips_by_norm = clips_by_norm || step.run_stages[r].clip_norm < infinity;
+  }
+  over_parts(step, [&](const Part& part) {
+    prepared.tiles += tiles_of(part.parameter);
+    prepared.cost += part.parameter.count + array_overhead;
+    prepared.bytes += part.parameter.count * bytes_per_element(part.run);
+    ++prepared.wholes;
+  });
+  prepared.table_tiles = prepared.tiles;
+  if (step.layout) {
+    prepared.wholes = step.layout->wholes.size();
+    prepared.table_tiles = 0;
+    for (const Whole& whole : step.layout->wholes) prepared.table_tiles += whole.tiles;
+  }
+  prepared.measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
+  prepared.counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
+  prepared.measures_first = stages.skip_non_finite != 0 || clips_by_norm;
+  return prepared;
+}
+
+void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread worth, Pace pace) {
+  clear_table(prepared);
+  take_pass(pool, prepared, true, false, worth, pace);
+}
+
+void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
   const FpEnvironment environment;
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  const StagedStep& step = prepared.step;
   Stages& stages = step.stages;
   stages.report = {0, unknown, 0, 0, unknown, unknown};
-
-  std::size_t tiles = 0;
-  std::size_t cost = 0;
-  std::size_t bytes = 0;
-  bool clips_by_norm = stages.clip_global_norm < infinity;
-  over_parts(step, [&](const Part& part, std::size_t) {
-    tiles += tiles_of(part.parameter);
-    cost += part.parameter.count + array_overhead;
-    bytes += part.parameter.count * bytes_per_element(part.run);
-    clips_by_norm = clips_by_norm || part.stages.clip_norm < infinity;
-    step.memory.factors()[part.index] = 1;
-  });
-  std::memset(static_cast<void*>(step.memory.tiles()), 0, tiles * sizeof(TileSums));
-  const bool measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
-  const bool counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
-
-  const auto take_pass = [&](bool measures, bool changes) {
-    if (tiles == 0) return;
-    Pass pass{step, measures, changes, measures_norm, counts_non_finite, tiles, reach_of(bytes, step.memory_from),
-              pace};
-    call_shares(pool, tiles, cost, worth, take_share, &pass);
-  };
-  const auto finish_gradients = [&] {
-    if (measures_norm) finish_norms(step);
-    for (std::size_t t = 0; t < tiles; ++t) {
-      stages.report.non_finite += step.memory.tiles()[t].non_finite;
-      stages.report.clipped += step.memory.tiles()[t].clipped;
-    }
-  };
-
-  // Where something must be known of all gradients before anything changes, a pass of its own measures them.
-  const bool first = stages.skip_non_finite != 0 || clips_by_norm;
-  if (first) {
-    take_pass(true, false);
-    finish_gradients();
+  std::fill_n(step.memory.factors(), prepared.wholes, 1.0);
+  const bool measured = table == Table::finished;
+  if (measured) {
+    finish_gradients(prepared);
     if (stages.skip_non_finite != 0 && stages.report.non_finite > 0) {
       stages.report.skipped = 1;
       return;
     }
+  } else {
+    clear_table(prepared);
   }
-  take_pass(!first, true);
-  if (!first) finish_gradients();
+  take_pass(pool, prepared, !measured, true, worth, pace);
+  if (!measured) finish_gradients(prepared);
   if (stages.measures.update != 0) finish_updates(step);
+}
+
+void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace) {
+  const PreparedStages prepared = prepare(step);
+  if (prepared.measures_first) measure(pool, prepared, worth, pace);
+  change(pool, prepared, prepared.measures_first ? Table::finished : Table::empty, worth, pace);
 }
 
 }  // namespace rmsprop

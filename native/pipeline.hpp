@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "group.hpp"
@@ -38,6 +39,25 @@ struct RunStages {
   double accumulates, applies, scale, clip_value, clip_norm, averages, decay, one_minus_decay, zeroes;
 };
 
+// A whole parameter: norms are of whole ones, however many pieces they are stepped in, and where.
+struct Whole {
+  std::size_t run;  // the run whose stages it takes
+  std::size_t tiles;
+};
+
+// The whole parameter that one of a step's parameters is a piece of, and the tile of the table that its first one is.
+struct Piece {
+  std::size_t whole;
+  std::size_t place;
+};
+
+// The whole parameters, whose tiles one after the other are the table, and the piece that each parameter of the runs
+// is, in their order.
+struct Layout {
+  std::span<const Whole> wholes;
+  std::span<const Piece> pieces;
+};
+
 // A step with stages; run_stages has one for each run.
 struct StagedStep {
   const Backend& backend;
@@ -46,11 +66,39 @@ struct StagedStep {
   Stages& stages;
   const StageMemory& memory;
   std::size_t memory_from = beyond_caches;
+  const Layout* layout = nullptr;  // null where every parameter of the runs is a whole one
 };
 
 // Checks what memory safety needs. Returns a sentence that says what is wrong, or null.
 const char* wrong_with(const StagedStep& step);
 
+// A staged step, and what one walk over its parameters finds. Holds as long as the step is left as it is.
+struct PreparedStages {
+  const StagedStep& step;
+  std::size_t tiles = 0;        // that the step takes
+  std::size_t cost = 0;         // in elements
+  std::size_t bytes = 0;        // that it reads
+  std::size_t table_tiles = 0;  // of the whole parameters
+  std::size_t wholes = 0;
+  bool measures_norm = false;
+  bool counts_non_finite = false;
+  bool measures_first = false;  // something must be known of all gradients before anything changes
+};
+
+PreparedStages prepare(const StagedStep& step);
+
+// The table of tiles that `change` comes to.
+enum class Table : std::uint8_t { empty, finished };
+
+// The first half of a step: fills the tiles of its parameters in the table, the other tiles with zeros. Changes nothing
+// else.
+void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread worth, Pace pace);
+
+// The second half. It takes a finished table as it is, whoever measured its tiles. It fills an empty one on its way,
+// which does for a step that need not measure first. Ends with the report.
+void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace);
+
+// Both halves, or the second alone where that does.
 void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace);
 
 }  // namespace rmsprop

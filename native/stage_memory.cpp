@@ -27,7 +27,11 @@ StageMemory::StageMemory(std::size_t tile_count, std::size_t parameter_count) no
 }
 
 std::unique_ptr<StageMemory> StageMemory::create(const std::vector<Group>& groups) {
-  std::unique_ptr<StageMemory> memory(new StageMemory(tiles_of(groups), parameter_count(groups)));
+  return create(tiles_of(groups), parameter_count(groups));
+}
+
+std::unique_ptr<StageMemory> StageMemory::create(std::size_t tile_count, std::size_t parameter_count) {
+  std::unique_ptr<StageMemory> memory(new StageMemory(tile_count, parameter_count));
   if (!memory->block_) return nullptr;
   return memory;
 }

@@ -24,6 +24,7 @@ class StageMemory {
  public:
   // Null where there is not enough memory.
   static std::unique_ptr<StageMemory> create(const std::vector<Group>& groups);
+  static std::unique_ptr<StageMemory> create(std::size_t tile_count, std::size_t parameter_count);
   ~StageMemory();
   StageMemory(const StageMemory&) = delete;
   StageMemory& operator=(const StageMemory&) = delete;
@@ -32,8 +33,9 @@ class StageMemory {
   bool holds(const std::vector<Group>& groups) const;
   bool holds(std::size_t tile_count, std::size_t parameter_count) const;
 
+  // The table of tiles: those of all whole parameters, in the order of the runs.
   TileSums* tiles() const { return tiles_; }
-  // For each parameter, in the order of the runs, the factor by which clipping by norm scales its gradient.
+  // For each whole parameter, in that order, the factor by which clipping by norm scales its gradient.
   double* factors() const { return factors_; }
 
  private:

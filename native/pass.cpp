@@ -1,0 +1,204 @@
+#include "pass.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <type_traits>
+
+#include "fp_environment.hpp"
+#include "memory.hpp"
+#include "norms.hpp"
+#include "parts.hpp"
+
+namespace rmsprop {
+namespace {
+
+// The coefficient gradScale, through which gradients are clipped by norm, is the first of every rule.
+constexpr std::size_t grad_scale = 0;
+
+// One pass over the tiles.
+struct Pass {
+  const PreparedStages& prepared;
+  bool measures;  // the gradients
+  bool changes;   // anything: otherwise it measures only
+  Reach reach;
+  Pace pace;
+};
+
+// A thread's own: the gradient that the rule sees, the parameters that it leaves, and its coefficients.
+struct Scratch {
+  alignas(memory_alignment) unsigned char grad[tile_size * sizeof(double)];
+  alignas(memory_alignment) unsigned char param[tile_size * sizeof(double)];
+  alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
+};
+
+template <typename Pointer>
+Pointer offset(Pointer start, std::size_t bytes) {
+  using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
+  return start ? static_cast<Pointer>(static_cast<Byte*>(start) + bytes) : nullptr;
+}
+
+// A parameter's arrays from an element on.
+Streams streams_from(const Streams& whole, std::size_t bytes) {
+  Streams streams{offset(whole.param_in, bytes), offset(whole.param_out, bytes), offset(whole.grad, bytes), {}};
+  for (std::size_t slot = 0; slot < max_slots; ++slot) streams.slots[slot] = offset(whole.slots[slot], bytes);
+  return streams;
+}
+
+// Prefetches memory that is read soon.
+void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+  for (std::size_t byte = 0; byte < bytes; byte += cache_line) {
+    __builtin_prefetch(static_cast<const char*>(start) + byte);
+  }
+#endif
+}
+
+// One tile in a pass.
+struct Tile {
+  const Pass& pass;
+  const Part& part;
+  Scratch& scratch;
+  Streams streams;
+  void* average;
+  void* accumulated;
+  std::size_t count;
+  TileSums& sums;
+
+  void take() {
+    if (!pass.changes) {
+      make_grad();
+    } else {
+      change();
+    }
+  }
+
+  // Makes the gradient that the rule sees, and returns where it lies. Measures it on the way, if the pass measures.
+  const void* make_grad() {
+    const RunStages& stages = part.stages;
+    const bool clips = stages.applies && stages.clip_value < infinity;
+    const bool norm = pass.measures && stages.applies && pass.prepared.measures_norm;
+    const bool counts = pass.measures && pass.prepared.counts_non_finite;
+    const void* grad = streams.grad;
+    if (stages.accumulates) {
+      part.table.accumulate(scratch.grad, accumulated, grad, count, stages.scale);
+      grad = scratch.grad;
+    }
+    if (counts && (clips || !norm)) count_non_finite(grad);
+    if (clips) {
+      const double rest = stages.accumulates ? 1 : stages.scale;
+      if (pass.measures && pass.prepared.step.stages.measures.clipped) {
+        sums.clipped = static_cast<std::uint32_t>(part.table.count_above(grad, count, rest, stages.clip_value));
+      }
+      part.table.clip(scratch.grad, grad, count, rest, stages.clip_value);
+      grad = scratch.grad;
+    }
+    if (norm) {
+      sums.grad_squares = part.table.sum_of_squares(grad, count);
+      // Only finite values have a finite sum, so the others are counted only where it is not finite.
+      if (counts && !clips && !(sums.grad_squares < infinity)) count_non_finite(grad);
+    }
+    return grad;
+  }
+
+  void count_non_finite(const void* grad) {
+    sums.non_finite = static_cast<std::uint32_t>(part.table.count_non_finite(grad, count));
+  }
+
+  void change() {
+    const RunStages& stages = part.stages;
+    void* grad = const_cast<void*>(streams.grad);
+    if (stages.applies) {
+      // The average is fetched while the rule works.
+      if (stages.averages && pass.reach == Reach::memory) {
+        ask_for(average, count * bytes_of(part.run.group->type));
+      }
+      apply();
+      if (stages.averages) {
+        part.table.average(average, streams.param_out, count, stages.decay, stages.one_minus_decay);
+      }
+      if (stages.accumulates) part.table.fill(accumulated, count, 0);
+    } else {
+      if (pass.measures) make_grad();
+      part.table.accumulate(accumulated, accumulated, grad, count, stages.scale);
+    }
+    if (stages.zeroes) part.table.fill(grad, count, 0);
+  }
+
+  void apply() {
+    const StepKernel kernel = kernel_of(part.run, pass.reach);
+    const bool measures_update = pass.prepared.step.stages.measures.update;
+    Streams seen = streams;
+    seen.grad = make_grad();
+    if (measures_update) seen.param_out = scratch.param;
+    kernel(seen, 0, count, scratch.coefficients);
+    if (!measures_update) return;
+    Change change;
+    part.table.store(streams.param_out, streams.param_in, scratch.param, count, &change);
+    sums.update_squares = change.squares;
+    sums.largest_update = change.largest;
+  }
+};
+
+// The coefficients of one parameter, with its factor in them.
+void finish_coefficients(const Pass& pass, const Part& part, Scratch& scratch) {
+  double values[max_coefficients];
+  const std::size_t count = part.run.group->rule->coefficient_count;
+  std::memcpy(values, part.run.values, count * sizeof(double));
+  const double factor = pass.prepared.step.memory.factors()[part.whole];
+  values[grad_scale] = coefficient_by(factor, values[grad_scale], part.run.group->type);
+  if (part.run.group->type == NumberType::float32) {
+    finish<float>(values, count, scratch.coefficients);
+  } else {
+    finish<double>(values, count, scratch.coefficients);
+  }
+}
+
+// Takes tiles [first, last) of a pass.
+void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
+  Scratch scratch;
+  std::size_t since_yield = 0;
+  TileSums* const table = pass.prepared.step.memory.tiles();
+  over_parts(pass.prepared.step, [&](const Part& part) {
+    const std::size_t end = std::min(part.tile + tiles_of(part.parameter), last);
+    const std::size_t begin = std::max(part.tile, first);
+    if (begin >= end) return;
+    if (pass.changes && part.stages.applies) finish_coefficients(pass, part, scratch);
+    const std::size_t size = bytes_of(part.run.group->type);
+    for (std::size_t t = begin; t < end; ++t) {
+      const std::size_t element = (t - part.tile) * tile_size;
+      const std::size_t bytes = element * size;
+      Tile{pass,
+           part,
+           scratch,
+           streams_from(part.parameter.streams, bytes),
+           offset(part.extras.average, bytes),
+           offset(part.extras.accumulated, bytes),
+           std::min(tile_size, part.parameter.count - element),
+           table[part.place + (t - part.tile)]}
+          .take();
+      if (pass.pace == Pace::yielding && ++since_yield == tiles_between_yields) {
+        std::this_thread::yield();
+        since_yield = 0;
+      }
+    }
+  });
+}
+
+void take_share(void* context, int share, int shares) {
+  const FpEnvironment environment;
+  const Pass& pass = *static_cast<const Pass*>(context);
+  const std::size_t tiles = pass.prepared.tiles;
+  take_tiles(pass, first_of(tiles, share, shares), first_of(tiles, share + 1, shares));
+}
+
+}  // namespace
+
+void take_pass(const Pool& pool, const PreparedStages& prepared, bool measures, bool changes, WorthOneThread worth,
+               Pace pace) {
+  if (prepared.tiles == 0) return;
+  Pass pass{prepared, measures, changes, reach_of(prepared.bytes, prepared.step.memory_from), pace};
+  call_shares(pool, prepared.tiles, prepared.cost, worth, take_share, &pass);
+}
+
+}  // namespace rmsprop
