@@ -1,6 +1,6 @@
 // Shared by the files of this folder. Only they see Node-API: they unwrap, pin, throw and resolve.
-// lib/backends/native/binding.ts is the other half and says what each function takes; JavaScript has validated what comes here,
-// and only what memory safety needs is checked again.
+// lib/backends/native/binding.ts is the other half and says what each function takes; JavaScript has validated what
+// comes here, and only what memory safety needs is checked again.
 #pragma once
 
 #include <napi.h>
