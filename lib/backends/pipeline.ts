@@ -1,8 +1,8 @@
-import { lengthOf, type NumberType } from "../numbers/typed-array.ts";
+import { fillWith, lengthOf, type NumberType } from "../numbers/typed-array.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
 import { tileSize } from "./limits.ts";
-
-const { fround } = Math;
+import { coefficientBy, finishNorms, finishUpdates } from "./norms.ts";
+import { type StageMemory, tilesOf, type WholeTiles } from "./stage-memory.ts";
 
 /** The numbers that the stages of a tile work on: those of the parameter's arrays, and two scratch tiles. */
 export type Stream = "param" | "grad" | "average" | "accumulated" | "gradScratch" | "paramScratch";
@@ -33,146 +33,166 @@ export interface TileStages {
   zero(x: Stream): void;
 }
 
+/** A whole parameter: norms are of whole ones, however many pieces they are stepped in, and where. */
+export interface Whole {
+  /** The run whose stages it takes. */
+  readonly run: number;
+  readonly tiles: number;
+}
+
+/** The whole parameter that one of a step's parameters is a piece of, and the tile of the table that its first one is. */
+export interface Piece {
+  readonly whole: number;
+  readonly place: number;
+}
+
+/**
+ * The whole parameters, whose tiles one after the other are the table, and the piece that each parameter of the runs is, in
+ * their order.
+ */
+export interface Layout {
+  readonly wholes: readonly Whole[];
+  readonly pieces: readonly Piece[];
+}
+
 /** One parameter in a staged step. */
-interface Part {
+interface Part extends Piece {
   readonly group: BackendGroup;
   readonly run: Run;
   readonly stages: RunStages;
   readonly parameter: ParameterArrays;
-  /** The sums of the squares of its gradient and of its update, tile by tile. */
-  gradSquares: number;
-  updateSquares: number;
-  /** What clipping by norm multiplies its gradient by. */
-  factor: number;
-  /** The run's, with that factor in the first. */
+  /** The run's, with what clipping by norm multiplies the gradient by in the first. */
   readonly coefficients: number[];
 }
 
 /** The coefficient `gradScale`, through which gradients are clipped by norm, is the first of every rule. */
 const gradScale = 0;
 
-// To the nearest, a quotient or product among the subnormal numbers may come out twice as large as it is, and a norm that it
-// brings down to a limit would then lie above it. There it is taken down to the next number; all others are rounded as ever.
-
-/** The least normal number of each type, 2^-126 and 2^-1022, and the distance of those below it, 2^-149 and 2^-1074. */
-const leastNormal: Readonly<Record<NumberType, number>> = {
-  float32: 1.1754943508222875e-38,
-  float64: 2.2250738585072014e-308,
-};
-const leastStep: Readonly<Record<NumberType, number>> = { float32: 1.401298464324817e-45, float64: 5e-324 };
-
-/** 2^600: brings subnormal numbers to where products are rounded to 53 bits, with room for those of two of them. */
-const normalizing = 4.149515568880993e180;
-
-/** The factor that brings a norm down to a limit: at most 1, and NaN for a norm that is NaN, if there is a limit. */
-function factorTo(limit: number, norm: number): number {
-  if (limit === Number.POSITIVE_INFINITY) return 1;
-  const factor = limit / norm;
-  const isAbove = factor < leastNormal.float64 && factor * normalizing * norm > limit * normalizing;
-  if (isAbove) return factor - leastStep.float64;
-  return 1 < factor ? 1 : factor;
+function partsOf(groups: readonly BackendGroup[], runs: readonly Run[], layout?: Layout): Part[] {
+  let place = 0;
+  let index = 0;
+  return runs.flatMap((run) => {
+    const group = groups[run.group] as BackendGroup;
+    const { parameters } = group;
+    const chosen = run.selection ? run.selection.map((i) => parameters[i] as ParameterArrays) : parameters;
+    const stages = run.stages as RunStages;
+    return chosen.map((parameter) => {
+      const piece = layout ? (layout.pieces[index] as Piece) : { whole: index, place };
+      index++;
+      place += tilesOf(parameter);
+      return { ...piece, group, run, stages, parameter, coefficients: [...run.coefficients] };
+    });
+  });
 }
 
-/** `x * factor`, for a factor from 0 to 1 or NaN. */
-function scaledBy(factor: number, x: number): number {
-  const product = x * factor;
-  const isAbove =
-    Math.abs(product) < leastNormal.float64 && Math.abs(product) * normalizing > Math.abs(x * normalizing * factor);
-  return isAbove ? product - Math.sign(product) * leastStep.float64 : product;
+function wholesOf(parts: readonly Part[], runs: readonly Run[], layout?: Layout): readonly WholeTiles[] {
+  if (!layout) return parts.map(({ stages, place, parameter }) => ({ stages, place, tiles: tilesOf(parameter) }));
+  let end = 0;
+  return layout.wholes.map(({ run, tiles }) => {
+    const place = end;
+    end += tiles;
+    return { stages: (runs[run] as Run).stages as RunStages, place, tiles };
+  });
 }
 
-/** The same as a coefficient of a number type, which rounds it. */
-function coefficientBy(factor: number, x: number, type: NumberType): number {
-  const product = scaledBy(factor, x);
-  if (type === "float64" || !(factor < 1)) return product;
-  const rounded = fround(product);
-  const isAbove = Math.abs(rounded) > Math.abs(product) && Math.abs(rounded) < leastNormal.float32;
-  return isAbove ? rounded - Math.sign(rounded) * leastStep.float32 : product;
-}
+/** The table of tiles that `change` comes to. */
+export type Table = "empty" | "finished";
 
 /**
- * Takes a staged step: the one place in TypeScript that has the order of the stages. The twin of native/pipeline.cpp. Sums
- * are taken over the tiles of a parameter in order, then over the parameters in order, so that no bit depends on more.
+ * A staged step: the one place in TypeScript that has the order of the stages. The twin of native/pipeline.cpp and
+ * native/pass.cpp. Sums are taken over the tiles of a whole parameter in order, then over the whole parameters in order, so
+ * that no bit depends on more.
  */
-export function stepStaged(
-  groups: readonly BackendGroup[],
-  runs: readonly Run[],
-  stages: Stages,
-  tiles: TileStages,
-): void {
-  const parts = runs.flatMap((run) => partsOf(groups[run.group] as BackendGroup, run));
-  const step = new StagedStep(parts, stages, tiles);
-  step.take();
-}
-
-function partsOf(group: BackendGroup, run: Run): Part[] {
-  const { parameters } = group;
-  const chosen = run.selection ? run.selection.map((i) => parameters[i] as ParameterArrays) : parameters;
-  const stages = run.stages as RunStages;
-  return chosen.map((parameter) => ({
-    ...{ group, run, stages, parameter },
-    ...{ gradSquares: 0, updateSquares: 0, factor: 1, coefficients: [...run.coefficients] },
-  }));
-}
-
-class StagedStep {
+export class StagedStep {
   readonly #parts: readonly Part[];
+  readonly #wholes: readonly WholeTiles[];
   readonly #stages: Stages;
   readonly #tiles: TileStages;
-  readonly #clipsByNorm: boolean;
+  readonly #memory: StageMemory;
   readonly #measuresNorm: boolean;
   readonly #countsNonFinite: boolean;
+  /** Whether something must be known of all gradients before anything changes. */
+  readonly #measuresFirst: boolean;
 
-  constructor(parts: readonly Part[], stages: Stages, tiles: TileStages) {
+  /** @param layout Default: every parameter of the runs is a whole one. */
+  constructor(
+    groups: readonly BackendGroup[],
+    runs: readonly Run[],
+    stages: Stages,
+    tiles: TileStages,
+    memory: StageMemory,
+    layout?: Layout,
+  ) {
     const { clipGlobalNorm, measures, skipNonFinite } = stages;
-    this.#parts = parts;
+    this.#parts = partsOf(groups, runs, layout);
+    this.#wholes = wholesOf(this.#parts, runs, layout);
     this.#stages = stages;
     this.#tiles = tiles;
+    this.#memory = memory;
     const infinity = Number.POSITIVE_INFINITY;
-    this.#clipsByNorm = clipGlobalNorm < infinity || parts.some(({ stages }) => stages.clipNorm < infinity);
-    this.#measuresNorm = this.#clipsByNorm || measures.gradNorm;
+    const clipsByNorm = clipGlobalNorm < infinity || runs.some((run) => (run.stages as RunStages).clipNorm < infinity);
+    this.#measuresNorm = clipsByNorm || measures.gradNorm;
     this.#countsNonFinite = skipNonFinite || measures.nonFinite;
+    this.#measuresFirst = skipNonFinite || clipsByNorm;
   }
 
+  /** Both halves, or the second alone where that does. */
   take(): void {
+    if (this.#measuresFirst) this.measure();
+    this.change(this.#measuresFirst ? "finished" : "empty");
+  }
+
+  /** The first half: fills the tiles of its parameters in the table, the other tiles with zeros. Changes nothing else. */
+  measure(): void {
+    this.#memory.clear();
+    this.#overTiles((part, tile) => this.#makeGrad(part, tile, true));
+  }
+
+  /**
+   * The second half. It takes a finished table as it is, whoever measured its tiles. It fills an empty one on its way, which
+   * does for a step that need not measure first. Ends with the report.
+   */
+  change(table: Table): void {
     const { report, skipNonFinite } = this.#stages;
     Object.assign(report, { skipped: false, nonFinite: 0, clipped: 0 });
     Object.assign(report, { gradNorm: Number.NaN, updateNorm: Number.NaN, largestUpdate: Number.NaN });
-    // What must be known of all gradients before anything may change takes a pass of its own.
-    const first = skipNonFinite || this.#clipsByNorm;
-    if (first) {
-      this.#overTiles((part) => this.#makeGrad(part, true));
-      this.#finishNorms();
+    fillWith(this.#memory.factors, 1);
+    const measured = table === "finished";
+    if (measured) {
+      this.#finishGradients();
       report.skipped = skipNonFinite && report.nonFinite > 0;
       if (report.skipped) return;
+    } else {
+      this.#memory.clear();
     }
-    let largest = 0;
-    this.#overTiles((part) => {
-      const change = this.#change(part, !first);
-      if (change > largest) largest = change;
-    });
-    if (!first) this.#finishNorms();
-    if (this.#stages.measures.update) {
-      const squares = this.#parts.reduce((sum, { updateSquares }) => sum + updateSquares, 0);
-      report.updateNorm = Math.sqrt(squares);
-      report.largestUpdate = Number.isNaN(squares) ? squares : largest;
+    for (const { whole, group, run, coefficients } of this.#parts) {
+      const factor = this.#memory.factors[whole] as number;
+      coefficients[gradScale] = coefficientBy(factor, run.coefficients[gradScale] as number, group.type);
     }
+    this.#overTiles((part, tile) => this.#change(part, tile, !measured));
+    if (!measured) this.#finishGradients();
+    if (this.#stages.measures.update) this.finishUpdates();
   }
 
-  #overTiles(work: (part: Part) => void): void {
+  /** From the sums of all tiles of the table to the report of updates. `change` ends with it. */
+  finishUpdates(): void {
+    finishUpdates(this.#wholes, this.#stages, this.#memory);
+  }
+
+  #overTiles(work: (part: Part, tile: number) => void): void {
     for (const part of this.#parts) {
       const length = lengthOf(part.parameter.data);
       for (let begin = 0; begin < length; begin += tileSize) {
         this.#tiles.enter(part.parameter, part.group.type, begin, Math.min(begin + tileSize, length));
-        work(part);
+        work(part, part.place + begin / tileSize);
         this.#tiles.leave();
       }
     }
   }
 
   /** Makes the gradient that the rule is to see, and says where it lies. On the way it measures, if asked. */
-  #makeGrad(part: Part, measures: boolean): Stream {
-    const { report, measures: asked } = this.#stages;
+  #makeGrad(part: Part, tile: number, measures: boolean): Stream {
+    const { nonFinite, clipped, gradSquares } = this.#memory;
     const { accumulates, applies, scale, clipValue } = part.stages;
     const tiles = this.#tiles;
     const clips = applies && clipValue < Number.POSITIVE_INFINITY;
@@ -183,60 +203,46 @@ class StagedStep {
       tiles.accumulate("gradScratch", scale);
       grad = "gradScratch";
     }
-    if (counts && (clips || !norm)) report.nonFinite += tiles.countNonFinite(grad);
+    if (counts && (clips || !norm)) nonFinite[tile] = tiles.countNonFinite(grad);
     if (clips) {
       const rest = accumulates ? 1 : scale;
-      if (measures && asked.clipped) report.clipped += tiles.countAbove(grad, rest, clipValue);
+      if (measures && this.#stages.measures.clipped) clipped[tile] = tiles.countAbove(grad, rest, clipValue);
       tiles.clip("gradScratch", grad, rest, clipValue);
       grad = "gradScratch";
     }
     if (norm) {
       const squares = tiles.sumOfSquares(grad);
-      part.gradSquares += squares;
+      gradSquares[tile] = squares;
       // A finite sum is one of finite values, so that they are counted only where it is not.
-      if (counts && !clips && !(squares < Number.POSITIVE_INFINITY)) report.nonFinite += tiles.countNonFinite(grad);
+      if (counts && !clips && !(squares < Number.POSITIVE_INFINITY)) nonFinite[tile] = tiles.countNonFinite(grad);
     }
     return grad;
   }
 
-  /** From the sums of squares to norms, and to what they clip by. */
-  #finishNorms(): void {
-    if (!this.#measuresNorm) return;
-    const { report, clipGlobalNorm } = this.#stages;
-    let squares = 0;
-    let clippedSquares = 0;
-    for (const part of this.#parts) {
-      const { accumulates, applies, scale, clipValue, clipNorm } = part.stages;
-      if (!applies) continue;
-      const scaled = accumulates || clipValue < Number.POSITIVE_INFINITY;
-      const norm = Math.sqrt(part.gradSquares) * (scaled ? 1 : scale);
-      part.factor = factorTo(clipNorm, norm);
-      const clipped = norm * part.factor;
-      squares += norm * norm;
-      clippedSquares += clipped * clipped;
-    }
-    report.gradNorm = Math.sqrt(squares);
-    const factor = factorTo(clipGlobalNorm, Math.sqrt(clippedSquares));
-    for (const part of this.#parts) {
-      part.factor = scaledBy(factor, part.factor);
-      const whole = part.run.coefficients[gradScale] as number;
-      part.coefficients[gradScale] = coefficientBy(part.factor, whole, part.group.type);
+  /** From a finished table to the norms and counts of gradients in the report, and to the factors. */
+  #finishGradients(): void {
+    const { report } = this.#stages;
+    const { nonFinite, clipped } = this.#memory;
+    if (this.#measuresNorm) finishNorms(this.#wholes, this.#stages, this.#memory);
+    for (const { place, tiles } of this.#wholes) {
+      for (let tile = place; tile < place + tiles; tile++) {
+        report.nonFinite += nonFinite[tile] as number;
+        report.clipped += clipped[tile] as number;
+      }
     }
   }
 
-  /** Steps a tile, and returns the magnitude of its largest change, if that is measured. */
-  #change(part: Part, measures: boolean): number {
+  #change(part: Part, tile: number, measures: boolean): void {
     const { group, run, stages, coefficients } = part;
     const tiles = this.#tiles;
-    const grad = measures || stages.applies ? this.#makeGrad(part, measures) : "grad";
-    let largest = 0;
+    const grad = measures || stages.applies ? this.#makeGrad(part, tile, measures) : "grad";
     if (stages.applies) {
       const measuresUpdate = this.#stages.measures.update;
       tiles.rule(group, run.variant, coefficients, grad, measuresUpdate ? "paramScratch" : "param");
       if (measuresUpdate) {
         const change = tiles.store();
-        part.updateSquares += change.squares;
-        largest = change.largest;
+        this.#memory.updateSquares[tile] = change.squares;
+        this.#memory.largestUpdate[tile] = change.largest;
       }
       if (stages.averages) tiles.averageIn(stages.decay, stages.oneMinusDecay);
       if (stages.accumulates) tiles.zero("accumulated");
@@ -244,6 +250,5 @@ class StagedStep {
       tiles.accumulate("accumulated", stages.scale);
     }
     if (stages.zeroes) tiles.zero("grad");
-    return largest;
   }
 }

@@ -4,7 +4,8 @@ import { type AnyRule, flagsOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
 import { createHeap } from "../heap.ts";
 import { tileSize } from "../limits.ts";
-import { type Stream, stepStaged, type TileStages } from "../pipeline.ts";
+import { StagedStep, type Stream, type TileStages } from "../pipeline.ts";
+import { StageMemory } from "../stage-memory.ts";
 import {
   accumulate,
   applyRule,
@@ -30,7 +31,7 @@ function finished(rule: AnyRule, values: readonly number[], arithmetic: Arithmet
 const whole = (array: FloatArray): Range => ({ array, begin: 0 });
 
 /** The stages over the arrays where they lie. */
-function createTiles(): TileStages {
+export function createTiles(): TileStages {
   const scratch = {
     float32: { grad: new Float32Array(tileSize), param: new Float32Array(tileSize) },
     float64: { grad: new Float64Array(tileSize), param: new Float64Array(tileSize) },
@@ -93,11 +94,13 @@ export function createReference(): Backend {
     setThreads() {},
     ...createHeap(),
 
-    bind(first: readonly BackendGroup[]) {
+    bind(first: readonly BackendGroup[], _runCapacity: number, staged = false) {
+      const memory = staged ? StageMemory.create(first) : undefined;
+      if (staged && !memory) return undefined;
       let groups = first;
       const step = (runs: readonly Run[], stages?: Stages) => {
         if (stages) {
-          stepStaged(groups, runs, stages, createTiles());
+          new StagedStep(groups, runs, stages, createTiles(), memory as StageMemory).take();
           return;
         }
         for (const { group, variant, coefficients, selection } of runs) {
@@ -115,6 +118,7 @@ export function createReference(): Backend {
       };
       return {
         rebind(others) {
+          if (memory && !memory.holds(others)) return false;
           groups = others;
           return true;
         },

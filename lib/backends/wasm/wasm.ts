@@ -1,7 +1,8 @@
 import { lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
 import { createHeap } from "../heap.ts";
-import { stepStaged, type TileStages } from "../pipeline.ts";
+import { StagedStep, type TileStages } from "../pipeline.ts";
+import { StageMemory } from "../stage-memory.ts";
 import type { RuleKernels, StageKernels, StepKernel, WasmKernels } from "./kernels.ts";
 import { Window, type WindowedParameter } from "./window.ts";
 
@@ -94,11 +95,13 @@ export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBy
     setThreads() {},
     ...createHeap(),
 
-    bind(first) {
+    bind(first, _runCapacity, staged = false) {
+      const memory = staged ? StageMemory.create(first) : undefined;
+      if (staged && !memory) return undefined;
       let groups = first.map(windowed);
       const step = (runs: readonly Run[], stages?: Stages) => {
         window.forget();
-        if (stages) stepStaged(groups, runs, stages, tileStages);
+        if (stages) new StagedStep(groups, runs, stages, tileStages, memory as StageMemory).take();
         else
           for (let r = 0; r < runs.length; r++)
             stepPlainly(window, groups[runs[r]?.group as number] as WindowedGroup, runs[r] as Run);
@@ -106,6 +109,7 @@ export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBy
       };
       return {
         rebind(others) {
+          if (memory && !memory.holds(others)) return false;
           groups = others.map(windowed);
           return true;
         },

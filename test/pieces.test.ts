@@ -1,0 +1,156 @@
+// Measured and changed apart, by those who have a part of the tiles each, a staged step leaves the bits that the reference
+// leaves in one call. The twin of test/native/pieces.cpp.
+import { describe, expect, test } from "vitest";
+import type { BackendGroup, ParameterArrays, Report, Run, Stages } from "../lib/backends/backend.ts";
+import { tileSize } from "../lib/backends/limits.ts";
+import { type Piece, StagedStep, type Whole } from "../lib/backends/pipeline.ts";
+import { createReference, createTiles } from "../lib/backends/reference/reference.ts";
+import { StageMemory, tilesOf } from "../lib/backends/stage-memory.ts";
+import type { FloatArray, NumberType } from "../lib/numbers/typed-array.ts";
+import { rules } from "../lib/optimizers/all.ts";
+import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
+import { arrayType } from "./support/arena.ts";
+import { numberTypes, type RuleCase, ruleCases, uniformFrom } from "./support/cases.ts";
+import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
+
+const lengths = [0, 1, 1023, 1024, 1025, 5000];
+
+const rule = rules.find(({ name }) => name === "sgd") as AnyRule;
+
+/** One that scales gradients, as clipping by norm needs, and has every slot. */
+const variant = variantsOf(rule)
+  .filter((each) => flagsOf(rule, each).gradScale !== "off" && usedSlots(rule, each).length === rule.slots.length)
+  .at(-1) as number;
+
+/** Parameters of two runs, which take turns. */
+function modelOf(type: NumberType, bad: number): ParameterArrays[] {
+  const uniform = uniformFrom(3);
+  const array = (length: number) => arrayType(type).from({ length }, () => uniform() - 0.5) as FloatArray;
+  return lengths.map((length) => {
+    const data = array(length);
+    const grad = array(length);
+    if (bad !== 0 && length === 5000) grad[4321] = bad;
+    const slots = rule.slots.map(() => array(length));
+    return { data, out: data, grad, slots, average: array(length), accumulated: array(length) };
+  });
+}
+
+const arraysOf = ({ data, grad, slots, average, accumulated }: ParameterArrays) =>
+  [data, grad, ...slots, average, accumulated] as FloatArray[];
+
+/** Elements of a parameter from a tile on. */
+function part(whole: ParameterArrays, tile: number, end: number): ParameterArrays {
+  const of = (array: FloatArray) => array.subarray(tile * tileSize, end * tileSize) as FloatArray;
+  const data = of(whole.data);
+  return {
+    ...{ data, out: data, grad: of(whole.grad) },
+    slots: whole.slots.map((slot) => of(slot as FloatArray)),
+    average: of(whole.average as FloatArray),
+    accumulated: of(whole.accumulated as FloatArray),
+  };
+}
+
+function runsOf(of: StageCase, selections: readonly (readonly number[])[]): Run[] {
+  const { coefficients } = ruleCases[rule.name] as RuleCase;
+  return selections.map((selection, half) => ({
+    ...{ group: 0, variant, selection },
+    coefficients: rule.coefficients.map((name: string) => coefficients[half]?.[name] as number),
+    stages: { ...plainRun, ...of.runs[half] },
+  }));
+}
+
+const stagesOf = (of: StageCase): Stages => ({
+  ...{ skipNonFinite: false, clipGlobalNorm: Number.POSITIVE_INFINITY, measures: noMeasures },
+  ...of.stages,
+  report: {} as Report,
+});
+
+/** The parameters in the order of the runs. */
+const inOrder = [0, 1].flatMap((half) => lengths.flatMap((_, i) => (i % 2 === half ? [i] : [])));
+
+interface Result {
+  readonly model: readonly ParameterArrays[];
+  readonly reports: readonly Report[];
+}
+
+function inOneCall(type: NumberType, of: StageCase, bad: number): Result {
+  const parameters = modelOf(type, bad);
+  const stages = stagesOf(of);
+  const selections = [0, 1].map((half) => inOrder.filter((i) => i % 2 === half));
+  createReference().bind([{ rule, type, parameters }], 2, true)?.step(runsOf(of, selections), stages);
+  return { model: parameters, reports: [stages.report] };
+}
+
+/** By two ranks. `rankOf` says which takes a tile of the table. */
+function inPieces(type: NumberType, of: StageCase, bad: number, rankOf: (tile: number) => number): Result {
+  const model = modelOf(type, bad);
+  const wholes: Whole[] = [];
+  const ranks = [0, 1].map(() => ({
+    parameters: [] as ParameterArrays[],
+    selections: [[], []] as number[][],
+    pieces: [] as Piece[],
+  }));
+  let place = 0;
+  for (const i of inOrder) {
+    const parameter = model[i] as ParameterArrays;
+    const tiles = tilesOf(parameter);
+    for (let begin = 0, end = 0; begin < tiles; begin = end) {
+      const rank = rankOf(place + begin);
+      while (end < tiles && rankOf(place + end) === rank) end++;
+      const { parameters, selections, pieces } = ranks[rank] as (typeof ranks)[number];
+      selections[i % 2]?.push(parameters.length);
+      parameters.push(part(parameter, begin, end));
+      pieces.push({ whole: wholes.length, place: place + begin });
+    }
+    wholes.push({ run: i % 2, tiles });
+    place += tiles;
+  }
+  const steps = ranks.map(({ parameters, selections, pieces }) => {
+    const groups: BackendGroup[] = [{ rule, type, parameters }];
+    const stages = stagesOf(of);
+    const memory = new StageMemory(place, wholes.length);
+    const step = new StagedStep(groups, runsOf(of, selections), stages, createTiles(), memory, { wholes, pieces });
+    return { step, memory, stages };
+  });
+  const exchange = () => {
+    for (let tile = 0; tile < place; tile++) {
+      const rank = rankOf(tile);
+      const { memory: from } = steps[rank] as (typeof steps)[number];
+      const { memory: to } = steps[1 - rank] as (typeof steps)[number];
+      for (const column of ["gradSquares", "updateSquares", "largestUpdate", "nonFinite", "clipped"] as const) {
+        to[column][tile] = from[column][tile] as number;
+      }
+    }
+  };
+  for (const { step } of steps) step.measure();
+  exchange();
+  for (const { step } of steps) step.change("finished");
+  exchange();
+  for (const { step, stages } of steps) if (stages.measures.update && !stages.report.skipped) step.finishUpdates();
+  return { model, reports: steps.map(({ stages }) => stages.report) };
+}
+
+const cuts: Readonly<Record<string, (tile: number) => number>> = {
+  "the first tiles and the others": (tile) => (tile < 4 ? 0 : 1),
+  "every other tile": (tile) => tile % 2,
+  "all tiles and none": () => 0,
+};
+
+describe.each(numberTypes)("a staged step in pieces, %s", (type) => {
+  test.each(Object.entries(stageCases))("%s", (_, of) => {
+    for (const bad of [0, Number.NaN, Number.NEGATIVE_INFINITY]) {
+      const expected = inOneCall(type, of, bad);
+      for (const [cut, rankOf] of Object.entries(cuts)) {
+        const found = inPieces(type, of, bad, rankOf);
+        for (const report of found.reports) expect(report, cut).toEqual(expected.reports[0]);
+        found.model.forEach((parameter, i) => {
+          const others = arraysOf(expected.model[i] as ParameterArrays);
+          const same = arraysOf(parameter).map((array, a) =>
+            array.every((value, e) => Object.is(value, others[a]?.[e])),
+          );
+          expect(same, `${cut}, parameter ${i}`).toEqual(same.map(() => true));
+        });
+      }
+    }
+  });
+});
