@@ -12,7 +12,7 @@ export interface Case {
   readonly size: number;
   /** How many parameters there are. */
   readonly arrays: number;
-  /** Arrays of `allocate`, which are one run of memory, or each in a buffer of its own. Default: together. */
+  /** Arrays of `allocate`, which are one block of memory, or each in a buffer of its own. Default: together. */
   readonly memory?: "together" | "apart";
   /** What the arrays hold. Subnormal: no gradient, and every mean square has decayed to a subnormal number. */
   readonly values?: "ordinary" | "subnormal";

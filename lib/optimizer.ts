@@ -48,7 +48,7 @@ import {
 import type { StepArrays } from "./step/call-arrays.ts";
 import type { Plan } from "./step/plan.ts";
 import { Planner, type RatedOptions } from "./step/planner.ts";
-import { type Findings, StepStages } from "./step/stages.ts";
+import { type Findings, StepStages } from "./step/step-stages.ts";
 import { show } from "./values/show.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */
@@ -410,7 +410,7 @@ export abstract class Optimizer<
       left.forEach(release);
       releaseSlotsOf(this.#backend, group, left);
     }
-    this.#planner.take(groups);
+    this.#planner.replaceGroups(groups);
   }
 
   /**
@@ -626,7 +626,7 @@ export abstract class Optimizer<
 
   #run(plan: Plan<O>): void {
     (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
-    this.#planner.taken(plan, true);
+    this.#planner.finish(plan, true);
   }
 
   async #runAsync(plan: Plan<O>): Promise<void> {
@@ -636,7 +636,7 @@ export abstract class Optimizer<
     for (const memory of held) memory.inFlight++;
     try {
       await step;
-      this.#planner.taken(plan, false);
+      this.#planner.finish(plan, false);
     } finally {
       this.#pending = false;
       for (const memory of held) memory.inFlight--;

@@ -7,7 +7,7 @@ import { arraysOf, expectRefusal, parameter, plain, refuses, thrownBy } from "./
 import { uniformFrom } from "./support/cases.ts";
 import { everything } from "./support/steps.ts";
 
-/** Arrays of one run of memory, by their bounds in elements of 4 bytes. */
+/** Arrays of one block of memory, by their bounds in elements of 4 bytes. */
 type Bounds = readonly [from: number, to: number];
 interface Placed {
   readonly data: Bounds;

@@ -6,7 +6,7 @@ import { isShared } from "../numbers/typed-array.ts";
 /** What memory is aligned to, in bytes: a cache line, and the widest vector. */
 export const alignment = 64;
 
-/** A run of memory: the part of a buffer from an offset on. */
+/** A buffer from an offset on. */
 export interface Place {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;

@@ -1,4 +1,4 @@
-// The options of the stages beside the rule. Their tables are in options.ts.
+// The options of stages, as users have them. Their defaults and domains are in stages.ts.
 
 /** An exponential moving average of the weights. */
 export interface Ema {

@@ -1,8 +1,8 @@
 import "../disposable.ts";
 import { currentBackend } from "../backends/current.ts";
 import { OptimError } from "../errors.ts";
+import { type ArrayBlock, allocateBlock, releaseBlock } from "../memory/block.ts";
 import { checkIdle } from "../memory/memory.ts";
-import { type ArrayRun, allocateRun, releaseRun } from "../memory/run.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import { boolean, defaultsOf, type OptionTable, readOptions } from "../options/option.ts";
 import { show } from "../values/show.ts";
@@ -51,9 +51,9 @@ const optionTable: OptionTable = {
   shared: boolean(false),
 };
 
-/** Parameters and gradients of a model, each in one run of memory. */
+/** Parameters and gradients of a model, each in one block of memory. */
 export interface Model<N extends string = string, A extends FloatArray = FloatArray> {
-  /** The values by name, flat and in row order: views of one run of memory. They begin as zeros. */
+  /** The values by name, flat and in row order: views of one block of memory. They begin as zeros. */
   readonly params: { readonly [name in N]: A };
   /** The gradients by name, of the same lengths, for your backward pass to write. They begin as zeros. */
   readonly grads: { readonly [name in N]: A };
@@ -141,12 +141,12 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   });
 
   const backend = currentBackend();
-  const params = allocateRun(backend, lengths, dtype, shared);
-  let grads: ArrayRun;
+  const params = allocateBlock(backend, lengths, dtype, shared);
+  let grads: ArrayBlock;
   try {
-    grads = allocateRun(backend, lengths, dtype, shared);
+    grads = allocateBlock(backend, lengths, dtype, shared);
   } catch (error) {
-    releaseRun(backend, params);
+    releaseBlock(backend, params);
     throw error;
   }
 
@@ -163,8 +163,8 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   const dispose = () => {
     checkIdle(params.buffer);
     checkIdle(grads.buffer);
-    releaseRun(backend, params);
-    releaseRun(backend, grads);
+    releaseBlock(backend, params);
+    releaseBlock(backend, grads);
   };
   return Object.freeze({
     params: frozenOf(names, params.arrays),

@@ -1,8 +1,8 @@
 import { type Definition, readWithPreset } from "../definition.ts";
 import { OptimError } from "../errors.ts";
+import type { ArrayBlock } from "../memory/block.ts";
 import { Liveness } from "../memory/liveness.ts";
 import { checkIdle } from "../memory/memory.ts";
-import type { ArrayRun } from "../memory/run.ts";
 import { type FloatArray, fillWith, type NumberType } from "../numbers/typed-array.ts";
 import { checkFloat32 } from "../options/number-domains.ts";
 import { checkOption, checkOptionName, checkSettable } from "../options/option.ts";
@@ -79,7 +79,7 @@ export class Group<O extends object = object> {
   #variant = -1;
   #variantVersion = -1;
   /** The memory of the entries' slots. */
-  readonly memory: SlotRun[] = [];
+  readonly memory: SlotBlock[] = [];
 
   /** @throws OptimError ERR_OPTION where the options contradict one another. */
   constructor(
@@ -242,8 +242,8 @@ export function checkMemory(entries: Iterable<Entry>): void {
 }
 
 /** The memory of some slots of a group's entries of one number type. */
-export interface SlotRun {
-  readonly run: ArrayRun;
+export interface SlotBlock {
+  readonly block: ArrayBlock;
   readonly type: NumberType;
   /** How many of the entries are still in the group. */
   entries: number;
@@ -266,7 +266,7 @@ export function beginSlot<O extends object>(
 
 /** @throws OptimError ERR_STEP_IN_FLIGHT while a step off the event loop works on a group's slots. */
 export function checkSlotsIdle({ memory }: Group): void {
-  for (const { run } of memory) checkIdle(run.buffer);
+  for (const { block } of memory) checkIdle(block.buffer);
 }
 
 /** Gives the slots of a group that has taken no step their initial values anew, which an option has changed. */

@@ -38,7 +38,7 @@ export function checkOverlap(
   backend: Backend,
 ): void {
   if (areApart(parameters, state, backend)) return;
-  // All of a kind one after the other, as they mostly lie in memory: runs that are in order already are sorted at once.
+  // All of a kind one after the other, as they mostly lie in memory: stretches that are in order already are sorted at once.
   const intervals: Interval[] = [];
   for (const { name, data, type, length } of parameters) {
     if (length > 0) intervals.push(intervalOf(backend, data, length, type, true, "data", name));

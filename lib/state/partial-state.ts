@@ -9,8 +9,8 @@ import {
   putTogether,
   type RawState,
   readEntry,
-  readGroupOptions,
   readLossScale,
+  readSavedOptions,
 } from "./read-state.ts";
 import type { Unmatched } from "./state-dict.ts";
 
@@ -67,7 +67,7 @@ export function fitPart<O extends object>(
   const readOptions = (group: Group<O>, index: number): LoadedOptions<O> => {
     const [from, ...others] = new Set(group.view.params.flatMap((name) => groupOf.get(name) ?? []));
     const given = from === undefined || others.length > 0 || !sameRule ? undefined : paramGroups[from];
-    const read = given && ifFits(() => readGroupOptions(definition, group, from as number, given.options));
+    const read = given && ifFits(() => readSavedOptions(definition, group, from as number, given.options));
     if (read) takenGroups.add(from as number);
     else missing.push(`paramGroups[${index}]`);
     const { params: _, ...current } = group.options as Required<O> & { params?: unknown };

@@ -107,7 +107,7 @@ export function fitState<O extends object>(
   const loaded = groups.map((group, i) => {
     const { params, options } = paramGroups[i] as (typeof paramGroups)[number];
     checkParams(group.view.params, params, i);
-    const read = readGroupOptions(definition, group, i, options);
+    const read = readSavedOptions(definition, group, i, options);
     const entries = group.entries.map(({ parameter }) =>
       readEntry(definition, group, read.options, parameter, states.get(parameter.name), frozen),
     );
@@ -161,7 +161,7 @@ export interface LoadedOptions<O extends object> {
   readonly schedule: readonly [Schedule, ScheduleState] | undefined;
 }
 
-export function readGroupOptions<O extends object>(
+export function readSavedOptions<O extends object>(
   definition: Definition<O>,
   group: Group<O>,
   index: number,

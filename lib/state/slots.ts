@@ -1,15 +1,15 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
-import { allocateRun, releaseRun } from "../memory/run.ts";
+import { allocateBlock, releaseBlock } from "../memory/block.ts";
 import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
-import { type Entry, type Group, initialOf, type SlotRun } from "../parameters/group.ts";
+import { type Entry, type Group, initialOf, type SlotBlock } from "../parameters/group.ts";
 
 /** Slots of a group's entries of one number type that were made just now. */
 export interface MadeSlots {
   readonly group: Group;
   readonly entries: readonly Entry[];
   readonly slots: readonly string[];
-  readonly slotRun: SlotRun;
+  readonly slotBlock: SlotBlock;
 }
 
 /**
@@ -34,15 +34,15 @@ export function allocateSlots<O extends object>(
         const entries = group.entries.filter(({ parameter }) => parameter.type === type);
         if (entries.length === 0) continue;
         const lengths = slots.flatMap(() => entries.map(({ parameter }) => parameter.length));
-        const run = allocateRun(backend, lengths, type, false, entries.length, true);
-        const slotRun = { run, type, entries: entries.length };
-        made.push({ group: group as Group, entries, slots, slotRun });
-        group.memory.push(slotRun);
+        const block = allocateBlock(backend, lengths, type, false, entries.length, true);
+        const slotBlock = { block, type, entries: entries.length };
+        made.push({ group: group as Group, entries, slots, slotBlock });
+        group.memory.push(slotBlock);
         slots.forEach((slot, s) => {
           const initial = initialOf(definition, group, slot);
           const isZero = Object.is(initial, 0);
           entries.forEach((entry, e) => {
-            const array = run.arrays[s * entries.length + e] as FloatArray;
+            const array = block.arrays[s * entries.length + e] as FloatArray;
             entry.slots[slot] = array;
             if (!isZero) fillWith(array, initial);
           });
@@ -58,22 +58,22 @@ export function allocateSlots<O extends object>(
 
 /** Takes slots back that were made just now, as if they had never been. */
 export function takeBackSlots(backend: Backend, made: readonly MadeSlots[]): void {
-  for (const { group, entries, slots, slotRun } of made) {
-    group.memory.splice(group.memory.indexOf(slotRun), 1);
+  for (const { group, entries, slots, slotBlock } of made) {
+    group.memory.splice(group.memory.indexOf(slotBlock), 1);
     for (const entry of entries) for (const slot of slots) delete entry.slots[slot];
-    releaseRun(backend, slotRun.run);
+    releaseBlock(backend, slotBlock.block);
   }
 }
 
 /** Gives back the memory of a group's slots. */
 export function releaseSlots(backend: Backend, group: Group): void {
-  for (const { run } of group.memory) releaseRun(backend, run);
+  for (const { block } of group.memory) releaseBlock(backend, block);
 }
 
 /** Gives back the memory of slots whose entries have all left the group, of which these are the last to leave. */
 export function releaseSlotsOf(backend: Backend, group: Group, leaving: readonly Entry[]): void {
-  for (const slotRun of group.memory) {
-    slotRun.entries -= leaving.filter(({ parameter }) => parameter.type === slotRun.type).length;
-    if (slotRun.entries === 0) releaseRun(backend, slotRun.run);
+  for (const slotBlock of group.memory) {
+    slotBlock.entries -= leaving.filter(({ parameter }) => parameter.type === slotBlock.type).length;
+    if (slotBlock.entries === 0) releaseBlock(backend, slotBlock.block);
   }
 }

@@ -6,7 +6,7 @@ import type { LearningRate } from "../schedules/learning-rate.ts";
 import type { Binding } from "./binding.ts";
 import { checkCount, coefficientsOf, rateAt } from "./coefficients.ts";
 import type { Cohort, Draft, Plan } from "./plan.ts";
-import type { StepStages } from "./stages.ts";
+import type { StepStages } from "./step-stages.ts";
 
 /** Chooses which cohorts take the coming step, and which only accumulate. */
 export function choose<O extends object>({ cohorts }: Plan<O>, stages: StepStages): void {

@@ -169,7 +169,7 @@ export function describePlan<O extends object>(
   return backendGroups.map((entries) => {
     const { type } = (entries[0] as Entry).parameter;
     const parameters: ParameterArrays[] = [];
-    // Their slots lie in the same runs of memory, so that those of one tell of all.
+    // Their slots lie in the same blocks of memory, so that those of one tell of all.
     const first = entries.find(({ parameter }) => parameter.length > 0);
     if (first) watchSlots(liveness, first);
     // A loop, not a callback, which a new process would compile for a thousand parameters, for longer than they take.

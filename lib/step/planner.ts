@@ -26,7 +26,7 @@ import {
   type Streams,
 } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import type { StepStages } from "./stages.ts";
+import type { StepStages } from "./step-stages.ts";
 
 /** The option that every optimizer has. */
 export interface RatedOptions {
@@ -69,7 +69,7 @@ export class Planner<O extends RatedOptions> {
   }
 
   /** Takes groups in the place of those there are. */
-  take(groups: readonly Group<O>[]): void {
+  replaceGroups(groups: readonly Group<O>[]): void {
     this.#groups = groups;
     this.#entries = byName(groups);
     this.#plan = undefined;
@@ -114,7 +114,7 @@ export class Planner<O extends RatedOptions> {
 
   dispose(): void {
     for (const group of this.#groups) releaseSlots(this.#backend, group);
-    this.take([]);
+    this.replaceGroups([]);
     this.#spare = undefined;
   }
 
@@ -194,12 +194,12 @@ export class Planner<O extends RatedOptions> {
    * Counts a step that is done.
    * @param again Whether the backend may be told to take it again.
    */
-  taken(plan: Plan<O>, again: boolean): void {
+  finish(plan: Plan<O>, again: boolean): void {
     if (again && plan.repeats) {
-      this.progress.count(plan);
+      this.progress.countAgain(plan);
       return;
     }
-    this.progress.take(plan, plan === this.#plan);
+    this.progress.count(plan, plan === this.#plan);
     this.#made = none;
     (plan as Draft<Plan<O>>).repeats = again && plan.cohorts.length > 0 && isConstant(plan);
     // The next step of parameters over their own data notes that they are there again.

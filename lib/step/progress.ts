@@ -1,7 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import { Places } from "./places.ts";
 import type { Cohort, Plan } from "./plan.ts";
-import type { Findings, StepStages } from "./stages.ts";
+import type { Findings, StepStages } from "./step-stages.ts";
 
 /** What an optimizer's steps have done: it counts them. */
 export class Progress {
@@ -37,7 +37,7 @@ export class Progress {
   }
 
   /** Counts a step that was taken again, of which only the number is another. */
-  count<O extends object>({ cohorts }: Plan<O>): void {
+  countAgain<O extends object>({ cohorts }: Plan<O>): void {
     let highest = 0;
     for (let i = 0; i < cohorts.length; i++) {
       const { clock } = cohorts[i] as Cohort<O>;
@@ -53,7 +53,7 @@ export class Progress {
    * Counts a step.
    * @param isOwn Whether it was over the parameters' own data.
    */
-  take<O extends object>(plan: Plan<O>, isOwn: boolean): void {
+  count<O extends object>(plan: Plan<O>, isOwn: boolean): void {
     const { cohorts, stages, flushes } = plan;
     const skipped = stages !== undefined && this.#stages.skipped;
     let applies = false;

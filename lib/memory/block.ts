@@ -4,8 +4,8 @@ import { isEngineError } from "../host.ts";
 import { bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
 import { alignment, allocateMemory, type Place, releaseMemory } from "./memory.ts";
 
-/** Zeroed arrays in one run of memory, each aligned to 64 bytes. */
-export interface ArrayRun {
+/** Zeroed arrays in one block of memory, each aligned to 64 bytes. */
+export interface ArrayBlock {
   readonly buffer: ArrayBufferLike;
   readonly arrays: readonly FloatArray[];
 }
@@ -42,14 +42,14 @@ let rowsBegun = 0;
  * @param inner Whether no program sees the arrays until `exposeMemory`. Default false.
  * @throws OptimError ERR_MEMORY.
  */
-export function allocateRun(
+export function allocateBlock(
   backend: Backend,
   lengths: readonly number[],
   type: NumberType,
   shared = false,
   rowLength = lengths.length,
   inner = false,
-): ArrayRun {
+): ArrayBlock {
   const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[type]) / alignment) * alignment);
   const rows = sizes.length / rowLength;
   const rowBytes = sizes.reduce((sum, size) => sum + size, 0) / rows;
@@ -91,7 +91,7 @@ function viewsOf(
   }
 }
 
-/** Gives the memory of a run back; its arrays have length 0 afterwards. */
-export function releaseRun(backend: Backend, run: ArrayRun): void {
-  releaseMemory(backend, run.buffer);
+/** Gives the memory of a block back; its arrays have length 0 afterwards. */
+export function releaseBlock(backend: Backend, block: ArrayBlock): void {
+  releaseMemory(backend, block.buffer);
 }
