@@ -1,6 +1,6 @@
 import type { NumberType } from "./numbers/typed-array.ts";
 import { defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
-import type { AnyRule, Flags } from "./rules/rule.ts";
+import type { AnyRule, CoefficientsOf, FlagsOf, SlotOf } from "./rules/rule.ts";
 
 /** A named bundle of options, after another system; docs/presets.md is made of them. Its other fields are the optimizer's own. */
 export interface Preset<O extends object> {
@@ -9,17 +9,17 @@ export interface Preset<O extends object> {
 }
 
 /** What an optimizer is, apart from the machinery that all share: its rule, and what its options make of it. */
-export interface Definition<O extends object> {
+export interface Definition<O extends object, R extends AnyRule = AnyRule> {
   /** The class's name, for errors. */
   readonly name: string;
-  readonly rule: AnyRule;
+  readonly rule: R;
   readonly options: OptionTable & { readonly [name in keyof O]-?: unknown };
   /** What the option `preset` may name. */
   readonly presets: Readonly<Record<string, Preset<O>>>;
   /** What is wrong with options that are each in their domain, as a sentence. */
   conflict(options: Required<O>): string | undefined;
   /** The set of flags that these options ask for; it exists, unless they conflict. */
-  flags(options: Required<O>): Flags;
+  flags(options: Required<O>): FlagsOf<R>;
   /** Whether the coefficients change with the step too, not only with the options and the learning rate. */
   dependsOnStep?(options: Required<O>): boolean;
   /**
@@ -28,9 +28,9 @@ export interface Definition<O extends object> {
    *
    * @param step The step of the parameters that they are for, from 1.
    */
-  coefficients(options: Required<O>, lr: number, step: number, type: NumberType): Readonly<Record<string, number>>;
+  coefficients(options: Required<O>, lr: number, step: number, type: NumberType): CoefficientsOf<R>;
   /** What a slot holds before the first step. */
-  initial(slot: string, options: Required<O>): number;
+  initial(slot: SlotOf<R>, options: Required<O>): number;
   /** The options that `initial` depends on. */
   readonly initialOptions?: readonly string[];
   /** Whether later steps depend on one of these too. Where it is not there, they do not. */

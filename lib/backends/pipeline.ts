@@ -1,4 +1,5 @@
 import { fillWith, lengthOf, type NumberType } from "../numbers/typed-array.ts";
+import { gradScale } from "../rules/rule.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
 import { tileSize } from "./limits.ts";
 import { coefficientBy, finishNorms, finishUpdates } from "./norms.ts";
@@ -64,9 +65,6 @@ interface Part extends Piece {
   /** The run's, with what clipping by norm multiplies the gradient by in the first. */
   readonly coefficients: number[];
 }
-
-/** The coefficient `gradScale`, through which gradients are clipped by norm, is the first of every rule. */
-const gradScale = 0;
 
 function partsOf(groups: readonly BackendGroup[], runs: readonly Run[], layout?: Layout): Part[] {
   let place = 0;

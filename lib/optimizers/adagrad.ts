@@ -6,7 +6,8 @@ import { finite, kept } from "../options/domains.ts";
 import { boolean, choice, nonNegative } from "../options/option.ts";
 import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
-import { adagradRule, type Coefficient, type Flag } from "../rules/adagrad.ts";
+import { adagradRule } from "../rules/adagrad.ts";
+import type { FlagsOf } from "../rules/rule.ts";
 import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
 
 /** The options of `Adagrad`: its own, and those that every optimizer has. */
@@ -49,7 +50,7 @@ export interface AdagradOptions extends CommonOptions<AdagradPresetName> {
 
 export interface AdagradPreset extends Preset<AdagradOptions> {
   /** The rule's flag. */
-  readonly arithmetic: "standard" | "torch" | "optax";
+  readonly arithmetic: FlagsOf<typeof adagradRule>["arithmetic"];
   /** Whether the learning rate multiplies the gradient before the division, or the quotient. */
   readonly lrFirst: boolean;
   /** Decoupled weight decay: a factor of the parameter, or subtracted in two products as Keras does. */
@@ -92,7 +93,7 @@ const presetOf = ({ preset }: Pick<AdagradOptions, "preset">): AdagradPreset =>
   preset ? adagradPresets[preset] : noPreset;
 
 /** Adagrad's options, and what they make of the rule. */
-export const adagradDefinition: Definition<AdagradOptions> = {
+export const adagradDefinition: Definition<AdagradOptions, typeof adagradRule> = {
   name: "Adagrad",
   rule: adagradRule,
   options: {
@@ -118,7 +119,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
     return {
       weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? decoupled : "l2",
       arithmetic,
-    } satisfies Record<Flag, string>;
+    };
   },
 
   dependsOnStep: ({ lrDecay }) => lrDecay !== 0,
@@ -137,7 +138,7 @@ export const adagradDefinition: Definition<AdagradOptions> = {
       lrOut: lrFirst ? 1 : lr,
       paramDecay: decoupledWeightDecay && decay === "factor" ? 1 - lr * weightDecay : 1,
       decayRate: lr,
-    } satisfies Record<Coefficient, number>;
+    };
   },
 
   initialOptions: ["initialAccumulator"],

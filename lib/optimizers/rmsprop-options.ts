@@ -3,6 +3,8 @@ import type { CommonOptions } from "../options/common.ts";
 import { copyRecord } from "../options/domains.ts";
 import { finite32, isKept32 } from "../options/number-domains.ts";
 import { isRate, type OptionSpec } from "../options/option.ts";
+import type { rmspropRule } from "../rules/rmsprop.ts";
+import type { FlagsOf } from "../rules/rule.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { isRecord } from "../values/values.ts";
 
@@ -134,7 +136,7 @@ export const gainsOption: OptionSpec = {
 
 export interface RMSpropPreset extends Preset<RMSpropOptions> {
   /** The rule's flag. Some differ from another only where centered. */
-  readonly arithmetic: "standard" | "torch" | "torch2" | "tensorflow" | "keras" | "tfjs" | "optax";
+  readonly arithmetic: FlagsOf<typeof rmspropRule>["arithmetic"];
   /** Whether `1 - alpha` is computed in double and then rounded, or in the number type of the parameters. */
   readonly complementIn: "double" | "number type";
   /** Decoupled weight decay: a factor of the parameter, or subtracted in two products as Keras does. */

@@ -6,7 +6,7 @@ import { decay, finite, kept } from "../options/domains.ts";
 import { boolean, choice, fraction } from "../options/option.ts";
 import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
-import { type Coefficient, type Flag, rmspropRule } from "../rules/rmsprop.ts";
+import { rmspropRule } from "../rules/rmsprop.ts";
 import { learningRate } from "../schedules/learning-rate.ts";
 import {
   type Gains,
@@ -50,8 +50,17 @@ export function leastVariance(eps: number, type: NumberType): number {
   return sum === (type === "float32" ? fround(eps) : eps) ? root * root : 0;
 }
 
+type Arithmetic = RMSpropPreset["arithmetic"];
+
+/** The arithmetic that another one is where nothing is centered. */
+const withoutCentering: { readonly [arithmetic in Arithmetic]?: Arithmetic } = {
+  torch2: "torch",
+  keras: "standard",
+  tfjs: "standard",
+};
+
 /** RMSprop's options, and what they make of the rule. */
-export const rmspropDefinition: Definition<RMSpropOptions> = {
+export const rmspropDefinition: Definition<RMSpropOptions, typeof rmspropRule> = {
   name: "RMSprop",
   rule: rmspropRule,
   options: {
@@ -94,7 +103,6 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
   flags(options) {
     const { weightDecay, decoupledWeightDecay, centered, momentum, nesterov, biasCorrection, gains } = options;
     const { arithmetic, decay } = presetOf(options);
-    const onlyCentered = { torch2: "torch", keras: "standard", tfjs: "standard" } as Readonly<Record<string, string>>;
     const decoupled = decay === "subtracted" ? "subtracted" : "off"; // as a factor it is a coefficient
     return {
       weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? decoupled : "l2",
@@ -102,8 +110,8 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
       momentum: momentum === 0 && gains === null ? "off" : nesterov ? "nesterov" : "classical",
       biasCorrection: biasCorrection ? "on" : "off",
       gains: gains === null ? "off" : "on",
-      arithmetic: (!centered && onlyCentered[arithmetic]) || arithmetic,
-    } satisfies Record<Flag, string>;
+      arithmetic: (!centered && withoutCentering[arithmetic]) || arithmetic,
+    };
   },
 
   dependsOnStep: ({ biasCorrection }) => biasCorrection,
@@ -133,7 +141,7 @@ export const rmspropDefinition: Definition<RMSpropOptions> = {
       gainMax: gains.max,
       decayRate: lr,
       leastVariance: leastVariance(epsInSqrt ? 0 : eps, type),
-    } satisfies Record<Coefficient, number>;
+    };
   },
 
   initialOptions: ["initialSquareAvg"],

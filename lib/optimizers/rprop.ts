@@ -7,7 +7,8 @@ import { isFinite32, kept32 } from "../options/number-domains.ts";
 import { boolean, choice, type Float32Domain } from "../options/option.ts";
 import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
-import { type Coefficient, type Flag, rpropRule } from "../rules/rprop.ts";
+import { rpropRule } from "../rules/rprop.ts";
+import type { FlagsOf } from "../rules/rule.ts";
 
 /** The options of `Rprop`: its own, and those that every optimizer has. */
 export interface RpropOptions extends CommonOptions<RpropPresetName> {
@@ -39,7 +40,7 @@ export interface RpropOptions extends CommonOptions<RpropPresetName> {
 
 export interface RpropPreset extends Preset<RpropOptions> {
   /** The rule's flag. */
-  readonly arithmetic: "standard" | "torch" | "optax";
+  readonly arithmetic: FlagsOf<typeof rpropRule>["arithmetic"];
 }
 
 export type RpropPresetName = "torch" | "optax";
@@ -72,7 +73,7 @@ const etas32: Float32Domain = {
 };
 
 /** Rprop's options, and what they make of the rule. */
-export const rpropDefinition: Definition<RpropOptions> = {
+export const rpropDefinition: Definition<RpropOptions, typeof rpropRule> = {
   name: "Rprop",
   rule: rpropRule,
   options: {
@@ -100,7 +101,7 @@ export const rpropDefinition: Definition<RpropOptions> = {
       gradScale: maximize ? "on" : "off",
       weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? "factor" : "l2",
       arithmetic: presetOf(options).arithmetic,
-    } satisfies Record<Flag, string>;
+    };
   },
 
   coefficients({ weightDecay, decoupledWeightDecay, etas, stepSizes, maximize }, lr) {
@@ -112,7 +113,7 @@ export const rpropDefinition: Definition<RpropOptions> = {
       etaPlus: etas[1],
       minStepSize: stepSizes[0],
       maxStepSize: stepSizes[1],
-    } satisfies Record<Coefficient, number>;
+    };
   },
 
   initialOptions: ["lr"],

@@ -6,7 +6,8 @@ import { finite } from "../options/domains.ts";
 import { boolean, choice, fraction } from "../options/option.ts";
 import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
-import { type Coefficient, type Flag, sgdRule } from "../rules/sgd.ts";
+import type { FlagsOf } from "../rules/rule.ts";
+import { sgdRule } from "../rules/sgd.ts";
 import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
 
 /** The options of `SGD`: its own, and those that every optimizer has. */
@@ -42,7 +43,7 @@ export interface SGDOptions extends CommonOptions<SGDPresetName> {
 
 export interface SGDPreset extends Preset<SGDOptions> {
   /** The rule's flag. */
-  readonly arithmetic: "standard" | "torch" | "tensorflow" | "keras";
+  readonly arithmetic: FlagsOf<typeof sgdRule>["arithmetic"];
   /** Whether the momentum buffer begins as a copy of the first gradient, zeros with their signs and undampened. */
   readonly firstGradientCopied: boolean;
 }
@@ -67,14 +68,14 @@ const noPreset: SGDPreset = { arithmetic: "standard", firstGradientCopied: true,
 
 const presetOf = ({ preset }: Pick<SGDOptions, "preset">): SGDPreset => (preset ? sgdPresets[preset] : noPreset);
 
-function momentumFlag({ momentum, nesterov, dampening }: Required<SGDOptions>): string {
+function momentumFlag({ momentum, nesterov, dampening }: Required<SGDOptions>): FlagsOf<typeof sgdRule>["momentum"] {
   if (momentum === 0) return "off";
   if (nesterov) return "nesterov";
   return dampening === 0 ? "classical" : "dampened";
 }
 
 /** SGD's options, and what they make of the rule. */
-export const sgdDefinition: Definition<SGDOptions> = {
+export const sgdDefinition: Definition<SGDOptions, typeof sgdRule> = {
   name: "SGD",
   rule: sgdRule,
   options: {
@@ -111,7 +112,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
       weightDecay: weightDecay === 0 ? "off" : decoupledWeightDecay ? decoupled : "l2",
       momentum,
       arithmetic: differs ? arithmetic : "standard",
-    } satisfies Record<Flag, string>;
+    };
   },
 
   dependsOnStep: ({ dampening }) => dampening !== 0,
@@ -127,7 +128,7 @@ export const sgdDefinition: Definition<SGDOptions> = {
       momentum,
       oneMinusDampening: whole ? 1 : 1 - dampening,
       lr,
-    } satisfies Record<Coefficient, number>;
+    };
   },
 
   // momentum * (-0) + g is g, zeros with their signs: the buffer begins as a copy of the first gradient.

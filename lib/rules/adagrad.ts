@@ -1,22 +1,7 @@
-import type { Arithmetic } from "../numbers/arithmetic.ts";
-import type { Flags, Rule } from "./rule.ts";
-
-type Slot = "sum";
-
-export type Flag = "weightDecay" | "arithmetic";
-
-export type Coefficient =
-  | "gradScale"
-  | "weightDecay"
-  | "epsIn"
-  | "epsOut"
-  | "lrIn"
-  | "lrOut"
-  | "paramDecay"
-  | "decayRate";
+import { defineRule } from "./rule.ts";
 
 /** The arithmetic of one element. The twin of native/kernels/rules/adagrad.hpp. */
-export const adagradRule: Rule<Slot, Flag, Coefficient> = {
+export const adagradRule = defineRule({
   name: "adagrad",
   slots: ["sum"],
   flags: {
@@ -29,12 +14,7 @@ export const adagradRule: Rule<Slot, Flag, Coefficient> = {
 
   uses: () => true,
 
-  apply<T>(
-    { constant, add, sub, mul, div, sqrt, selectLess, multiplyAdd }: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
+  apply({ constant, add, sub, mul, div, sqrt, selectLess, multiplyAdd }, flags, x, c) {
     const torch = flags.arithmetic === "torch";
 
     let g = mul(c.gradScale, x.grad);
@@ -56,4 +36,4 @@ export const adagradRule: Rule<Slot, Flag, Coefficient> = {
         ? sub(sub(x.param, mul(mul(x.param, c.weightDecay), c.decayRate)), mul(c.lrOut, d))
         : sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
   },
-};
+});

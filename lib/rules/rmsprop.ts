@@ -1,31 +1,8 @@
-import { type Arithmetic, limit, sign } from "../numbers/arithmetic.ts";
-import type { Flags, Rule } from "./rule.ts";
-
-type Slot = "squareAvg" | "gradAvg" | "momentumBuffer" | "gains";
-
-export type Flag = "weightDecay" | "centered" | "momentum" | "biasCorrection" | "gains" | "arithmetic";
-
-export type Coefficient =
-  | "gradScale"
-  | "weightDecay"
-  | "alpha"
-  | "oneMinusAlpha"
-  | "epsIn"
-  | "epsOut"
-  | "lrIn"
-  | "momentum"
-  | "lrOut"
-  | "paramDecay"
-  | "biasCorrection"
-  | "gainUp"
-  | "gainDown"
-  | "gainMin"
-  | "gainMax"
-  | "decayRate"
-  | "leastVariance";
+import { limit, sign } from "../numbers/arithmetic.ts";
+import { defineRule } from "./rule.ts";
 
 /** The arithmetic of one element. The twin of native/kernels/rules/rmsprop.hpp. */
-export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
+export const rmspropRule = defineRule({
   name: "rmsprop",
   slots: ["squareAvg", "gradAvg", "momentumBuffer", "gains"],
   flags: {
@@ -90,12 +67,7 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
     }
   },
 
-  apply<T>(
-    a: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
+  apply(a, flags, x, c) {
     const { constant, neg, add, sub, mul, div, sqrt, selectLess, multiplyAdd } = a;
     const torch = flags.arithmetic === "torch" || flags.arithmetic === "torch2";
     const tensorflow = flags.arithmetic === "tensorflow";
@@ -174,4 +146,4 @@ export const rmspropRule: Rule<Slot, Flag, Coefficient> = {
       x.param = sub(mul(c.paramDecay, x.param), mul(c.lrOut, d));
     }
   },
-};
+});

@@ -1,24 +1,11 @@
-import { type Arithmetic, limit, sign } from "../numbers/arithmetic.ts";
-import type { Flags, Rule } from "./rule.ts";
-
-type Slot = "prev" | "stepSize";
-
-export type Flag = "gradScale" | "weightDecay" | "arithmetic";
-
-export type Coefficient =
-  | "gradScale"
-  | "weightDecay"
-  | "paramDecay"
-  | "etaMinus"
-  | "etaPlus"
-  | "minStepSize"
-  | "maxStepSize";
+import { limit, sign } from "../numbers/arithmetic.ts";
+import { defineRule } from "./rule.ts";
 
 /**
  * The arithmetic of one element. The twin of native/kernels/rules/rprop.hpp. There is neither root nor division to hide
  * an operation under, so what is not always needed is a flag.
  */
-export const rpropRule: Rule<Slot, Flag, Coefficient> = {
+export const rpropRule = defineRule({
   name: "rprop",
   slots: ["prev", "stepSize"],
   flags: {
@@ -32,12 +19,7 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
 
   uses: () => true,
 
-  apply<T>(
-    a: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
+  apply(a, flags, x, c) {
     const { constant, add, sub, mul, selectLess, multiplyAdd } = a;
     const zero = constant(0);
 
@@ -52,7 +34,7 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
     const factor = selectLess(agreement, zero, c.etaMinus, selectLess(zero, agreement, c.etaPlus, constant(1)));
 
     const limited = limit(a, mul(x.stepSize, factor), c.minStepSize, c.maxStepSize);
-    let change: T;
+    let change: typeof x.param;
     if (flags.arithmetic === "optax") {
       x.stepSize = selectLess(agreement, zero, limited, selectLess(zero, agreement, limited, x.stepSize));
       change = selectLess(agreement, zero, zero, x.prev);
@@ -67,4 +49,4 @@ export const rpropRule: Rule<Slot, Flag, Coefficient> = {
     const decayed = flags.weightDecay === "factor" ? mul(c.paramDecay, x.param) : x.param;
     x.param = sub(decayed, change);
   },
-};
+});

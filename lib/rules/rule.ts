@@ -1,7 +1,19 @@
 import type { Arithmetic } from "../numbers/arithmetic.ts";
 
+/** The names of a rule's state arrays, in order. */
+type Slots = readonly string[];
+
+/** The choices of each of its flags. */
+type Choices = { readonly [flag: string]: readonly string[] };
+
+/** The names of its coefficients, in order. */
+type Coefficients = readonly ["gradScale", ...(readonly string[])];
+
+/** The number of the coefficient that a step multiplies gradients by: scaling and clipping by norm change it in every rule. */
+export const gradScale = 0;
+
 /** A choice for each flag of a rule. */
-export type Flags<F extends string = string> = { readonly [flag in F]: string };
+export type Flags<F extends Choices = Choices> = { readonly [flag in keyof F]: F[flag][number] };
 
 /** The values of one element: the parameter, its gradient and the slots in use. */
 export type Element<T, S extends string = string> = { param: T; readonly grad: T } & { [slot in S]: T };
@@ -10,25 +22,38 @@ export type Element<T, S extends string = string> = { param: T; readonly grad: T
  * The arithmetic of one element of one optimizer: the twin of a struct in native/kernels/rules/. The order of slots, flags,
  * choices and coefficients is part of the contract with the binary (`signatureOf`).
  */
-export interface Rule<S extends string = string, F extends string = string, C extends string = string> {
+export interface Rule<S extends Slots, F extends Choices, C extends Coefficients> {
   readonly name: string;
   /** Per-element state arrays. */
-  readonly slots: readonly S[];
+  readonly slots: S;
   /** What is chosen at compile time, each flag with its choices. */
-  readonly flags: { readonly [flag in F]: readonly string[] };
+  readonly flags: F;
   /** Finished scalars of a step. */
-  readonly coefficients: readonly C[];
+  readonly coefficients: C;
   /** Whether there is a kernel for these flags: of the sets that flags make, only those that options can ask for. */
   exists(flags: Flags<F>): boolean;
   /** Whether a slot is read and written under these flags. */
-  uses(flags: Flags<F>, slot: S): boolean;
+  uses(flags: Flags<F>, slot: S[number]): boolean;
   /** Steps one element: replaces `x.param` and the slots in use. */
-  apply<T>(a: Arithmetic<T>, flags: Flags<F>, x: Element<T, S>, c: { readonly [name in C]: T }): void;
+  apply<T>(a: Arithmetic<T>, flags: Flags<F>, x: Element<T, S[number]>, c: { readonly [name in C[number]]: T }): void;
 }
 
+/** A rule, whose slots, flags with their choices, and coefficients are named in it once: its types are made of the lists. */
+export const defineRule = <const S extends Slots, const F extends Choices, const C extends Coefficients>(
+  rule: Rule<S, F, C>,
+): Rule<S, F, C> => rule;
+
 /** A rule of any slots, flags and coefficients. */
-// biome-ignore lint/suspicious/noExplicitAny: the names are checked where the rule is written
-export type AnyRule = Rule<any, any, any>;
+export type AnyRule = Rule<Slots, Choices, Coefficients>;
+
+/** A choice for each flag of the rule `R`. */
+export type FlagsOf<R extends AnyRule> = Flags<R["flags"]>;
+
+/** A number for each coefficient of the rule `R`. */
+export type CoefficientsOf<R extends AnyRule> = { readonly [name in R["coefficients"][number]]: number };
+
+/** The name of a slot of the rule `R`. */
+export type SlotOf<R extends AnyRule> = R["slots"][number];
 
 /** Names and order of everything that crosses to the binary, as the binary writes it. */
 export function signatureOf(rule: AnyRule): string {

@@ -1,17 +1,10 @@
-import type { Arithmetic } from "../numbers/arithmetic.ts";
-import type { Flags, Rule } from "./rule.ts";
-
-type Slot = "momentumBuffer";
-
-export type Flag = "gradScale" | "weightDecay" | "momentum" | "arithmetic";
-
-export type Coefficient = "gradScale" | "weightDecay" | "paramDecay" | "momentum" | "oneMinusDampening" | "lr";
+import { defineRule } from "./rule.ts";
 
 /**
  * The arithmetic of one element. The twin of native/kernels/rules/sgd.hpp. There is neither root nor division to hide an
  * operation under, so what is not always needed is a flag.
  */
-export const sgdRule: Rule<Slot, Flag, Coefficient> = {
+export const sgdRule = defineRule({
   name: "sgd",
   slots: ["momentumBuffer"],
   flags: {
@@ -38,12 +31,7 @@ export const sgdRule: Rule<Slot, Flag, Coefficient> = {
 
   uses: (flags) => flags.momentum !== "off",
 
-  apply<T>(
-    { neg, add, sub, mul, multiplyAdd }: Arithmetic<T>,
-    flags: Flags<Flag>,
-    x: { param: T; readonly grad: T } & Record<Slot, T>,
-    c: Readonly<Record<Coefficient, T>>,
-  ) {
+  apply({ neg, add, sub, mul, multiplyAdd }, flags, x, c) {
     const torch = flags.arithmetic === "torch";
 
     let g = x.grad;
@@ -90,4 +78,4 @@ export const sgdRule: Rule<Slot, Flag, Coefficient> = {
     }
     x.param = torch ? multiplyAdd(d, neg(c.lr), decayed) : sub(decayed, mul(c.lr, d));
   },
-};
+});

@@ -4,13 +4,11 @@ import { checkCoefficients, finite32, isFinite32, notIn32 } from "../options/num
 import { isRate, rateDomain } from "../options/option.ts";
 import type { Entry } from "../parameters/group.ts";
 import type { CheckedParameter } from "../parameters/parameter.ts";
+import { gradScale } from "../rules/rule.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { isSchedule } from "../schedules/schedule.ts";
 import { show } from "../values/show.ts";
 import type { Cohort, Plan } from "./plan.ts";
-
-/** The coefficient `gradScale` is the first of every rule. */
-const gradScale = 0;
 
 /** The last step that can be counted: beyond it a number and the next are one. */
 const lastStep = Number.MAX_SAFE_INTEGER;
@@ -59,7 +57,7 @@ export function coefficientsOf<O extends object>(
 ): readonly number[] {
   const named = coefficients(options, rate, step, parameter.type);
   const finished: number[] = [];
-  for (let c = 0; c < rule.coefficients.length; c++) finished.push(named[rule.coefficients[c]] as number);
+  for (let c = 0; c < rule.coefficients.length; c++) finished.push(named[rule.coefficients[c] as string] as number);
   finished[gradScale] = (finished[gradScale] as number) * scale;
   checkCoefficients(rule.coefficients, finished, parameter);
   return finished;
