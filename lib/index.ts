@@ -1,5 +1,5 @@
 import { selectBackend } from "./backends/select.ts";
-import { rules } from "./optimizers/all.ts";
+import { rules } from "./rules/all.ts";
 
 export * from "./api.ts";
 export * as schedules from "./schedules/index.ts";

@@ -3,7 +3,7 @@
 
 import { selectBackend } from "./backends/select-browser.ts";
 import kernels from "./kernels.wasm";
-import { rules } from "./optimizers/all.ts";
+import { rules } from "./rules/all.ts";
 
 export * from "./api.ts";
 export * as schedules from "./schedules/index.ts";

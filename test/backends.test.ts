@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadKernels } from "../lib/backends/wasm/kernels.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { root } from "./support/compile.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { type Ending, runProgram } from "./support/programs.ts";

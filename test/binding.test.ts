@@ -1,7 +1,7 @@
 // The add-on's own checks of what memory safety needs: JavaScript has checked all of it before, so no other test comes here.
 import { describe, expect, test } from "vitest";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { binding } from "./support/backends.ts";
 
 type Bind = (isa: number, groups: readonly object[], runCapacity: number, staged: boolean) => unknown;

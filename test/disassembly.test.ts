@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import {
   buildList,

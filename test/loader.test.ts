@@ -10,7 +10,7 @@ import { damageOf, targetOf } from "../lib/backends/load.ts";
 import type { NativeBinding } from "../lib/backends/native/binding.ts";
 import { checkBinding } from "../lib/backends/native/native.ts";
 import type { StaleError } from "../lib/backends/signatures.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, signatureOf } from "../lib/rules/rule.ts";
 import { targets } from "../prebuild/targets.js";
 import { binding } from "./support/backends.ts";

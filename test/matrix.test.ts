@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { maxSlots } from "../lib/backends/limits.ts";
 import { createReference } from "../lib/backends/reference/reference.ts";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { countNaN, firstDifference, layout } from "./support/arena.ts";
 import { backends, binding } from "./support/backends.ts";

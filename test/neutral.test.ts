@@ -2,7 +2,7 @@
 // neutral, and with each coefficient in turn another, every backend leaves the reference's bits.
 import { describe, expect, test } from "vitest";
 import { createReference } from "../lib/backends/reference/reference.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { firstDifference, layout } from "./support/arena.ts";
 import { backends } from "./support/backends.ts";

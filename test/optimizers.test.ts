@@ -7,6 +7,7 @@ import { definitions } from "../lib/optimizers/all.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
 import { lectureGains } from "../lib/optimizers/rmsprop-options.ts";
 import { defaultsOf } from "../lib/options/option.ts";
+import { rules } from "../lib/rules/all.ts";
 import { variantOf, variantsOf } from "../lib/rules/rule.ts";
 import { parameter, refuses } from "./support/arrays.ts";
 
@@ -46,16 +47,27 @@ function* products(definition: AnyDefinition): Generator<Required<AnyOptions>> {
   }
 }
 
+/** The variants of its rule that an optimizer's options ask for, where they do not conflict. */
+function askedVariants(definition: AnyDefinition): number[] {
+  const sets = [...products(definition)].filter((options) => definition.conflict(options) === undefined);
+  return sets.map((options) => variantOf(definition.rule, definition.flags(options)));
+}
+
+test.each(rules)(
+  "options ask for variants of $name that exist, and each is asked for by an optimizer over it",
+  (rule) => {
+    const asked = definitions.filter((definition) => definition.rule === rule).flatMap(askedVariants);
+    expect([...new Set(asked)].sort((a, b) => a - b)).toEqual(variantsOf(rule));
+  },
+);
+
+test("every optimizer is over one of the rules, and none of those is there twice", () => {
+  for (const { name, rule } of definitions) expect(rules, name).toContain(rule);
+  expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
+});
+
 describe.each(definitions)("$name", (definition) => {
   const { name, rule } = definition;
-
-  test("options that do not conflict ask for a variant that exists, and each variant is asked for", () => {
-    const asked = new Set<number>();
-    for (const options of products(definition)) {
-      if (definition.conflict(options) === undefined) asked.add(variantOf(rule, definition.flags(options)));
-    }
-    expect([...asked].sort((a, b) => a - b)).toEqual(variantsOf(rule));
-  });
 
   test("the coefficients are those of the rule, finite, and the slots' first values numbers", () => {
     for (const options of products(definition)) {
@@ -88,7 +100,8 @@ describe.each(definitions)("$name", (definition) => {
       expect(optimizer.paramGroups[0]).toEqual({ ...bundle, weightDecay: 0.5 });
       expect(optimizer.paramGroups[1]).toMatchObject({ preset: null, lr: 0.125, maximize: true });
     }
-    const nulled = new Class([{ params: [parameter("x")], preset: null }], { preset: "torch", lr: 0.125 });
+    const [preset = null] = Object.keys(definition.presets);
+    const nulled = new Class([{ params: [parameter("x")], preset: null }], { preset, lr: 0.125 });
     expect(nulled.paramGroups[0]).toEqual({ ...defaultsOf(definition.options), params: ["x"] });
   });
 

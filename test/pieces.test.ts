@@ -7,7 +7,7 @@ import { type Piece, StagedStep, type Whole } from "../lib/backends/pipeline.ts"
 import { createReference, createTiles } from "../lib/backends/reference/reference.ts";
 import { StageMemory, tilesOf } from "../lib/backends/stage-memory.ts";
 import type { FloatArray, NumberType } from "../lib/numbers/typed-array.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { arrayType } from "./support/arena.ts";
 import { numberTypes, type RuleCase, ruleCases, uniformFrom } from "./support/cases.ts";

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run, Stages } from "../lib/backends/backend.ts";
 import { createReference } from "../lib/backends/reference/reference.ts";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { arena, arrayType, firstDifference, type Layout, layout, views } from "./support/arena.ts";
 import { backends, binding } from "./support/backends.ts";

@@ -1,6 +1,6 @@
 // The kernels' WebAssembly works on vectors, and has no instruction whose bits another engine may choose.
 import { describe, expect, test } from "vitest";
-import { rules } from "../lib/optimizers/all.ts";
+import { rules } from "../lib/rules/all.ts";
 import { variantsOf } from "../lib/rules/rule.ts";
 import { numberTypes } from "./support/cases.ts";
 import { trace } from "./support/trace.ts";

@@ -6,7 +6,7 @@ import type { BackendInfo } from "../backends/current.ts";
 import { targetOf } from "../backends/load.ts";
 import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
 import type { Difference } from "../backends/signatures.ts";
-import { rules } from "../optimizers/all.ts";
+import { rules } from "../rules/all.ts";
 import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
 import { print } from "./output.ts";
 import { byInstructionSet, listed, type SelfTest, selfTest } from "./self-test.ts";

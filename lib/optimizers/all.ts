@@ -1,5 +1,4 @@
 import type { AnyDefinition } from "../definition.ts";
-import type { AnyRule } from "../rules/rule.ts";
 import { adagradDefinition } from "./adagrad.ts";
 import { rmspropDefinition } from "./rmsprop.ts";
 import { rpropDefinition } from "./rprop.ts";
@@ -11,12 +10,10 @@ export type { RMSpropOptions } from "./rmsprop-options.ts";
 export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
 export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
 
-/** Every optimizer of the library. Their rules are the twin of native/kernels/rules/all.hpp. */
+/** Every optimizer of the library. Two may be over one rule. */
 export const definitions: readonly AnyDefinition[] = [
   rmspropDefinition,
   sgdDefinition,
   adagradDefinition,
   rpropDefinition,
 ];
-
-export const rules: readonly AnyRule[] = definitions.map(({ rule }) => rule);

@@ -7,7 +7,7 @@ import type { Backend } from "../../lib/backends/backend.ts";
 import { createReference } from "../../lib/backends/reference/reference.ts";
 import type { Findings } from "../../lib/cli/doctor.ts";
 import { listed, selfTest } from "../../lib/cli/self-test.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 import { variantsOf } from "../../lib/rules/rule.ts";
 import { root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";

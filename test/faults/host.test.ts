@@ -9,7 +9,7 @@ import { loadBinary } from "../../lib/backends/load.ts";
 import { selectBackend } from "../../lib/backends/select.ts";
 import { isEngineError } from "../../lib/host.ts";
 import { allocate } from "../../lib/index.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 import { thrownBy } from "../support/arrays.ts";
 import { root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { selectBackend } from "../../lib/backends/select-browser.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 import { root } from "../support/compile.ts";
 import { checkBuilt } from "../support/programs.ts";
 import { wasm } from "../support/wasm.ts";

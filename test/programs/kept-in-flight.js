@@ -4,7 +4,7 @@
 import { pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
 import { createNative, loadBinding } from "../../lib/backends/native/native.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 
 const work = promisify(pbkdf2);
 const length = 2 ** 20; // memory of its own, so that a step over what has gone ends the process

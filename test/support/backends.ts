@@ -1,7 +1,7 @@
 // The backends whose bits the tests compare with the reference's.
 import { everyNative, loadBinding } from "../../lib/backends/native/native.ts";
 import { createWasm } from "../../lib/backends/wasm/wasm.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 import { wasm } from "./wasm.ts";
 
 /** The native add-on, unless RMSPROP_BACKEND asks for another backend. */

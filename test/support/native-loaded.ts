@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { loadBinding } from "../../lib/backends/native/native.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 
 /** Whether the native backend is to be tested here. */
 export const hasAddon = !process.env.RMSPROP_BACKEND || process.env.RMSPROP_BACKEND === "native";

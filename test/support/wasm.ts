@@ -1,6 +1,6 @@
 import { readWasm } from "../../lib/backends/load.ts";
 import { loadKernels, type WasmKernels } from "../../lib/backends/wasm/kernels.ts";
-import { rules } from "../../lib/optimizers/all.ts";
+import { rules } from "../../lib/rules/all.ts";
 
 function load(): { bytes: Uint8Array; kernels: WasmKernels } | { missing: string } {
   let bytes: Uint8Array;

@@ -9,7 +9,7 @@ import { createReference } from "../../../lib/backends/reference/reference.ts";
 import { loadKernels } from "../../../lib/backends/wasm/kernels.ts";
 import { createWasm } from "../../../lib/backends/wasm/wasm.ts";
 import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
-import { rules } from "../../../lib/optimizers/all.ts";
+import { rules } from "../../../lib/rules/all.ts";
 import { variantsOf } from "../../../lib/rules/rule.ts";
 import { layout } from "../../support/arena.ts";
 import { type GradientKind, gradients, lengths, numberTypes, steps, threadCountsOf } from "../../support/cases.ts";
