@@ -54,7 +54,7 @@ describe.skipIf(!binding)("what is bound is refused by the add-on itself", () =>
   });
 
   test("rules, slots and instruction sets that are not there", () => {
-    expect(() => bind(0, group(whole, { rule: "adam" }), 1, false)).toThrow(/No such rule/);
+    expect(() => bind(0, group(whole, { rule: "no such rule" }), 1, false)).toThrow(/No such rule/);
     const slots = [rules.find(({ name }) => name === "rmsprop")?.slots.length];
     expect(() => bind(0, group(whole, { slots }), 1, false)).toThrow(/No such slot/);
     expect(() => bind(binding?.describe().isas.length ?? 0, group(whole), 1, false)).toThrow(/No such instruction set/);
