@@ -22,7 +22,9 @@ class Contender:
         self.jax = jax
         params, grads = serve.arrays_of(numpy, case)
         self.grads = [jax.numpy.asarray(grad) for grad in grads]
-        self.state = [(jax.numpy.asarray(param), *[jax.numpy.zeros_like(param)] * 3) for param in params]
+        # Arrays of its own each: no array may be given to the next step twice.
+        zeros = lambda param: [jax.numpy.zeros_like(param) for _ in range(3)]
+        self.state = [(jax.numpy.asarray(param), *zeros(param)) for param in params]
         self.compiled = jax.jit(formula(jax.numpy, case["options"]), donate_argnums=0)
 
     def prepare(self):
