@@ -1,5 +1,5 @@
 import type { NumberType } from "./numbers/typed-array.ts";
-import { defaultsOf, type OptionTable, readOptions } from "./options/option.ts";
+import { defaultsOf, type OptionSpec, type OptionTable, readOptions } from "./options/option.ts";
 import type { AnyRule, CoefficientsOf, FlagsOf, SlotOf } from "./rules/rule.ts";
 
 /** A named bundle of options, after another system; docs/presets.md is made of them. Its other fields are the optimizer's own. */
@@ -13,7 +13,7 @@ export interface Definition<O extends object, R extends AnyRule = AnyRule> {
   /** The class's name, for errors. */
   readonly name: string;
   readonly rule: R;
-  readonly options: OptionTable & { readonly [name in keyof O]-?: unknown };
+  readonly options: OptionTable & { readonly [name in keyof O]-?: OptionSpec };
   /** What the option `preset` may name. */
   readonly presets: Readonly<Record<string, Preset<O>>>;
   /** What is wrong with options that are each in their domain, as a sentence. */
