@@ -50,8 +50,6 @@ export function written(value: unknown): string {
 
 /** Coefficients by the options that they are made of. */
 const namesOfCoefficients: Readonly<Record<string, string>> = {
-  oneMinusAlpha: "(1 - alpha)",
-  oneMinusDampening: "(1 - dampening)",
   epsIn: "eps",
   epsOut: "eps",
   lrIn: "lr",
@@ -69,6 +67,13 @@ const namesOfCoefficients: Readonly<Record<string, string>> = {
   maxStepSize: "stepSizes[1]",
 };
 
+/** As people write a coefficient: `oneMinusAlpha` as `(1 - alpha)`. */
+function writtenCoefficient(name: string): string {
+  const [, option] = /^oneMinus([A-Z]\w*)$/.exec(name) ?? [];
+  if (option !== undefined) return `(1 - ${option.charAt(0).toLowerCase()}${option.slice(1)})`;
+  return namesOfCoefficients[name] ?? name;
+}
+
 /** What a step stores with these options: each slot's new value, in order, then the parameter's, as text. */
 export function writtenStep<O extends object>(definition: Definition<O>, options: Required<O>): Map<string, string> {
   const values = definition.coefficients(options, 0.0123, 2, "float64");
@@ -79,7 +84,7 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
         ? infix.constant(0) // what is more changes no bit
         : value === 1 || value === -1 || Object.is(value, -0)
           ? infix.constant(value)
-          : atom(namesOfCoefficients[name] ?? name),
+          : atom(writtenCoefficient(name)),
     ]),
   );
   const lines = new Map<string, string>();

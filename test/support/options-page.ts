@@ -17,11 +17,11 @@ const documented = new Map(
   ]),
 );
 
-/** The interfaces of an optimizer's options: its own, and those that it extends. */
+/** The interfaces of an optimizer's options: those that it extends, and last its own, whose docstrings come first. */
 function interfacesOf(name: string): string[] {
   const found = documented.get(name);
   if (!found) throw new Error(`Expected an interface ${name} in lib/, but there is none.`);
-  return [name, ...found.parents.flatMap((parent) => interfacesOf(parent.name))];
+  return [...found.parents.flatMap((parent) => interfacesOf(parent.name)), name];
 }
 
 /** The interfaces that all share. */
