@@ -2,7 +2,7 @@ import { OptimError } from "../../errors.ts";
 import { isStageSlot, stageOptions } from "../../options/stages.ts";
 import type { StateDict } from "../../state/state-dict.ts";
 import { show } from "../../values/show.ts";
-import { ownName, torchName } from "../names.ts";
+import { torchName } from "../names.ts";
 import {
   type ParameterStateDict,
   refuse,
@@ -26,13 +26,19 @@ export interface TorchStateDict {
   param_groups: Record<string, unknown>[];
 }
 
+/** A place in a list of numbers that is one option in PyTorch. */
+interface Place {
+  readonly list: string;
+  readonly at: number;
+}
+
 interface TorchRule {
-  /** Its state, in our names. */
-  readonly slots: readonly string[];
+  /** Its state, in our names; their names in PyTorch where that is not the same in its spelling. */
+  readonly slots: Readonly<Record<string, string | true>>;
   /** Whether it counts steps. */
   readonly counts: boolean;
-  /** Its options, in our names; their names in PyTorch where that is not the same in its spelling. */
-  readonly options: Readonly<Record<string, string | true>>;
+  /** Its options, in our names; their names in PyTorch, or their places in a list there, where that is another. */
+  readonly options: Readonly<Record<string, string | true | Place>>;
   /** What it has beside them, which says how it runs and not what it computes. */
   readonly others: Readonly<Record<string, unknown>>;
   /** Presets after systems whose state means something else, though no other option tells. */
@@ -44,26 +50,26 @@ const running = { foreach: null, differentiable: false };
 
 const torchRules: Readonly<Record<string, TorchRule>> = {
   rmsprop: {
-    slots: ["squareAvg", "gradAvg", "momentumBuffer"],
+    slots: { squareAvg: true, gradAvg: true, momentumBuffer: true },
     counts: true,
     options: { ...common, alpha: true, eps: true, momentum: true, centered: true },
     others: { ...running, capturable: false },
   },
   sgd: {
-    slots: ["momentumBuffer"],
+    slots: { momentumBuffer: true },
     counts: false,
     options: { ...common, momentum: true, dampening: true, nesterov: true },
     others: { ...running, fused: null },
     otherPresets: ["keras"], // its buffer has the learning rate in it
   },
   adagrad: {
-    slots: ["sum"],
+    slots: { sum: true },
     counts: true,
     options: { ...common, lrDecay: true, eps: true, initialAccumulator: "initial_accumulator_value" },
     others: { ...running, fused: null },
   },
   rprop: {
-    slots: ["prev", "stepSize"],
+    slots: { prev: true, stepSize: true },
     counts: true,
     options: { lr: true, maximize: true, etas: true, stepSizes: true },
     others: { ...running, capturable: false },
@@ -109,10 +115,34 @@ function checkOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>,
   }
 }
 
-const torchOption = (rule: TorchRule, name: string) => {
-  const other = rule.options[name];
-  return typeof other === "string" ? other : torchName(name);
+const torchSlot = (rule: TorchRule, slot: string) => {
+  const other = rule.slots[slot];
+  return typeof other === "string" ? other : torchName(slot);
 };
+
+/** The option in PyTorch that has one of ours, and the place there if it is a list. */
+function torchOption(rule: TorchRule, name: string): { key: string; at?: number } {
+  const other = rule.options[name];
+  if (typeof other === "object") return { key: other.list, at: other.at };
+  return { key: typeof other === "string" ? other : torchName(name) };
+}
+
+/** Options of ours as PyTorch has them. */
+function torchOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const converted: Record<string, unknown> = {};
+  for (const name of Object.keys(rule.options)) {
+    if (group[name] === undefined) continue;
+    const { key, at } = torchOption(rule, name);
+    if (at === undefined) {
+      converted[key] = group[name];
+    } else {
+      const list = (converted[key] ?? []) as unknown[];
+      list[at] = group[name];
+      converted[key] = list;
+    }
+  }
+  return converted;
+}
 
 /**
  * A state as PyTorch has it, for its `load_state_dict`. The arrays are the state's own. Averages of weights and gradients
@@ -126,21 +156,19 @@ export function toTorch(given: StateDict): TorchStateDict {
   let index = 0;
   state.paramGroups.forEach((group, g) => {
     checkOptions(rule, group, g);
-    const options = Object.keys(rule.options).filter((name) => group[name] !== undefined);
     const params = group.params.map((name) => {
       const { step, accumulated: _accumulated, averaged: _averaged, ...all } = state.state[name] as ParameterStateDict;
       const arrays = Object.fromEntries(Object.entries(all).filter(([slot]) => !isStageSlot(slot)));
-      const lacking = Object.keys(arrays).find((slot) => !rule.slots.includes(slot));
+      const lacking = Object.keys(arrays).find((slot) => !Object.hasOwn(rule.slots, slot));
       if (lacking) refuse(`Expected the state of ${show(name)} to have what PyTorch has, but it has '${lacking}'.`);
-      const entries = Object.entries(arrays).map(([slot, array]) => [torchName(slot), array] as const);
+      const entries = Object.entries(arrays).map(([slot, array]) => [torchSlot(rule, slot), array] as const);
       // PyTorch has no state of parameters before their first step.
       if (step > 0 && (rule.counts || entries.length > 0)) {
         converted.state[index] = { ...(rule.counts ? { step } : {}), ...Object.fromEntries(entries) };
       }
       return index++;
     });
-    const named = options.map((name) => [torchOption(rule, name), group[name]] as const);
-    converted.param_groups.push({ ...rule.others, ...Object.fromEntries(named), params });
+    converted.param_groups.push({ ...rule.others, ...torchOptions(rule, group), params });
   });
   return converted;
 }
@@ -225,8 +253,8 @@ function convertState(
   // PyTorch's SGD has null for a buffer that is not there.
   const arrays = Object.entries(theirs).filter(([, values]) => values !== null && values !== undefined);
   const slots = arrays.map(([key, values]) => {
-    const slot = ownName(key);
-    if (!rule.slots.includes(slot))
+    const slot = Object.keys(rule.slots).find((own) => torchSlot(rule, own) === key);
+    if (slot === undefined)
       refuse(`Expected PyTorch's state of ${show(name)} to have slots that the rule has, but it has '${key}'.`);
     return [slot, takeArray(values, known, `PyTorch's ${key} of ${show(name)}`)] as const;
   });
@@ -240,18 +268,24 @@ function convertOptions(
   group: Readonly<Record<string, unknown>>,
   index: number,
 ): Record<string, unknown> {
-  const own = new Map(Object.keys(rule.options).map((name) => [torchOption(rule, name), name]));
   const converted: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(theirs)) {
-    const name = own.get(key);
-    if (name === undefined) {
+    const names = Object.keys(rule.options).filter((name) => torchOption(rule, name).key === key);
+    if (names.length === 0) {
       if (!ignored.has(key))
         refuse(`Expected group ${index} of PyTorch's state to have options that the rule has, but it has '${key}'.`);
       continue;
     }
-    // A group whose rate is a function or a schedule keeps it.
-    if (name === "lr" && !("lr" in group)) continue;
-    converted[name] = name === "lr" ? takeNumber(value, `the lr of group ${index}`) : value;
+    for (const name of names) {
+      // A group whose rate is a function or a schedule keeps it.
+      if (name === "lr" && !("lr" in group)) continue;
+      const { at } = torchOption(rule, name);
+      if (at !== undefined && !(Array.isArray(value) && value.length === names.length)) {
+        refuse(`Expected ${key} of group ${index} to be ${names.length} numbers, but it is ${show(value)}.`);
+      }
+      const own: unknown = at === undefined ? value : (value as unknown[])[at];
+      converted[name] = name === "lr" ? takeNumber(own, `the lr of group ${index}`) : own;
+    }
   }
   return converted;
 }
