@@ -9,16 +9,8 @@ import { rules } from "../lib/rules/all.ts";
 import { flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { countNaN, firstDifference, layout } from "./support/arena.ts";
 import { backends, binding } from "./support/backends.ts";
-import {
-  type GradientKind,
-  gradients,
-  numberTypes,
-  offsets,
-  type RuleCase,
-  ruleCases,
-  steps,
-  threadCountsOf,
-} from "./support/cases.ts";
+import { type GradientKind, gradients, numberTypes, offsets, steps, threadCountsOf } from "./support/cases.ts";
+import { ruleCaseOf } from "./support/optimizers/all.ts";
 import { expectedOf, gradientsOf, type Inputs, inputsOf, stepAll } from "./support/stepping.ts";
 import { wasm } from "./support/wasm.ts";
 
@@ -33,7 +25,7 @@ test("offsets of both halves are there", () => {
 
 test.each(rules)("$name has test cases for all it names", (rule) => {
   expect(rule.slots.length).toBeLessThanOrEqual(maxSlots);
-  const { coefficients, initial } = ruleCases[rule.name] as RuleCase;
+  const { coefficients, initial } = ruleCaseOf(rule.name);
   for (const set of coefficients) expect(Object.keys(set)).toEqual(rule.coefficients);
   expect(Object.keys(initial)).toEqual(rule.slots);
 });

@@ -6,7 +6,8 @@ import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { firstDifference, layout } from "./support/arena.ts";
 import { backends } from "./support/backends.ts";
-import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
+import { numberTypes } from "./support/cases.ts";
+import { ruleCaseOf } from "./support/optimizers/all.ts";
 import { expectedOf, gradientsOf, inputsOf, stepAll } from "./support/stepping.ts";
 
 const lengths = [67];
@@ -14,7 +15,7 @@ const steps = 3;
 
 /** All neutral, then for each coefficient the same with another value; and zeros of the other sign. */
 function setsOf(rule: AnyRule): Record<string, number>[] {
-  const { coefficients, neutral } = ruleCases[rule.name] as RuleCase;
+  const { coefficients, neutral } = ruleCaseOf(rule.name);
   const [usual, others] = coefficients;
   const base = { ...usual, ...neutral };
   return [

@@ -1,37 +1,28 @@
 // What the options of all optimizers make of their rules.
 import { describe, expect, test } from "vitest";
 import type { AnyDefinition } from "../lib/definition.ts";
-import * as library from "../lib/index.ts";
-import { type Optimizer, RMSprop, Rprop, SGD, type SGDOptions } from "../lib/index.ts";
+import { RMSprop, Rprop, SGD, type SGDOptions } from "../lib/index.ts";
 import { definitions } from "../lib/optimizers/all.ts";
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
-import { lectureGains } from "../lib/optimizers/rmsprop-options.ts";
 import { defaultsOf } from "../lib/options/option.ts";
 import { rules } from "../lib/rules/all.ts";
 import { variantOf, variantsOf } from "../lib/rules/rule.ts";
 import { parameter, refuses } from "./support/arrays.ts";
+import { classOf } from "./support/classes.ts";
+import { rowOf } from "./support/optimizers/all.ts";
 
 type AnyOptions = Record<string, unknown>;
-type AnyClass = new (params: object[], options: object) => Optimizer<object>;
 
-/** The library's class of an optimizer, by its name. */
-const classOf = (name: string) => (library as unknown as Record<string, AnyClass>)[name] as AnyClass;
-
-/** Values of an option that make different flags. */
-const choices: Readonly<Record<string, readonly unknown[]>> = {
+/** Values of an option of all optimizers that make different flags. */
+const common: Readonly<Record<string, readonly unknown[]>> = {
   weightDecay: [0, 0.1],
   decoupledWeightDecay: [false, true],
   maximize: [false, true],
-  momentum: [0, 0.9],
-  dampening: [0, 0.5],
-  nesterov: [false, true],
-  centered: [false, true],
-  biasCorrection: [false, true],
-  gains: [null, lectureGains],
 };
 
 /** Every set of options that may make other flags, over the defaults. */
 function* products(definition: AnyDefinition): Generator<Required<AnyOptions>> {
+  const choices = { ...common, ...rowOf(definition.name).flags };
   const axes = Object.keys(definition.options)
     .filter((name) => name === "preset" || name in choices)
     .map((name) => [name, choices[name] ?? [null, ...Object.keys(definition.presets)]] as const);

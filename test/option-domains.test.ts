@@ -3,19 +3,17 @@ import { describe, expect, test } from "vitest";
 import { definitions } from "../lib/optimizers/all.ts";
 import { optimizerOptions } from "../lib/options/stages.ts";
 import { refuses } from "./support/arrays.ts";
-import { type OptionCase, optimizerOptionCases, optionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
+import { rowOf } from "./support/optimizers/all.ts";
+import { optimizerOptionCases, shownInErrors, waysOf } from "./support/option-cases.ts";
+import type { OptionCase } from "./support/option-kinds.ts";
 
 const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** How a sentence ends: a word that is nearly one that is taken gets that one proposed. */
 const hint = '(\\.|; did you mean \\[?"\\w+"\\]?\\?)';
 
-test("the table names every optimizer", () => {
-  expect(Object.keys(optionCases).sort()).toEqual(definitions.map(({ name }) => name).sort());
-});
-
 describe.each(definitions)("$name", ({ name: optimizer, options: table, initialOptions = [] }) => {
-  const cases = optionCases[optimizer] as Readonly<Record<string, OptionCase>>;
+  const cases = rowOf(optimizer).options;
   const names = Object.keys(table);
   const base = "momentum" in table ? { momentum: 0.5 } : {};
   const ways = waysOf(optimizer, base);

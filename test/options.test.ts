@@ -5,7 +5,8 @@ import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
 import { defaultsOf } from "../lib/options/option.ts";
 import { optimizerOptions } from "../lib/options/stages.ts";
 import { arraysOf, expectRefusal, parameter, refuses, thrownBy } from "./support/arrays.ts";
-import { type AnyOptimizer, waysOf } from "./support/option-cases.ts";
+import type { AnyOptimizer } from "./support/classes.ts";
+import { waysOf } from "./support/option-cases.ts";
 
 const names = Object.keys(rmspropDefinition.options);
 const defaults = defaultsOf<Record<string, unknown>>(rmspropDefinition.options);

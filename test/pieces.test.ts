@@ -10,7 +10,8 @@ import type { FloatArray, NumberType } from "../lib/numbers/typed-array.ts";
 import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { arrayType } from "./support/arena.ts";
-import { numberTypes, type RuleCase, ruleCases, uniformFrom } from "./support/cases.ts";
+import { numberTypes, uniformFrom } from "./support/cases.ts";
+import { ruleCaseOf } from "./support/optimizers/all.ts";
 import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
 
 const lengths = [0, 1, 1023, 1024, 1025, 5000];
@@ -51,7 +52,7 @@ function part(whole: ParameterArrays, tile: number, end: number): ParameterArray
 }
 
 function runsOf(of: StageCase, selections: readonly (readonly number[])[]): Run[] {
-  const { coefficients } = ruleCases[rule.name] as RuleCase;
+  const { coefficients } = ruleCaseOf(rule.name);
   return selections.map((selection, half) => ({
     ...{ group: 0, variant, selection },
     coefficients: rule.coefficients.map((name: string) => coefficients[half]?.[name] as number),

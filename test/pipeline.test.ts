@@ -8,7 +8,8 @@ import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
 import { arena, arrayType, firstDifference, type Layout, layout, views } from "./support/arena.ts";
 import { backends, binding } from "./support/backends.ts";
-import { numberTypes, type RuleCase, ruleCases } from "./support/cases.ts";
+import { numberTypes } from "./support/cases.ts";
+import { ruleCaseOf } from "./support/optimizers/all.ts";
 import { noMeasures, plainRun, type StageCase, stageCases } from "./support/stage-cases.ts";
 import { gradientsOf, type Inputs, inputsOf } from "./support/stepping.ts";
 import { wasm } from "./support/wasm.ts";
@@ -42,7 +43,7 @@ function stepAll(backend: Backend, rule: AnyRule, variant: number, at: Layout, o
     accumulated: array("accumulated", i),
     slots: rule.slots.map((slot: string) => arrays[slot]?.[i] ?? null),
   }));
-  const { coefficients } = ruleCases[rule.name] as RuleCase;
+  const { coefficients } = ruleCaseOf(rule.name);
   const runs: Run[] = coefficients.map((values, half) => ({
     group: 0,
     variant,

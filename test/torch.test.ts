@@ -2,13 +2,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Adagrad, RMSprop, Rprop, SGD } from "../lib/index.ts";
+import { definitions } from "../lib/optimizers/all.ts";
+import { classOf } from "./support/classes.ts";
 import { decode, drawsOf, ours } from "./support/torch.ts";
 
-const classes = { Adagrad, RMSprop, Rprop, SGD };
-
 interface Case {
-  optimizer: keyof typeof classes;
+  optimizer: string;
   options: Record<string, unknown>;
   param: string;
   state: Record<string, string>;
@@ -22,13 +21,20 @@ const { steps, elements, cases } = JSON.parse(
 const differing = (found: ArrayLike<unknown>, expected: Float32Array) =>
   Array.from(expected).filter((value, i) => !Object.is(value, found[i])).length;
 
+/** The optimizers that PyTorch has. */
+const known = definitions.filter(({ presets }) => "torch" in presets).map(({ name }) => name);
+
 describe("the preset torch leaves the bits of PyTorch 1.13.1", () => {
+  test("run_torch.py has run every optimizer with the preset", () => {
+    expect([...new Set(cases.map(({ optimizer }) => optimizer))].sort()).toEqual(known.sort());
+  });
+
   test.each(cases)("$optimizer $options", ({ optimizer, options, param, state }) => {
     const draw = drawsOf(1);
     const data = Float32Array.from({ length: elements }, draw);
     const grad = new Float32Array(elements);
     const given = Object.fromEntries(Object.entries(options).map(([name, value]) => [ours(name), value]));
-    const trained = new classes[optimizer]([{ name: "x", data, grad }], { lr: 0.01, ...given, preset: "torch" });
+    const trained = new (classOf(optimizer))([{ name: "x", data, grad }], { lr: 0.01, ...given, preset: "torch" });
     const drawGradient = drawsOf(3);
     for (let step = 0; step < steps; step++) {
       for (let i = 0; i < elements; i++) grad[i] = drawGradient();

@@ -3,21 +3,10 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import * as library from "../../lib/index.ts";
+import { definitions } from "../../lib/optimizers/all.ts";
 import { root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";
-
-/** The optimizers that the library exports. */
-const optimizers = Object.entries(library)
-  .filter(([, value]) => typeof value === "function" && value.prototype instanceof library.Optimizer)
-  .map(([name]) => name);
-
-/** Options with which as much state as there can be is there; an optimizer without a row has its defaults. */
-const options: Readonly<Record<string, object>> = {
-  RMSprop: { momentum: 0.9, centered: true, biasCorrection: true, gains: {} },
-  SGD: { momentum: 0.9 },
-  Rprop: { lr: 1e-3 }, // no learning rate but the first size of its steps, so no schedule
-};
+import { rowOf } from "../support/optimizers/all.ts";
 
 const program = join(root, "build", "tools", "examples", "resume.js");
 
@@ -39,24 +28,21 @@ beforeAll(() => {
   execFileSync(process.execPath, [tsc, "-p", "tsconfig.tools.json"], { cwd: root, stdio: "inherit" });
 }, 120_000);
 
-describe.each(optimizers)("%s", (name) => {
+describe.each(definitions)("$name", ({ name }) => {
+  const options = rowOf(name).fullest;
+
   test("200 steps, saved at 100 and gone on with, are 200 steps", { timeout: 120_000 }, () => {
-    const given = ["--optimizer", name, "--options", JSON.stringify(options[name] ?? {})];
+    const given = ["--optimizer", name, "--options", JSON.stringify(options)];
     const whole = run(...given);
     const checkpoint = join(temporaryFolder(), "digits.safetensors");
     const half = run(...given, "--checkpoint", checkpoint, "--until", "100");
     const resumed = run(...given, "--checkpoint", checkpoint);
     expect(weightsIn(resumed, 200)).toBe(weightsIn(whole, 200));
     expect(weightsIn(resumed, 200)).not.toBe(weightsIn(half, 100));
-    if ("lr" in (options[name] ?? {})) return;
+    if ("lr" in options) return; // none, but the first size of its steps, so no schedule
     // The schedule has reduced its rate before the stop and after it, so that its state counts.
     expect(resumed).toBe(whole);
     expect(rateIn(half)).toBeLessThan(1e-3);
     expect(rateIn(whole)).toBeLessThan(rateIn(half));
   });
-});
-
-test("every optimizer of the library is tried", () => {
-  expect(optimizers).toContain("RMSprop");
-  for (const name of Object.keys(options).filter((found) => found in library)) expect(optimizers).toContain(name);
 });

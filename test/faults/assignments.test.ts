@@ -5,19 +5,16 @@ import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { Adagrad, allocate, backend, type Parameter, RMSprop, Rprop, SGD, schedules } from "../../lib/index.ts";
+import { allocate, backend, type Parameter, RMSprop, SGD, schedules } from "../../lib/index.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { optimizerOptions } from "../../lib/options/stages.ts";
 import { bitsOf, parameter, refuses, thrownBy } from "../support/arrays.ts";
 import { numberTypes } from "../support/cases.ts";
+import { classOf } from "../support/classes.ts";
 import { root } from "../support/compile.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what is assigned is wrong
 type Wrong = any;
-
-const classes: Readonly<Record<string, new (params: Iterable<Parameter>, options?: object) => RMSprop>> = {
-  ...{ RMSprop, SGD, Adagrad, Rprop },
-} as Wrong;
 
 describe("S5: the arrays of a parameter that an optimizer has", () => {
   for (const type of numberTypes) {
@@ -173,7 +170,7 @@ describe("S5: an optimizer takes no new properties", () => {
   for (const { name, options } of definitions) {
     it(`S5: ${name} says where its options are set`, () => {
       const p = parameter("w");
-      const optimizer = new (classes[name] as (typeof classes)[string])([p]);
+      const optimizer = new (classOf(name))([p]);
       for (const option of [...Object.keys(options), ...Object.keys(optimizerOptions)]) {
         const place =
           option in optimizerOptions || option === "preset" ? "" : "set on a group, optimizer\\.paramGroups\\[i\\]\\.";

@@ -1,17 +1,15 @@
 // Options, each a double, in the number type of the parameters they meet. The title of each test begins with the number under
 // which the fault was reported.
 import { describe, expect, test } from "vitest";
-import { Adagrad, type OptimizerOptions, RMSprop, Rprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
+import { type OptimizerOptions, RMSprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import type { NumberType } from "../../lib/numbers/typed-array.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { arraysOf, bitsOf, expectRefusal, parameter, refuses, thrownBy, train } from "../support/arrays.ts";
-import { type AnyOptimizer, type OptionCase, optionCases, shownInErrors, waysOf } from "../support/option-cases.ts";
+import { classOf } from "../support/classes.ts";
+import { rowOf } from "../support/optimizers/all.ts";
+import { shownInErrors, waysOf } from "../support/option-cases.ts";
 
-const classes = { RMSprop, SGD, Adagrad, Rprop } as unknown as Readonly<
-  Record<string, new (params: readonly object[], options?: object) => AnyOptimizer>
->;
-const make = (name: string, params: readonly object[], options?: object) =>
-  new (classes[name] as (typeof classes)[string])(params, options);
+const make = (name: string, params: readonly object[], options?: object) => new (classOf(name))(params, options);
 
 const p = (type: NumberType, ...grad: number[]) => {
   const Floats = type === "float32" ? Float32Array : Float64Array;
@@ -21,13 +19,12 @@ const p = (type: NumberType, ...grad: number[]) => {
 const narrow = (name: string) => new RegExp(`^Expected '${name}' to be .* for '[xyw]', which is float32, but it is `);
 
 describe.each(definitions)("$name", ({ name: optimizer, options: table, initialOptions = [] }) => {
-  const cases = Object.entries(optionCases[optimizer] as Readonly<Record<string, OptionCase>>);
+  const cases = Object.entries(rowOf(optimizer).options);
   const wide = cases.filter(([, { wide }]) => wide);
   const base = "momentum" in table ? { momentum: 0.5 } : {};
 
   test("S7: each option that is a number says what float32 can have of it, unless float32 holds all of it", () => {
-    const held = ["momentum", "dampening", "lrDecay"];
-    const numeric = cases.filter(([name, { good }]) => !held.includes(name) && good.some((x) => typeof x === "number"));
+    const numeric = cases.filter(([, { held, good }]) => !held && good.some((x) => typeof x === "number"));
     expect(numeric.filter(([name]) => !table[name]?.float32)).toEqual([]);
     expect(wide.map(([name]) => name).sort()).toEqual(
       Object.keys(table)
@@ -87,7 +84,7 @@ describe.each(definitions)("$name", ({ name: optimizer, options: table, initialO
 
 describe("S7: options that are each in their domain, and together make what a number type does not hold", () => {
   type Case = readonly [string, NumberType, object, RegExp];
-  const names = ["RMSprop", "SGD", "Adagrad", "Rprop"];
+  const names = definitions.map(({ name }) => name);
   const decayed = [
     ["float32", { lr: 1e30, weightDecay: 1e10 }],
     ["float64", { lr: 1e200, weightDecay: 1e200 }],

@@ -1,9 +1,8 @@
 // States whose arrays are lists of numbers, and those of another number type. The title of each test begins with where the
 // fault was reported.
 import { describe, expect, test } from "vitest";
-import { Adagrad, type OptimizerOptions, RMSprop, Rprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
+import { Adagrad, type OptimizerOptions, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
-import type { Optimizer } from "../../lib/optimizer.ts";
 import {
   arraysOf,
   asLists,
@@ -15,16 +14,8 @@ import {
   refuses,
   train,
 } from "../support/arrays.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: options of any optimizer
-type AnyOptimizer = Optimizer<any>;
-
-const makers: Readonly<Record<string, (params: OwnParameter[][], options: object) => AnyOptimizer>> = {
-  RMSprop: (params, options) => new RMSprop(groupsOf(params), { momentum: 0.9, centered: true, gains: {}, ...options }),
-  SGD: (params, options) => new SGD(groupsOf(params), { momentum: 0.5, dampening: 0.25, ...options }),
-  Adagrad: (params, options) => new Adagrad(groupsOf(params), { lrDecay: 0.5, ...options }),
-  Rprop: (params, options) => new Rprop(groupsOf(params), { etas: [0.25, 1.5], stepSizes: [1e-3, 2], ...options }),
-};
+import { classes, classOf } from "../support/classes.ts";
+import { rowOf } from "../support/optimizers/all.ts";
 
 const groupsOf = (params: OwnParameter[][]) => params.map((list, i) => ({ params: list, weightDecay: i / 64 }));
 
@@ -40,7 +31,7 @@ function make(name: string, whole: object, seed: number, types: readonly NumberT
     [parameter("w", 7, first, seed), parameter("b", 1, second, seed + 1)],
     [parameter("none", 0, first, seed), parameter("x", 3, second, seed + 2)],
   ];
-  const optimizer = (makers[name] as (typeof makers)[string])(params, whole);
+  const optimizer = new (classOf(name))(groupsOf(params), { ...rowOf(name).fullest, ...whole });
   return { params: params.flat(), optimizer };
 }
 
@@ -55,7 +46,7 @@ const unsigned = (value: unknown): unknown => {
     : Object.entries(value).map(([key, inner]) => [key, unsigned(inner)]);
 };
 
-describe.each(Object.keys(makers))("%s", (name) => {
+describe.each(Object.keys(classes))("%s", (name) => {
   test.each(Object.keys(wholes))(
     "section 8: a state that went through JSON loads, and training goes on: %s",
     (kind) => {

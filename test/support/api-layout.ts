@@ -1,5 +1,9 @@
 // In which order docs/api.md tells what the package exports, and what it says before.
 
+import { definitions } from "../../lib/optimizers/all.ts";
+
+const names = definitions.map(({ name }) => name);
+
 export interface Section {
   readonly title: string;
   /** Markdown. */
@@ -42,7 +46,7 @@ export const entryPoints: readonly EntryPoint[] = [
         title: "Optimizers",
         intro:
           "Each takes parameters, or groups of them, and options. What they do from then on is the same: see [Steps and state](#steps-and-state).",
-        exports: ["RMSprop", "SGD", "Adagrad", "Rprop", "ParamsInput", "ParamGroupInput"],
+        exports: [...names, "ParamsInput", "ParamGroupInput"],
       },
       {
         title: "Steps and state",
@@ -54,10 +58,7 @@ export const entryPoints: readonly EntryPoint[] = [
           "StepInfo",
           "ParamGroup",
           "ParameterState",
-          "RMSpropState",
-          "SGDState",
-          "AdagradState",
-          "RpropState",
+          ...names.map((name) => `${name}State`),
           "StateDict",
           "StateInput",
           "LoadStateOptions",
@@ -70,10 +71,7 @@ export const entryPoints: readonly EntryPoint[] = [
         intro:
           "[options.md](options.md) has each option with its formula, default, unit, and what other systems call it; [presets.md](presets.md) has what presets set.",
         exports: [
-          "RMSpropOptions",
-          "SGDOptions",
-          "AdagradOptions",
-          "RpropOptions",
+          ...names.map((name) => `${name}Options`),
           "CommonOptions",
           "StageOptions",
           "OptimizerOptions",

@@ -286,7 +286,7 @@ const hintonRMSprop: Formula = ({ lr = 0.001 }) => {
   };
 };
 
-export const rmspropFormulas: Readonly<Record<string, Formula>> = {
+export const rmspropFormulas = {
   torch: torchRMSprop(false),
   torch2: torchRMSprop(true),
   tf1: tf1RMSprop,
@@ -299,4 +299,4 @@ export const rmspropFormulas: Readonly<Record<string, Formula>> = {
   graves: gravesRMSprop,
   dqn: dqnRMSprop,
   hinton: hintonRMSprop,
-};
+} satisfies Readonly<Record<string, Formula>>;

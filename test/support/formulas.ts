@@ -1,10 +1,9 @@
-// What each system computes, by optimizer and preset, written from that system's formulas and not from lib.
+// What each system computes, written from that system's formulas and not from lib.
 import { type Formula, fma, type State } from "./formula.ts";
-import { rmspropFormulas } from "./formulas-rmsprop.ts";
 
 const { sqrt } = Math;
 
-const torchSGD: Formula = ({
+export const torchSGD: Formula = ({
   lr = 0.001,
   momentum = 0,
   dampening = 0,
@@ -29,7 +28,7 @@ const torchSGD: Formula = ({
   };
 };
 
-const tf1SGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
+export const tf1SGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   let acc = 0;
   const state: State = {};
   return {
@@ -43,7 +42,7 @@ const tf1SGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   };
 };
 
-const kerasSGD: Formula = ({ lr = 0.01, momentum = 0, nesterov = false, weightDecay = 0 }) => {
+export const kerasSGD: Formula = ({ lr = 0.01, momentum = 0, nesterov = false, weightDecay = 0 }) => {
   let m = 0;
   const state: State = {};
   return {
@@ -58,7 +57,7 @@ const kerasSGD: Formula = ({ lr = 0.01, momentum = 0, nesterov = false, weightDe
   };
 };
 
-const tfjsSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
+export const tfjsSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   let a = 0;
   const state: State = {};
   return {
@@ -72,7 +71,7 @@ const tfjsSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   };
 };
 
-const optaxSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
+export const optaxSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   let trace = 0;
   const state: State = {};
   return {
@@ -86,7 +85,13 @@ const optaxSGD: Formula = ({ lr = 0.001, momentum = 0, nesterov = false }) => {
   };
 };
 
-const torchAdagrad: Formula = ({ lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulator = 0, eps = 1e-10 }) => {
+export const torchAdagrad: Formula = ({
+  lr = 0.01,
+  lrDecay = 0,
+  weightDecay = 0,
+  initialAccumulator = 0,
+  eps = 1e-10,
+}) => {
   const state: State & { sum: number } = { sum: initialAccumulator };
   return {
     state,
@@ -99,7 +104,7 @@ const torchAdagrad: Formula = ({ lr = 0.01, lrDecay = 0, weightDecay = 0, initia
   };
 };
 
-const kerasAdagrad: Formula = ({ lr = 0.001, initialAccumulator = 0.1, eps = 1e-7, weightDecay = 0 }) => {
+export const kerasAdagrad: Formula = ({ lr = 0.001, initialAccumulator = 0.1, eps = 1e-7, weightDecay = 0 }) => {
   const state: State & { sum: number } = { sum: initialAccumulator };
   return {
     state,
@@ -111,7 +116,7 @@ const kerasAdagrad: Formula = ({ lr = 0.001, initialAccumulator = 0.1, eps = 1e-
   };
 };
 
-const tfjsAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1 }) => {
+export const tfjsAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1 }) => {
   const state: State & { sum: number } = { sum: initialAccumulator };
   return {
     state,
@@ -122,7 +127,7 @@ const tfjsAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1 }) => {
   };
 };
 
-const optaxAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1, eps = 1e-7 }) => {
+export const optaxAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1, eps = 1e-7 }) => {
   const state: State & { sum: number } = { sum: initialAccumulator };
   return {
     state,
@@ -136,7 +141,7 @@ const optaxAdagrad: Formula = ({ lr = 0.01, initialAccumulator = 0.1, eps = 1e-7
 
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
 
-const torchRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50] }) => {
+export const torchRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50] }) => {
   const state: State & Record<"prev" | "stepSize", number> = { prev: 0, stepSize: lr };
   return {
     state,
@@ -151,7 +156,7 @@ const torchRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 
   };
 };
 
-const optaxRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50] }) => {
+export const optaxRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50] }) => {
   const state: State & Record<"prev" | "stepSize", number> = { prev: 0, stepSize: lr };
   return {
     state,
@@ -165,11 +170,4 @@ const optaxRprop: Formula = ({ lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 
       return x + -1 * update;
     },
   };
-};
-
-export const formulas: Readonly<Record<string, Readonly<Record<string, Formula>>>> = {
-  RMSprop: rmspropFormulas,
-  SGD: { torch: torchSGD, tf1: tf1SGD, keras: kerasSGD, tfjs: tfjsSGD, optax: optaxSGD },
-  Adagrad: { torch: torchAdagrad, keras: kerasAdagrad, tfjs: tfjsAdagrad, optax: optaxAdagrad },
-  Rprop: { torch: torchRprop, optax: optaxRprop },
 };

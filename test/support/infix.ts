@@ -1,5 +1,6 @@
 import type { Definition } from "../../lib/definition.ts";
 import type { Arithmetic } from "../../lib/numbers/arithmetic.ts";
+import { rows } from "./optimizers/all.ts";
 
 /** An expression as people write it. A result that is stored in a slot is that slot's name from then on. */
 interface Node {
@@ -48,35 +49,27 @@ export function written(value: unknown): string {
   return typeof value === "number" && value !== 0 && value < 1e-4 ? value.toExponential() : String(value);
 }
 
-/** Coefficients by the options that they are made of. */
-const namesOfCoefficients: Readonly<Record<string, string>> = {
+/** Coefficients of several rules by the options that they are made of. */
+const common: Readonly<Record<string, string>> = {
   epsIn: "eps",
   epsOut: "eps",
   lrIn: "lr",
   lrOut: "lr",
   decayRate: "lr",
   paramDecay: "(1 - lr * weightDecay)",
-  biasCorrection: "(1 - alpha^t)",
-  gainUp: "up",
-  gainDown: "down",
-  gainMin: "min",
-  gainMax: "max",
-  etaMinus: "etas[0]",
-  etaPlus: "etas[1]",
-  minStepSize: "stepSizes[0]",
-  maxStepSize: "stepSizes[1]",
 };
 
 /** As people write a coefficient: `oneMinusAlpha` as `(1 - alpha)`. */
-function writtenCoefficient(name: string): string {
+function writtenCoefficient(name: string, names: Readonly<Record<string, string>>): string {
   const [, option] = /^oneMinus([A-Z]\w*)$/.exec(name) ?? [];
   if (option !== undefined) return `(1 - ${option.charAt(0).toLowerCase()}${option.slice(1)})`;
-  return namesOfCoefficients[name] ?? name;
+  return names[name] ?? name;
 }
 
 /** What a step stores with these options: each slot's new value, in order, then the parameter's, as text. */
 export function writtenStep<O extends object>(definition: Definition<O>, options: Required<O>): Map<string, string> {
   const values = definition.coefficients(options, 0.0123, 2, "float64");
+  const names = { ...common, ...rows.find((row) => row.definition.rule === definition.rule && row.rule)?.written };
   const coefficients = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
@@ -84,12 +77,12 @@ export function writtenStep<O extends object>(definition: Definition<O>, options
         ? infix.constant(0) // what is more changes no bit
         : value === 1 || value === -1 || Object.is(value, -0)
           ? infix.constant(value)
-          : atom(writtenCoefficient(name)),
+          : atom(writtenCoefficient(name, names)),
     ]),
   );
   const lines = new Map<string, string>();
-  const names = ["param", "grad", ...definition.rule.slots];
-  const stored = Object.fromEntries(names.map((name) => [name, atom(name)]));
+  const arrays = ["param", "grad", ...definition.rule.slots];
+  const stored = Object.fromEntries(arrays.map((name) => [name, atom(name)]));
   const element = new Proxy(stored, {
     set(target, name: string, node: Node) {
       lines.set(name, node.text);

@@ -6,6 +6,7 @@ import { power } from "../../lib/numbers/power.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { defaultsOf } from "../../lib/options/option.ts";
 import * as schedules from "../../lib/schedules/index.ts";
+import { rowOf } from "./optimizers/all.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 
 const count = 20_000;
@@ -18,17 +19,12 @@ for (const [name, make] of Object.entries(scheduleCases)) {
   sequences[name] = (i) => rate(i + 1);
 }
 
-// The coefficients of every optimizer and preset, with bias correction and what else depends on the step.
-const changing: Readonly<Record<string, object>> = {
-  RMSprop: { biasCorrection: true, alpha: 0.999 },
-  SGD: { momentum: 0.9, dampening: 0.3 },
-  Adagrad: { lrDecay: 0.01 },
-};
+// The coefficients of every optimizer and preset, with what depends on the step.
 for (const definition of definitions) {
   const defaults = defaultsOf<object>(definition.options);
   const options = [
     ["as it is", {}],
-    ["by the step", changing[definition.name] ?? {}],
+    ["by the step", rowOf(definition.name).fullest],
     ...Object.keys(definition.presets).map((preset) => [preset, { preset }] as const),
   ] as const;
   for (const [which, given] of options) {

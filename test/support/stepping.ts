@@ -3,7 +3,8 @@ import type { Backend, Run } from "../../lib/backends/backend.ts";
 import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import { type AnyRule, usedSlots } from "../../lib/rules/rule.ts";
 import { arena, arrayType, type Layout, type Place, views } from "./arena.ts";
-import { type GradientKind, gradients, type RuleCase, ruleCases, uniformFrom } from "./cases.ts";
+import { type GradientKind, gradients, uniformFrom } from "./cases.ts";
+import { ruleCaseOf } from "./optimizers/all.ts";
 
 type Draw = (uniform: () => number) => number;
 
@@ -100,7 +101,7 @@ export const gradientsOf = (type: NumberType, kind: GradientKind, steps: number)
 
 /** A rule's own values, with the gradients of each step. */
 export function inputsOf(rule: AnyRule, type: NumberType, gradientSteps: Inputs["gradients"]): Inputs {
-  const { coefficients, initial } = ruleCases[rule.name] as RuleCase;
+  const { coefficients, initial } = ruleCaseOf(rule.name);
   return {
     coefficients,
     data: drawn(type, 1, between([-2, 2])),

@@ -1,14 +1,13 @@
 // What bundlers drop of the package as it is built: programs, and what of the package their bundles hold.
 
+import { definitions } from "../../lib/optimizers/all.ts";
+
 const aClass = (name: string) => new RegExp(`\\bclass ${name}\\b|\\b${name} = class\\b`);
 const aFunction = (name: string) => new RegExp(`\\bfunction ${name}\\(`);
 
 /** What can be seen of a part of the package in a bundle that is not minified. */
 const parts: Readonly<Record<string, RegExp>> = {
-  SGD: aClass("SGD"),
-  RMSprop: aClass("RMSprop"),
-  Adagrad: aClass("Adagrad"),
-  Rprop: aClass("Rprop"),
+  ...Object.fromEntries(definitions.map(({ name }) => [name, aClass(name)])),
   allocate: aFunction("allocate"),
   constant: aFunction("constant"),
   linearWarmup: aFunction("linearWarmup"),
