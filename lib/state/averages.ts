@@ -1,7 +1,7 @@
 import type { FloatArray } from "../numbers/typed-array.ts";
 import type { Entry, Group } from "../parameters/group.ts";
 
-/** The entries that have an average of the weights which has begun. */
+/** The entries whose average of the weights has begun. */
 export function averagedIn(groups: readonly Group[]): Entry[] {
   const averaged = groups.filter(({ stageOptions }) => stageOptions.ema !== null);
   return averaged.flatMap(({ entries }) => entries.filter(({ clock, slots }) => clock.averaged > 0 && slots.ema));

@@ -5,7 +5,7 @@ import type { LossScaleState, LossScaling } from "./loss-scale.ts";
 import { type Loaded, refuse } from "./read-state.ts";
 
 /**
- * Checks the arrays of a state once more, after schedules' own code, which may have taken their memory away.
+ * Checks the arrays of a state again: schedules' own code has run since, and may have detached them.
  * @throws OptimError ERR_STATE.
  */
 export function checkArrays<O extends object>(groups: readonly Group<O>[], loaded: Loaded<O>): void {
@@ -26,7 +26,7 @@ export function checkArrays<O extends object>(groups: readonly Group<O>[], loade
 }
 
 /**
- * Puts a state that fits, whose slots are there, in the place of what groups have.
+ * Replaces the options and state of groups by those of a state that fits. The slots for it have been made.
  * @param made For each group the slots that were made for it.
  */
 export function loadInto<O extends object>(
@@ -42,7 +42,7 @@ export function loadInto<O extends object>(
     entries.forEach((coming, e) => {
       const entry = group.entries[e] as Entry;
       if (!coming) {
-        // By the options that have come, as initial values go by those at the first step.
+        // Initial values follow the loaded options, as they do before a first step.
         for (const slot of entry.clock.step === 0 ? definition.rule.slots : (made[i] as readonly string[])) {
           if (slot in entry.slots) beginSlot(definition, group, entry, slot);
         }

@@ -1,11 +1,11 @@
-/** An optimizer that searches for a scale of the loss, or not. */
+/** The loss scale of an optimizer; undefined without the option `lossScale`. */
 export interface LossScaling {
   readonly lossScale: LossScaleState | undefined;
 }
 
-/** Where the search for a scale of the loss is (option `lossScale`). */
+/** The search for a scale of the loss (option `lossScale`), as far as it has come. */
 export interface LossScaleState {
-  /** What the next loss is to be multiplied by. */
+  /** The factor of the next loss. */
   scale: number;
   /** How many calls in a row had finite gradients since it last changed. */
   goodSteps: number;

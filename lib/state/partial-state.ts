@@ -20,7 +20,10 @@ export interface LoadStateOptions {
   readonly partial?: boolean;
 }
 
-/** The key of what a load calls before it changes anything, when all schedules' own code has run. It may refuse by an error. */
+/**
+ * The key of a last check, a function among the options of a load. It is called once all schedules' own code has run,
+ * before anything changes, and refuses by throwing.
+ */
 export const beforeLoad: unique symbol = Symbol.for("rmsprop.beforeLoad.1");
 
 /** @throws OptimError ERR_OPTION. */
@@ -37,7 +40,7 @@ export function readPartial(given: unknown): boolean {
   throw new OptimError("ERR_OPTION", `Expected 'partial' to be true or false, but it is ${show(partial)}.`);
 }
 
-/** A value, or undefined where it does not fit. */
+/** What `read` gives; undefined where the state does not fit. */
 function ifFits<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -48,8 +51,9 @@ function ifFits<T>(read: () => T): T | undefined {
 }
 
 /**
- * Finds what of a state fits the groups. A parameter's state is taken whole or not at all, by its name, in whichever group
- * it is. A group takes the options of the state's group that its parameters are in, if that is one. No user code runs here.
+ * Finds the parts of a state that fit the groups. A parameter's state is taken whole or not at all, by its name, in
+ * whichever group it is. A group takes the options of the state's group that its parameters are in, if they are all in
+ * one. No user code runs here.
  */
 export function fitPart<O extends object>(
   definition: Definition<O>,

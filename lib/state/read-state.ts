@@ -32,7 +32,7 @@ export interface LoadedEntry {
 export interface Loaded<O extends object> {
   readonly groups: readonly {
     readonly options: Partial<O>;
-    /** The group's schedule, with the state to load into it. */
+    /** The group's schedule, and the state to load into it. */
     readonly schedule: readonly [Schedule, ScheduleState] | undefined;
     readonly slots: readonly string[];
     /** Of each parameter; undefined for one that keeps its state. */
@@ -58,7 +58,7 @@ function list(value: unknown, what: string): unknown[] {
     : refuse(`Expected ${what} to be an array, but it is ${show(value)}.`);
 }
 
-/** A state as it was given: each property read once, by code that the user may have written, and not checked. */
+/** A state as the user gave it: each property read once, not checked. */
 export interface RawState {
   readonly rule: unknown;
   readonly paramGroups: readonly { readonly params: readonly unknown[]; readonly options: Record<string, unknown> }[];
@@ -68,8 +68,8 @@ export interface RawState {
 }
 
 /**
- * Reads a state. All user code that it may hold, in getters or proxies, has run afterwards.
- * @throws OptimError ERR_STATE where it has not the form of one.
+ * Reads a state. Afterwards none of the user's code (getters, proxies) is left to run.
+ * @throws OptimError ERR_STATE where it is not of a state's form.
  */
 export function takeStateDict(given: unknown): RawState {
   const { rule, ...rest } = record(given, "the state");
@@ -155,7 +155,7 @@ function checkParams(expected: readonly string[], found: readonly unknown[], gro
   }
 }
 
-/** A group's options as a state has them. */
+/** A group's options from a state. */
 export interface LoadedOptions<O extends object> {
   readonly options: Required<O>;
   readonly schedule: readonly [Schedule, ScheduleState] | undefined;
@@ -234,7 +234,7 @@ export function readEntry<O extends object>(
   };
 }
 
-/** What a group is to load. */
+/** Puts together what a group loads. */
 export function putTogether<O extends object>(
   definition: Definition<O>,
   { whole }: Group<O>,
@@ -243,7 +243,7 @@ export function putTogether<O extends object>(
 ): Loaded<O>["groups"][number] {
   const coming = entries.flatMap((entry) => entry ?? []);
   for (const { arrays } of coming) {
-    // A live view, which `state` gave, may be overwritten before it is read.
+    // A live view that `state()` gave may be overwritten before it is read.
     for (const [slot, array] of Object.entries(arrays)) if (memoryOf(bufferOf(array))) arrays[slot] = copyOf(array);
   }
   const stageSlots = usedStageSlots(options as unknown as AnyStageOptions, whole);

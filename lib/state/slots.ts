@@ -4,7 +4,7 @@ import { allocateBlock, releaseBlock } from "../memory/block.ts";
 import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
 import { type Entry, type Group, initialOf, type SlotBlock } from "../parameters/group.ts";
 
-/** Slots of a group's entries of one number type that were made just now. */
+/** Slots that were just made, for a group's entries of one number type. */
 export interface MadeSlots {
   readonly group: Group;
   readonly entries: readonly Entry[];
@@ -13,9 +13,9 @@ export interface MadeSlots {
 }
 
 /**
- * Makes the slots that groups lack, at their initial values; all of them or none.
+ * Makes the slots that groups lack, with their initial values; all or none.
  * @param slotsOf The slots that a group needs.
- * @returns Those that it made, for `takeBackSlots`.
+ * @returns The new slots, for `takeBackSlots`.
  * @throws OptimError ERR_MEMORY.
  */
 export function allocateSlots<O extends object>(
@@ -56,7 +56,7 @@ export function allocateSlots<O extends object>(
   return made;
 }
 
-/** Takes slots back that were made just now, as if they had never been. */
+/** Removes slots that were just made, and frees their memory. */
 export function takeBackSlots(backend: Backend, made: readonly MadeSlots[]): void {
   for (const { group, entries, slots, slotBlock } of made) {
     group.memory.splice(group.memory.indexOf(slotBlock), 1);
@@ -65,12 +65,12 @@ export function takeBackSlots(backend: Backend, made: readonly MadeSlots[]): voi
   }
 }
 
-/** Gives back the memory of a group's slots. */
+/** Frees the memory of a group's slots. */
 export function releaseSlots(backend: Backend, group: Group): void {
   for (const { block } of group.memory) releaseBlock(backend, block);
 }
 
-/** Gives back the memory of slots whose entries have all left the group, of which these are the last to leave. */
+/** Frees each block of slots once the last of its entries leaves the group. */
 export function releaseSlotsOf(backend: Backend, group: Group, leaving: readonly Entry[]): void {
   for (const slotBlock of group.memory) {
     slotBlock.entries -= leaving.filter(({ parameter }) => parameter.type === slotBlock.type).length;

@@ -14,7 +14,7 @@ function refuse(sentence: string): never {
   throw new OptimError("ERR_STATE", sentence);
 }
 
-/** What a parameter's state holds, its lists copied. Code of the lists' own runs here; in the copies there is none. */
+/** A copy of a parameter's state with copies of its lists. The lists' own code runs here; the copies have none. */
 export function takeLists(state: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(state).map(([name, value]) => [name, Array.isArray(value) ? Array.from(value) : value]),
@@ -22,11 +22,11 @@ export function takeLists(state: Readonly<Record<string, unknown>>): Record<stri
 }
 
 /**
- * Reads an array of a parameter's state. A Float32Array may be a float64 parameter's, which holds its values as they are.
- * The numbers of a list are rounded as Float32Array.from does it: whoever writes float32 in as few digits as tell its values
- * apart means those values.
+ * Reads an array of a parameter's state. A float64 parameter takes a Float32Array too: it holds those values exactly.
+ * For a float32 parameter the numbers of a list are rounded, as `Float32Array.from` does: a float32 is often written
+ * with only the digits that tell it from its neighbours.
  * @param value As `takeLists` leaves it.
- * @param what It is, for errors.
+ * @param what The array's name in errors.
  * @throws OptimError ERR_STATE.
  */
 export function readArray(value: unknown, what: string, type: NumberType, length: number): FloatArray {

@@ -16,12 +16,12 @@ export interface StateDict {
    */
   paramGroups: ({ params: string[] } & Record<string, unknown>)[];
   /**
-   * For each parameter the steps it took, and its slots; with a slot `gradAccumulator` also `accumulated`, how many calls'
-   * gradients it holds, and with a slot `ema` also `averaged`, how many steps it has taken in. A state without `averaged`,
-   * of version 0.1, has an average that took in every step.
+   * For each parameter the number of steps it took, and its slots. With a slot `gradAccumulator` also `accumulated`,
+   * the number of calls whose gradients it holds. With a slot `ema` also `averaged`, the number of steps that the
+   * average took in; in a state without it, of version 0.1, the average took in every step.
    */
   state: Record<string, { step: number } & Record<string, FloatArray | number>>;
-  /** The scale of the loss, where the optimizer finds it. */
+  /** The search for a scale of the loss, with the option `lossScale`. */
   lossScale?: LossScaleState;
   /** The names of the parameters that are frozen. Left out where none is; a state without it has none. */
   frozen?: string[];
@@ -41,7 +41,7 @@ export interface StateInput extends Omit<StateDict, "state"> {
   state: Record<string, { step: number } & Record<string, FloatArray | readonly number[] | number>>;
 }
 
-/** What there is to count of a parameter. */
+/** The counts of a parameter, as a state has them. */
 export function countsOf({ step, waiting, averaged }: Clock, slots: object): { step: number } & Record<string, number> {
   return {
     step,
@@ -50,7 +50,7 @@ export function countsOf({ step, waiting, averaged }: Clock, slots: object): { s
   };
 }
 
-/** The options of groups. Schedules' own code runs here. */
+/** The options of groups, as a state has them. Schedules' own code runs here. */
 export function writeParamGroups<O extends object>(
   definition: Definition<O>,
   groups: readonly Group<O>[],
@@ -66,8 +66,8 @@ export function writeParamGroups<O extends object>(
 }
 
 /**
- * Copies of what groups' parameters have for state. A slot of the rule that options have come to need since the last step,
- * and that the next one makes, is there with its initial values: without it, the state would not load.
+ * Copies of the state of groups' parameters. Options that were set since the last step may need a slot that only the
+ * next step makes. It is there with its initial values, because without it the state would not load.
  */
 export function writeStates(groups: readonly Group<object>[]): StateDict["state"] {
   return Object.fromEntries(
