@@ -9,8 +9,8 @@ export interface Beginning {
 }
 
 /**
- * The averages that begin with the coming step. Those of parameters that have taken no step yet are left out: their slots
- * hold zeros, and zeros are all that is needed there.
+ * The averages that begin with the coming step. Those of parameters that have taken no step yet are left out: their
+ * slots hold zeros already, as they should.
  */
 export function beginnings<O extends object>({ cohorts, streamsOf }: Plan<O>): readonly Beginning[] | undefined {
   let list: Beginning[] | undefined;
@@ -28,8 +28,8 @@ export function beginnings<O extends object>({ cohorts, streamsOf }: Plan<O>): r
 }
 
 /**
- * Writes what averages begin as. The slot of one that has not begun is nobody's: where the step is skipped, the next one
- * writes it again. Calls nothing that a program could have put something else in the place of.
+ * Writes the first values of averages. Nothing reads the slot of an average that has not begun: if the step is skipped,
+ * the next one writes it again. No function is called that a program could have replaced.
  */
 export function begin(list: readonly Beginning[]): void {
   for (let i = 0; i < list.length; i++) {

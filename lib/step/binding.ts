@@ -10,7 +10,7 @@ export interface Binding {
   readonly staged: boolean;
 }
 
-/** The groups whose slots may not all be there; undefined where there are none. */
+/** The groups that may lack slots; undefined where there are none. */
 export function unpreparedOf<O extends object>(cohorts: readonly Cohort<O>[]): Iterable<Group<O>> | undefined {
   let groups: Set<Group<O>> | undefined;
   for (let i = 0; i < cohorts.length; i++) {
@@ -22,7 +22,10 @@ export function unpreparedOf<O extends object>(cohorts: readonly Cohort<O>[]): I
   return groups;
 }
 
-/** Whether a plan sets other gradients to zero than it was bound for: which may overlap nothing was checked for those. */
+/**
+ * Whether a plan sets other gradients to zero than when it was bound. Those that are set to zero may overlap nothing,
+ * and only the gradients of then were checked.
+ */
 export function zeroesOthers<O extends object>({ cohorts }: Plan<O>): boolean {
   return cohorts.some(({ group, zeroes }) => group.stageOptions.zeroGrads !== zeroes);
 }

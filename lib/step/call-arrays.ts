@@ -33,10 +33,10 @@ const isKey = (key: string) => keys.includes(key);
 
 const none: readonly string[] = [];
 
-/** What was given for one parameter, each property read once, not checked. */
+/** The arrays given for one parameter: each property read once, not checked. */
 interface RawInput {
   readonly given: unknown;
-  /** What a step does not read of it: its own properties of other names. */
+  /** The names of its own properties that a step does not read. */
   readonly others: readonly string[];
   readonly data: unknown;
   readonly grad: unknown;
@@ -45,7 +45,7 @@ interface RawInput {
 
 const forms = "{ data, grad, out } or a gradient";
 
-/** Reads what a call was given. All user code that it may hold has run afterwards. */
+/** Reads the arrays of a call. Afterwards none of the user's code is left to run. */
 export function takeInputs(given: unknown): ReadonlyMap<string, RawInput> {
   if (!isRecord(given)) {
     throw new OptimError(
@@ -70,7 +70,8 @@ function takeInput(given: unknown): RawInput {
 
 /**
  * The entries that a call names and steps: those that are not frozen and whose gradient is not null.
- * @throws OptimError ERR_NAME for a name that no parameter has, ERR_DTYPE for what holds no arrays, or more than them.
+ * @throws OptimError ERR_NAME for a name that no parameter has, ERR_DTYPE for an object that holds no arrays, or other
+ * properties too.
  */
 export function enteredBy(
   inputs: ReadonlyMap<string, RawInput>,
@@ -90,7 +91,7 @@ export function enteredBy(
   return entered;
 }
 
-/** Refuses what is neither a gradient nor an object with arrays under the names that a step reads, and nothing else. */
+/** Refuses all but a gradient, or an object with arrays under the names that a step reads and no other property. */
 function checkForm({ given, others, data, grad, out }: RawInput, name: string): void {
   const isEmpty = data === undefined && grad === undefined && out === undefined;
   if (others.length === 0 && !isEmpty) return;

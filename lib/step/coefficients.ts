@@ -10,7 +10,7 @@ import { isSchedule } from "../schedules/schedule.ts";
 import { show } from "../values/show.ts";
 import type { Cohort, Plan } from "./plan.ts";
 
-/** The last step that can be counted: beyond it a number and the next are one. */
+/** The last step that can be counted: beyond it a number plus 1 may be the same number. */
 const lastStep = Number.MAX_SAFE_INTEGER;
 
 /** @throws OptimError ERR_STATE where the coming step could not be counted. */
@@ -43,9 +43,9 @@ export function rateAt(lr: LearningRate, step: number, entries: readonly Entry[]
 
 /**
  * The coefficients of a step, in the rule's order.
- * @param scale What the rule has to multiply gradients by besides.
- * @throws OptimError ERR_OPTION where options, each in its domain, together make a number that the parameter's number type
- * does not hold.
+ * @param scale A further factor of the gradients.
+ * @throws OptimError ERR_OPTION where options, each in its domain, together make a number that the parameter's number
+ * type does not hold.
  */
 export function coefficientsOf<O extends object>(
   { rule, coefficients }: Definition<O>,
@@ -63,18 +63,18 @@ export function coefficientsOf<O extends object>(
   return finished;
 }
 
-/** Whether a plan's steps differ in their number alone as long as no option is set. */
+/** Whether the steps of a plan differ only in their number, until an option is set. */
 export function isConstant<O extends { lr?: LearningRate }>({ staged, cohorts }: Plan<O>): boolean {
   if (staged) return false;
   for (let i = 0; i < cohorts.length; i++) {
     const { group, followsStep, finishedRate } = cohorts[i] as Cohort<O>;
-    // A function of the rate may have set another rate for the next step.
+    // An `lr` function gives a rate for each step, and may itself have set the option.
     if (followsStep || group.options.lr !== finishedRate) return false;
   }
   return true;
 }
 
-/** Whether the coming step is the last one again: then nothing is to be asked, made or computed for it. */
+/** Whether the coming step repeats the last one, so that nothing has to be asked, made or computed. */
 export function isRepeated<O extends object>({ repeats, cohorts }: Plan<O>): boolean {
   if (!repeats) return false;
   for (let i = 0; i < cohorts.length; i++) {

@@ -1,4 +1,4 @@
-// What the planner writes into its plans: for the coming step, and of what they are bound to. It alone calls these.
+// The planner's writing into its plans: for the coming step, and what they are bound to. It alone calls these.
 import type { RunStages, Stages } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import type { Clock, Entry } from "../parameters/group.ts";
@@ -29,15 +29,15 @@ export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>):
   }
 }
 
-/** How many calls' gradients a step flushes of a cohort; 0 where it flushes none. */
+/** The number of calls whose gradients a step flushes of a cohort; 0 where it flushes none. */
 const flushedOf = <O extends object>({ flushes }: Plan<O>, { waiting }: Clock) => (flushes ? waiting : 0);
 
 const firstOf = <O extends object>({ backendGroups }: Plan<O>, group: number) =>
   ((backendGroups[group] as readonly Entry[])[0] as Entry).parameter;
 
 /**
- * Computes the flags and coefficients of the coming step where what they depend on has changed. Whatever a refused step
- * leaves of them, the next one writes.
+ * Computes the flags and coefficients of the coming step where their inputs have changed. A refused step may leave some
+ * of them changed; the next step computes those again.
  * @throws OptimError ERR_OPTION as `coefficientsOf` does.
  */
 export function finishCoefficients<O extends object>(
@@ -70,7 +70,7 @@ export function finishCoefficients<O extends object>(
 }
 
 /**
- * Writes what the coming step does beside the rule.
+ * Writes the stages of the coming step.
  * @throws OptimError ERR_OPTION as `StepStages.describeRun` does.
  */
 export function describeStages<O extends object>(plan: Plan<O>, stages: StepStages): Stages {
@@ -90,7 +90,7 @@ export function describeStages<O extends object>(plan: Plan<O>, stages: StepStag
   return stages.describeStep(applies);
 }
 
-/** Notes what a plan is bound to, and as which options ask for it. */
+/** Puts a binding into its plan, with the options that it was made for. */
 export function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, staged }: Binding): void {
   const draft = plan as Draft<Plan<O>>;
   draft.bound = bound;

@@ -19,7 +19,7 @@ export interface Cohort<O extends object> {
   readonly finishedStep: number;
   /** Whether they depend on the step too. */
   readonly followsStep: boolean;
-  /** What gradients are multiplied by in them. */
+  /** The factor of gradients in them. */
   readonly finishedScale: number;
   /** Whether the coming call takes a step, and does not only accumulate. */
   readonly applies: boolean;
@@ -39,14 +39,14 @@ export interface Streams {
   readonly grad: FloatArray;
 }
 
-/** What a step works on: parameters in cohorts, and, once bound, their arrays in the backend. */
+/** The work of a step: parameters in cohorts, and, once bound, their arrays in the backend. */
 export interface Plan<O extends object> {
   readonly cohorts: readonly Cohort<O>[];
   readonly runs: readonly Run[];
   /** The entries of each of the backend's groups. */
   readonly backendGroups: readonly (readonly Entry[])[];
   readonly streamsOf: (entry: Entry) => Streams;
-  /** Whether what was accumulated takes the gradients' place, and gives it back empty. */
+  /** Whether the step reads accumulated gradients in the gradients' place, and leaves them empty. */
   readonly flushes: boolean;
   readonly bound: BoundGroups | undefined;
   readonly liveness: Liveness;
@@ -116,7 +116,7 @@ function cohortOf<O extends object>(group: Group<O>, entries: readonly Entry[], 
   };
 }
 
-/** Entries and runs by the steps that they took, those of their averages, and the calls that wait for the next. */
+/** Entries and runs by the counts of their clocks. */
 type ByStep = Map<number | string, { entries: Entry[]; runs: Run[] }>;
 
 /** Sorts one backend group's entries by their step; those of equal step have one run. */
@@ -150,7 +150,7 @@ export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
   return false;
 }
 
-/** Whether a plan is bound, and as the options ask for now. */
+/** Whether a plan is bound for the options as they are now. */
 export function isBound<O extends object>({ bound, cohorts }: Plan<O>): boolean {
   if (!bound) return false;
   for (let i = 0; i < cohorts.length; i++) {
@@ -169,10 +169,11 @@ export function describePlan<O extends object>(
   return backendGroups.map((entries) => {
     const { type } = (entries[0] as Entry).parameter;
     const parameters: ParameterArrays[] = [];
-    // Their slots lie in the same blocks of memory, so that those of one tell of all.
+    // The slots of all entries lie in the same blocks of memory, so one entry's tell of all.
     const first = entries.find(({ parameter }) => parameter.length > 0);
     if (first) watchSlots(liveness, first);
-    // A loop, not a callback, which a new process would compile for a thousand parameters, for longer than they take.
+    // A loop, not a callback: for a thousand parameters a new process would compile the callback, which takes longer
+    // than they do.
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const streams = streamsOf(entry);
@@ -199,14 +200,14 @@ function watchSlots(liveness: Liveness, { parameter, slots }: Entry): void {
   for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
 }
 
-/** The arrays that a parameter was given with. */
+/** The arrays of a parameter itself. */
 export const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({
   data,
   out: data,
   grad: grad as FloatArray,
 });
 
-/** What has been accumulated for a parameter in the gradient's place. */
+/** The accumulated gradient of a parameter in the gradient's place. */
 export const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
   ...{ data, out: data },
   grad: slots.gradAccumulator as FloatArray,

@@ -35,7 +35,7 @@ export interface RatedOptions {
 
 const none: readonly MadeSlots[] = [];
 
-/** An optimizer's groups, and the plans of their steps: what is listed once is stepped until it no longer holds. */
+/** An optimizer's groups, and the plans of their steps. A plan is made once and stepped until it no longer holds. */
 export class Planner<O extends RatedOptions> {
   readonly #definition: Definition<O>;
   readonly #backend: Backend;
@@ -44,9 +44,9 @@ export class Planner<O extends RatedOptions> {
   readonly progress: Progress;
   #groups: readonly Group<O>[] = [];
   #entries: ReadonlyMap<string, Entry> = new Map();
-  /** What a step without arrays of its own works on; undefined once that no longer holds. */
+  /** The standing plan, of steps without arrays of their own; undefined once it no longer holds. */
   #plan: Plan<O> | undefined;
-  /** What steps with arrays of their own are bound in, one after the other. */
+  /** Reused by steps with arrays of their own, one after the other. */
   #spare: BoundGroups | undefined;
   #spareStaged = false;
   /** The slots that the coming step has made. */
@@ -68,7 +68,7 @@ export class Planner<O extends RatedOptions> {
     return this.#entries;
   }
 
-  /** Takes groups in the place of those there are. */
+  /** Replaces the groups. */
   replaceGroups(groups: readonly Group<O>[]): void {
     this.#groups = groups;
     this.#entries = byName(groups);
@@ -77,7 +77,7 @@ export class Planner<O extends RatedOptions> {
   }
 
   /**
-   * Takes in groups besides, with the slots that they need; all or none.
+   * Adds groups and makes the slots that they need; all or none.
    * @throws OptimError ERR_MEMORY, ERR_DETACHED, ERR_ALIASED.
    */
   adopt(added: readonly Group<O>[]): void {
@@ -119,8 +119,8 @@ export class Planner<O extends RatedOptions> {
   }
 
   /**
-   * Everything of a step before the step itself: user code first, then what can refuse, then what is kept. After the check
-   * of the memory there is no user code, not even a built-in function that a program may have replaced.
+   * Does everything that comes before the step itself: user code first, then what can refuse, then what is kept. After
+   * the check of the memory no user code runs, not even a built-in function that a program may have replaced.
    * @param again Whether the backend may be told to take its last step again.
    */
   prepare(arrays: StepArrays | undefined, check: MemoryCheck, again: boolean): Plan<O> {
@@ -151,9 +151,9 @@ export class Planner<O extends RatedOptions> {
   }
 
   /**
-   * A step with what has been accumulated, of the parameters whose windows of calls are not full.
+   * Prepares a step with the accumulated gradients, of the parameters whose windows of calls are not full.
    * @returns undefined where there are none.
-   * @throws OptimError ERR_STATE where such a window is of calls that were given the data.
+   * @throws OptimError ERR_STATE where calls of such a window were given other data than the parameter's own.
    */
   prepareFlush(check: MemoryCheck): Plan<O> | undefined {
     const waits = (entry: Entry) => entry.clock.waiting > 0 && !entry.frozen;
@@ -172,17 +172,17 @@ export class Planner<O extends RatedOptions> {
     return plan;
   }
 
-  /** Drops what was accumulated and waits for a step. */
+  /** Drops the accumulated gradients that wait for a step. */
   dropAccumulated(): void {
     for (const { clock, slots, parameter } of this.#entries.values()) {
-      // The parameters that share a clock have waited for as many calls.
+      // Entries that share a clock have the same number of calls waiting.
       if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator, 0);
       clock.waiting = 0;
     }
     this.#plan = undefined;
   }
 
-  /** Takes back what a prepared step has made, where the backend did not begin it. */
+  /** Undoes a prepared step that the backend did not begin. */
   withdraw(): void {
     for (const { group } of this.#made) group.preparedVersion = -1;
     takeBackSlots(this.#backend, this.#made);
@@ -202,7 +202,7 @@ export class Planner<O extends RatedOptions> {
     this.progress.count(plan, plan === this.#plan);
     this.#made = none;
     (plan as Draft<Plan<O>>).repeats = again && plan.cohorts.length > 0 && isConstant(plan);
-    // The next step of parameters over their own data notes that they are there again.
+    // The next step over the parameters' own data is no repeat: it notes that they are there again.
     if (this.#plan && !this.progress.areInPlace) (this.#plan as Draft<Plan<O>>).repeats = false;
   }
 
@@ -222,7 +222,7 @@ export class Planner<O extends RatedOptions> {
 
   /**
    * Readies a plan for the coming step, or leaves everything as it was: first what can refuse, then what is kept.
-   * @param spare To bind it in, where it is to be bound and there is room.
+   * @param spare Takes the binding, where one is needed and it has room.
    */
   #ready(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
     const fit = isBound(plan) ? undefined : this.#fit(plan, check, spare);
@@ -232,7 +232,7 @@ export class Planner<O extends RatedOptions> {
       const stages = staged ? describeStages(plan, this.#stages) : undefined;
       const begun = stages && beginnings(plan);
       check(liveness);
-      // Nothing refuses from here on, and nothing is called that a program could have put something else in the place of.
+      // From here on nothing refuses, and no function is called that a program could have replaced.
       if (fit) this.#keep(plan, fit);
       (plan as Draft<Plan<O>>).stages = stages;
       if (begun) begin(begun);
@@ -242,19 +242,22 @@ export class Planner<O extends RatedOptions> {
     }
   }
 
-  /** The same for a plan of one call. It is bound in what the last such plan was bound in, which a runtime would free late. */
+  /**
+   * The same for a plan of one call. It takes over what the last such plan was bound in, because a runtime would free
+   * that late.
+   */
   #readySpare(plan: Plan<O>, check: MemoryCheck): void {
     this.#ready(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
     this.#spare = plan.bound;
     this.#spareStaged = plan.staged;
-    // Parameters that this step brings to the same step become one cohort when the standing plan is made anew.
+    // This step may bring cohorts to the same count; a new standing plan joins them.
     if (this.#plan && isParted(this.#plan)) this.#plan = undefined;
   }
 
   /** Makes the slots and the binding that a plan has come to need, all or none. */
   #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): Fit {
     const { cohorts, flushes } = plan;
-    if (plan.bound) check(plan.liveness); // before there is memory made for nothing
+    if (plan.bound) check(plan.liveness); // before memory is made in vain
     const unprepared = unpreparedOf(cohorts);
     const made = unprepared ? this.#allocate(unprepared, ({ neededSlots }) => neededSlots) : none;
     try {
@@ -275,7 +278,7 @@ export class Planner<O extends RatedOptions> {
     }
     keepBinding(plan, binding);
     this.#made = made;
-    // Slots that are new and clocks that are shared anew are not in the standing plan.
+    // The standing plan lacks new slots, and clocks that are newly shared.
     if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
   }
 
@@ -293,7 +296,7 @@ export class Planner<O extends RatedOptions> {
   }
 }
 
-/** What was made for a plan whose step has not begun. */
+/** Slots and a binding that were made for a plan whose step has not begun. */
 interface Fit {
   readonly made: readonly MadeSlots[];
   readonly binding: Binding;

@@ -3,7 +3,7 @@ import { Places } from "./places.ts";
 import type { Cohort, Plan } from "./plan.ts";
 import type { Findings, StepStages } from "./step-stages.ts";
 
-/** What an optimizer's steps have done: it counts them. */
+/** Counts an optimizer's steps, and keeps the findings of the last. */
 export class Progress {
   readonly places: Places;
   readonly #stages: StepStages;
@@ -26,7 +26,7 @@ export class Progress {
     return this.#applied;
   }
 
-  /** What the last call found; undefined where it did nothing beside the rule. */
+  /** The findings of the last call; undefined where it had no stages. */
   get findings(): Findings | undefined {
     return this.#findings;
   }
@@ -36,7 +36,7 @@ export class Progress {
     return this.places.areAllOwn;
   }
 
-  /** Counts a step that was taken again, of which only the number is another. */
+  /** Counts a repeated step, which differs from the last only in its number. */
   countAgain<O extends object>({ cohorts }: Plan<O>): void {
     let highest = 0;
     for (let i = 0; i < cohorts.length; i++) {

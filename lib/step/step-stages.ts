@@ -1,4 +1,4 @@
-// What an optimizer's steps do beside the rule: from options to what a backend is told, and from what it found to
+// Stages, what an optimizer's steps do beside the rule: from options to a backend's orders, and from its report to
 // `lastStep`.
 
 import type { Report, RunStages, Stages } from "../backends/backend.ts";
@@ -9,35 +9,38 @@ import type { Clock } from "../parameters/group.ts";
 import type { CheckedParameter } from "../parameters/parameter.ts";
 import type { LossScaleState, LossScaling } from "../state/loss-scale.ts";
 
-/** What a step found. What is neither asked for by `diagnostics` nor known anyway is left out. */
+/** The findings of a step: those that `diagnostics` asks for, and those that are known anyway. */
 export interface Findings {
   /** Whether it changed nothing, because a gradient was not finite. */
   readonly skipped: boolean;
-  /** Where gradients are accumulated: how many calls wait for a step; 0 after one. */
+  /** Where gradients are accumulated: the number of calls that wait for a step; 0 after one. */
   readonly accumulated?: number;
   /**
    * The norm of all gradients of the step, scaled, clipped by value, and before they are clipped by norm. `clipGlobalNorm`
    * says in which order it is added up.
    */
   readonly gradNorm?: number;
-  /** The norm of all that the rule changed of the parameters, weight decay among it. */
+  /** The norm of the change that the rule made to the parameters, weight decay included. */
   readonly updateNorm?: number;
   /** The largest of these changes, by magnitude; NaN where one of them is. */
   readonly largestUpdate?: number;
-  /** How many values of the gradients were clipped by value. */
+  /** The number of gradient values that were clipped by value. */
   readonly clipped?: number;
-  /** How many values of the gradients were not finite. */
+  /** The number of gradient values that were not finite. */
   readonly nonFinite?: number;
 }
 
-/** Whether an average takes in a parameter's step. */
+/** Whether an average takes in this step of a parameter. */
 function takesIn(ema: Readonly<Ema> | null, step: number): boolean {
   if (!ema) return false;
   const { start = 1, every = 1 } = ema;
   return step >= start && (step - start) % every === 0;
 }
 
-/** The decay of an average in the coming step, which it takes in: it begins as what step `start` leaves. */
+/**
+ * The decay of an average that takes in the coming step. At step `start` it is 0, so that the average begins as that
+ * step leaves the weights.
+ */
 function decayOf({ decay, warmup = false, start = 1 }: Readonly<Ema>, { step, averaged }: Clock): number {
   if (averaged === 0 && step + 1 === start) return 0;
   const warm = (1 + averaged) / (10 + averaged);
@@ -82,8 +85,8 @@ export class StepStages implements LossScaling {
   }
 
   /**
-   * What the rule has to multiply a group's gradients by: where a stage does, nothing.
-   * @param flushed How many calls' gradients are flushed; 0 where none are.
+   * The factor by which the rule multiplies a group's gradients; 1 where a stage multiplies them.
+   * @param flushed The number of calls whose gradients are flushed; 0 where none are.
    */
   ruleScaleOf(options: AnyStageOptions, flushed: number): number {
     if (options.clipValue !== null) return 1;
@@ -92,8 +95,8 @@ export class StepStages implements LossScaling {
   }
 
   /**
-   * What a group's gradients are multiplied by in the coming step. A sum that is flushed is scaled for a whole window
-   * already: that becomes the mean of the calls that there were.
+   * The factor of a group's gradients in the coming step. A flushed sum was scaled for a whole window; the factor makes
+   * it the mean of the calls that came.
    * @param flushed As for `ruleScaleOf`.
    */
   #scaleOf({ gradScale }: AnyStageOptions, flushed: number): number {
@@ -113,10 +116,10 @@ export class StepStages implements LossScaling {
   }
 
   /**
-   * Writes what the coming step does for a run.
+   * Writes the stages of a run in the coming step.
    * @param flushed As for `ruleScaleOf`.
    * @param parameter One of the run's.
-   * @throws OptimError ERR_OPTION where its number type does not hold what gradients are to be multiplied by.
+   * @throws OptimError ERR_OPTION where its number type does not hold the factor of the gradients.
    */
   describeRun(
     run: RunStages,
@@ -138,7 +141,7 @@ export class StepStages implements LossScaling {
     run.averages = averages;
     run.decay = decay;
     run.oneMinusDecay = 1 - decay;
-    // What is flushed is an accumulator, which a step leaves empty.
+    // A flush reads the accumulator in the gradient's place, and leaves it empty.
     run.zeroes = flushed > 0 || options.zeroGrads;
   }
 
@@ -153,11 +156,11 @@ export class StepStages implements LossScaling {
     return this.#stages.report.skipped;
   }
 
-  /** Moves the scale of the loss, and says what the step found that is done. */
+  /** Moves the scale of the loss, and returns the findings of the step that is done. */
   settle({ applies, flushes, waiting, isEmpty }: Taken): Findings {
     const { skipNonFinite, measures, report } = this.#stages;
     const { skipped } = report;
-    // A flush has no gradients of its own, whose loss a scale would have multiplied.
+    // A flush has no gradients of its own, so it tells nothing of the loss's scale.
     if (!isEmpty && !flushes) this.#moveLossScale(skipped);
     const found: { -readonly [Name in keyof Findings]: Findings[Name] } = { skipped };
     if (this.options.gradientAccumulationSteps > 1) found.accumulated = waiting;
