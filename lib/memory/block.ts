@@ -10,13 +10,13 @@ export interface ArrayBlock {
   readonly arrays: readonly FloatArray[];
 }
 
-/** How far apart rows begin that steps read side by side, modulo any power of two. */
+/** The distance between the beginnings of rows that steps read side by side, modulo any power of two. */
 interface Stagger {
   /** The shortest rows that it is for, in bytes. */
   readonly from: number;
   /** In bytes. */
   readonly distance: number;
-  /** The rows after which the next begins where the first did. */
+  /** The number of rows after which the next begins where the first did. */
   readonly places: number;
 }
 
@@ -38,7 +38,7 @@ let rowsBegun = 0;
 /**
  * @param lengths In elements.
  * @param shared Asks for a SharedArrayBuffer.
- * @param rowLength How many arrays follow one another in a row; other rows are read beside it. Default: all.
+ * @param rowLength The number of arrays in a row; rows are read side by side. Default: all.
  * @param inner Whether no program sees the arrays until `exposeMemory`. Default false.
  * @throws OptimError ERR_MEMORY.
  */

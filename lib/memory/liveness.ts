@@ -14,38 +14,41 @@ import { type Memory, memoryOf } from "./memory.ts";
 
 const Bytes = Uint8Array;
 
-/** The elements that every runtime lets a typed array have; Node 20 refuses 2^32. */
+/** The longest typed array that every runtime allows, in elements; Node 20 refuses 2^32. */
 const maxBytes = 2 ** 32 - 1;
 
 interface Watched {
   readonly buffer: ArrayBufferLike;
   /**
-   * All of the buffer. Its elements are its own, so that to read one runs no code that a program could replace. Undefined
-   * where it is longer than some runtimes let a typed array be.
+   * A view of the whole buffer. Reading an element of it runs no code that a program could replace. Undefined where the
+   * buffer is longer than some runtimes let a typed array be.
    */
   readonly bytes: Uint8Array | undefined;
   readonly shared: boolean;
   /** Whether it cannot be resized. It may still be detached, but not while arrays are being watched. */
   readonly fixed: boolean;
   readonly memory: Memory | undefined;
-  /** The length below which one of the arrays is no longer whole, in bytes; of a buffer that cannot be resized, the first. */
+  /**
+   * The bytes that the buffer needs for its arrays to be whole; of a buffer that cannot be resized, for the first of
+   * them.
+   */
   needed: number;
   /** The first of the arrays, for an error. */
   readonly kind: string;
   readonly name: string;
 }
 
-/** Whether arrays still have their memory: one look at each distinct buffer, however many arrays it holds. */
+/** Tells whether arrays still have their memory, by one look at each distinct buffer, however many arrays it holds. */
 export class Liveness {
   readonly #watched: Watched[] = [];
   readonly #byBuffer = new Map<ArrayBufferLike, Watched>();
 
   /**
-   * @param type Of its elements, like that of its parameter.
-   * @param kind What the array is ("data"), and
-   * @param name of which parameter.
-   * @param buffer Its buffer, for a caller that knows it.
-   * @throws OptimError ERR_DETACHED where it is not whole now: then its offset says nothing.
+   * @param type The number type of the array.
+   * @param kind The array's name in errors: "data", "gradient", "out" or a slot.
+   * @param name The parameter's name.
+   * @param buffer The array's buffer, from a caller that knows it.
+   * @throws OptimError ERR_DETACHED where the array is not whole now, when its offset would say nothing.
    */
   watch(
     array: FloatArray,
@@ -81,7 +84,7 @@ export class Liveness {
   check(): void {
     for (let i = 0; i < this.#watched.length; i++) {
       const watched = this.#watched[i] as Watched;
-      // An element that is no longer there is undefined: a third of what asking the buffer for its length costs.
+      // A lost element reads as undefined, which costs a third of asking the buffer for its length.
       const { bytes, needed } = watched;
       const there = bytes ? bytes[needed - 1] !== undefined : byteLengthOf(watched.buffer, watched.shared) >= needed;
       if (!there || watched.memory?.disposed) throw taken(watched);
@@ -108,12 +111,12 @@ export class Liveness {
   }
 }
 
-/** What a step asks of its memory before it begins. */
+/** The check of a step's memory before the step begins. */
 export type MemoryCheck = (liveness: Liveness) => void;
 
 export const checkLive: MemoryCheck = (liveness) => liveness.check();
 
-/** Also that none of it can be taken away while a step works off the event loop. */
+/** Checks too that none of it can be taken away while a step works off the event loop. */
 export const checkHeld: MemoryCheck = (liveness) => {
   liveness.check();
   liveness.held();
@@ -146,7 +149,7 @@ function sharedOnDeno(kind: string, name: string): OptimError {
   );
 }
 
-/** @param found Why it can be taken away. */
+/** @param found The reason why it can be taken away. */
 export function asyncMemory(kind: string, name: string, found: string): OptimError {
   return new OptimError(
     "ERR_ASYNC_MEMORY",

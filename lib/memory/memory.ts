@@ -3,7 +3,7 @@ import { OptimError } from "../errors.ts";
 import { isEngineError, told } from "../host.ts";
 import { isShared } from "../numbers/typed-array.ts";
 
-/** What memory is aligned to, in bytes: a cache line, and the widest vector. */
+/** The alignment of memory, in bytes: a cache line, and the widest vector. */
 export const alignment = 64;
 
 /** A buffer from an offset on. */
@@ -12,15 +12,15 @@ export interface Place {
   readonly byteOffset: number;
 }
 
-/** What there is to know of a buffer that this package allocated. */
+/** A buffer's record, where this package allocated it. */
 export interface Memory {
-  /** Given up by `dispose`. A shared buffer cannot be detached, so this is what tells. */
+  /** Whether `dispose` gave it up. For a shared buffer only this tells, because it cannot be detached. */
   disposed: boolean;
-  /** How many asynchronous steps are at work in it. */
+  /** The number of asynchronous steps at work in it. */
   inFlight: number;
 }
 
-/** By buffer, in one place for all copies of the package in this realm. */
+/** Records by buffer, in one place for all copies of the package in this realm. */
 const key = Symbol.for("rmsprop.memory.1");
 
 const realm = globalThis as { [key]?: WeakMap<ArrayBufferLike, Memory> };
@@ -29,12 +29,12 @@ realm[key] ??= new WeakMap();
 
 const known = realm[key];
 
-/** The memory that a buffer is, or undefined where something else allocated it. */
+/** The record of a buffer; undefined where something else allocated it. */
 export const memoryOf = (buffer: ArrayBufferLike): Memory | undefined => known.get(buffer);
 
 /**
  * Allocates zeroed memory, aligned to 64 bytes.
- * @param shared Asks for a SharedArrayBuffer; where a runtime forbids other memory of ours, it is one anyway.
+ * @param shared Asks for a SharedArrayBuffer; a runtime that forbids other memory of this package gets one anyway.
  * @param inner Whether no program sees it until `exposeMemory`.
  * @returns undefined where there is not enough memory.
  */
@@ -44,7 +44,7 @@ export function allocateMemory(
   shared: boolean,
   inner: boolean,
 ): Place | undefined {
-  // Pages are lent before they are there, so a system that has too few ends the process when they are touched.
+  // Systems promise pages that they do not have, and end the process that touches one too many.
   if (byteLength > 2 ** 26 && byteLength > availableMemory()) return undefined;
   const buffer = shared ? "forbidden" : backend.allocate(byteLength, inner);
   const place = buffer === "forbidden" ? allocateShared(backend, byteLength) : buffer && { buffer, byteOffset: 0 };
@@ -52,10 +52,10 @@ export function allocateMemory(
   return place;
 }
 
-/** How much memory there is, in bytes, as far as the host tells. */
+/** The memory that is available, in bytes, as far as the host tells. */
 const availableMemory = () => told(() => globalThis.process?.availableMemory?.()) ?? Number.POSITIVE_INFINITY;
 
-/** A shared buffer is aligned to 16 bytes only, so there is room in it to begin later. */
+/** A shared buffer is aligned to 16 bytes only, so it is made longer, and the memory begins at an offset. */
 function allocateShared(backend: Backend, byteLength: number): Place | undefined {
   try {
     const buffer = new SharedArrayBuffer(byteLength + alignment);
@@ -80,7 +80,7 @@ export function checkIdle(buffer: ArrayBufferLike): void {
   }
 }
 
-/** Says that a program gets to see this memory. */
+/** Tells the backend that a program gets to see this memory. */
 export function exposeMemory(backend: Backend, buffer: ArrayBufferLike): void {
   if (!isShared(buffer)) backend.expose(buffer);
 }

@@ -2,7 +2,7 @@ import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { bufferOf, byteOffsetOf, bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
 
-/** What an array occupies of memory, in bytes. */
+/** The memory that an array occupies, in bytes. */
 export interface Interval {
   readonly start: number;
   readonly length: number;
@@ -27,13 +27,13 @@ export function intervalOf(
 }
 
 /**
- * Refuses memory that a step would both write and otherwise use: what is written may overlap nothing. What is only read may
- * overlap what is read.
+ * Refuses memory that a step would both write and otherwise use. An array that is written may overlap nothing; arrays
+ * that are only read may overlap one another.
  * @throws OptimError ERR_ALIASED.
  */
 export function checkIntervals(intervals: Interval[]): void {
   intervals.sort((a, b) => a.start - b.start);
-  // Of all intervals so far, and of the written ones, the one that reaches furthest.
+  // The interval that reaches furthest so far, of all and of the written ones.
   let any: Interval | undefined;
   let written: Interval | undefined;
   for (const interval of intervals) {
