@@ -17,7 +17,7 @@ function frozenOf<V>(names: readonly string[], values: readonly V[]): Readonly<R
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     const value = values[i] as V;
-    // What every object has, "__proto__" among it, is not there to be assigned to.
+    // Assigning to a name that every object has, such as "__proto__", would make no property.
     if (name in object) Object.defineProperty(object, name, { value, enumerable: true });
     else object[name] = value;
   }
@@ -30,7 +30,7 @@ function frozenOf<V>(names: readonly string[], values: readonly V[]): Readonly<R
  */
 export type Shapes = Readonly<Record<string, readonly number[]>>;
 
-/** What `allocate` takes beside the shapes. */
+/** Options of `allocate`. */
 export interface AllocateOptions<D extends NumberType = NumberType> {
   /** The number type of the arrays. Default "float32". */
   dtype?: D;
@@ -70,14 +70,14 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
 }
 
 /**
- * Makes zeroed arrays that steps run fastest on: 64-byte aligned, outside the JavaScript heap, counted towards its external
- * memory, given back when the last view is collected or at `dispose()`. What a worker thread has not given back when it
- * ends is kept until the process ends, because another thread may have got it meanwhile. Where the runtime forbids such
- * memory, they are in SharedArrayBuffers.
+ * Makes zeroed arrays that steps run fastest on: 64-byte aligned, outside the JavaScript heap, counted towards its
+ * external memory, given back when the last view is collected or at `dispose()`. Arrays that a worker thread has not
+ * given back when it ends stay until the process ends, because another thread may have got them meanwhile. Where the
+ * runtime forbids such memory, arrays are in SharedArrayBuffers.
  *
  * @param shapes For example `{ w1: [784, 128], b1: [128] }`. The shape `[]` is one element.
  * @param options The number type of the arrays, and whether worker threads can share them.
- * @throws OptimError ERR_LENGTH for a shape that is none, ERR_OPTION, ERR_MEMORY.
+ * @throws OptimError ERR_LENGTH for a dimension that is no whole number of 0 or more, ERR_OPTION, ERR_MEMORY.
  * @example
  * ```js
  * import { allocate } from "rmsprop";
@@ -125,7 +125,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   }
   const names = Object.keys(shapes);
   const copies: (readonly number[])[] = [];
-  // No pairs of name and shape, and nothing destructured: a new process would spend its time on collecting such objects.
+  // No pairs of name and shape, and no destructuring: a new process would spend its time collecting such objects.
   const lengths = names.map((name) => {
     const shape: unknown = shapes[name];
     const copy: unknown = Array.isArray(shape) ? Object.freeze([...shape]) : shape;

@@ -19,8 +19,8 @@ import type { Guard } from "./guards.ts";
 import type { CheckedParameter, Parameter } from "./parameter.ts";
 
 /**
- * Parameters with options of their own, as a constructor or `addParamGroup` takes them. What a group does not say is as the
- * constructor's options have it.
+ * Parameters with options of their own, as a constructor or `addParamGroup` takes them. Options that a group leaves out
+ * are the constructor's.
  * @example
  * ```js
  * import { RMSprop, allocate } from "rmsprop";
@@ -41,14 +41,14 @@ export type ParamGroup<O> = Required<O> & {
   readonly params: readonly string[];
 };
 
-/** Steps taken, shared by the parameters that took the same ones. */
+/** Counts of steps and calls, shared by parameters that count alike. */
 export interface Clock {
   step: number;
-  /** How many calls were accumulated since. */
+  /** The calls that were accumulated since the last step. */
   waiting: number;
-  /** How many steps the average of the weights has taken in; 0 before it has begun. */
+  /** The steps that the average of the weights has taken in; 0 before it has begun. */
   averaged: number;
-  /** How many parameters have this clock. */
+  /** The number of parameters that have this clock. */
   members: number;
 }
 
@@ -58,7 +58,7 @@ export interface Entry {
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
-  /** What keeps the object that the parameter was given as from getting other arrays. */
+  /** Refuses other arrays on the object that the parameter was given as. */
   guard: Guard | undefined;
   /** The state arrays by slot. */
   readonly slots: Record<string, FloatArray>;
@@ -72,7 +72,7 @@ export class Group<O extends object = object> {
   readonly view: ParamGroup<O>;
   /** Counts the changes of the options. */
   version = 0;
-  /** The version whose slots are all there; -1 before there are any. */
+  /** The version of the options whose slots have all been made; -1 before any have. */
   preparedVersion = -1;
   /** The options of the optimizer as a whole. */
   readonly whole: WholeOptions;
@@ -125,7 +125,7 @@ export class Group<O extends object = object> {
     return isStaged(this.stageOptions, this.whole);
   }
 
-  /** The slots that the options ask for now: the rule's, and those of stages. */
+  /** The slots that the options ask for now, of the rule and of stages. */
   get neededSlots(): readonly string[] {
     return [...usedSlots(this.definition.rule, this.variant), ...usedStageSlots(this.stageOptions, this.whole)];
   }
@@ -151,13 +151,13 @@ export function readGroupOptions<O extends object>(
   return readWithPreset(definition, base, given);
 }
 
-/** Puts the names of a group's parameters where its view shows them. */
+/** Shows the names of a group's parameters in its view. */
 function showParams<O extends object>({ options, entries }: Group<O>): void {
   const value = Object.freeze(entries.map(({ parameter }) => parameter.name));
   Object.defineProperty(options, "params", { value, writable: false, enumerable: true, configurable: true });
 }
 
-/** The options as a user sees them: every value that is set is checked first, and no property comes or goes. */
+/** A user's view of the options: every value that is set is checked first, and no property comes or goes. */
 function viewOf<O extends object>(group: Group<O>): ParamGroup<O> {
   const { definition, options } = group;
   const refuse = (change: string): never => {
@@ -245,11 +245,11 @@ export function checkMemory(entries: Iterable<Entry>): void {
 export interface SlotBlock {
   readonly block: ArrayBlock;
   readonly type: NumberType;
-  /** How many of the entries are still in the group. */
+  /** The number of its entries that are still in the group. */
   entries: number;
 }
 
-/** What a slot of a group's entries begins as. */
+/** The initial value of a slot of a group's entries. */
 export function initialOf<O extends object>(definition: Definition<O>, group: Group<O>, slot: string): number {
   return isStageSlot(slot) ? 0 : definition.initial(slot, group.options);
 }
@@ -269,7 +269,9 @@ export function checkSlotsIdle({ memory }: Group): void {
   for (const { block } of memory) checkIdle(block.buffer);
 }
 
-/** Gives the slots of a group that has taken no step their initial values anew, which an option has changed. */
+/**
+ * Fills the slots of a group that has taken no step with their initial values again, because an option changed those.
+ */
 export function restartSlots<O extends object>(definition: Definition<O>, group: Group<O>): void {
   for (const entry of group.entries) {
     for (const slot in entry.slots) {

@@ -7,12 +7,12 @@ import { isPlain, isProxy } from "../values/values.ts";
 import { otherNamesOf } from "../values/words.ts";
 import type { Parameter } from "./parameter.ts";
 
-/** What refuses other arrays for the object that a parameter was given as. */
+/** Refuses other arrays on the object that a parameter was given as. */
 export interface Guard {
   /**
-   * How many optimizers have the parameter. Once there is none, its arrays may be replaced again. An optimizer that was
-   * dropped without `dispose()` counts for ever: if its end counted, what a program may assign would depend on when the
-   * collector runs. The optimizer itself is not held, so its memory goes.
+   * The number of optimizers that have the parameter. Once there is none, its arrays may be replaced again. An
+   * optimizer that was dropped without `dispose()` counts for ever: otherwise the garbage collector would decide when a
+   * program may assign. The optimizer itself is not held, so its memory goes.
    */
   owners: number;
 }
@@ -22,9 +22,9 @@ type Key = "data" | "grad";
 const guards = new WeakMap<object, Guard>();
 
 /**
- * Makes `data` and `grad` of the object that a parameter was given as accessors, whose setters refuse other arrays. An object
- * that is frozen, sealed, a proxy or of a class, and one that computes its arrays, is left alone. No user code runs here, but
- * for the traps of a proxy in a browser, which cannot tell one.
+ * Makes `data` and `grad` of the object that a parameter was given as accessors, whose setters refuse other arrays. An
+ * object that is frozen, sealed, a proxy or of a class, and one that computes its arrays, is left alone. No user code
+ * runs here, except the traps of a proxy in a browser, where a proxy cannot be told.
  */
 export function guardParameter(given: object, parameter: Parameter): Guard | undefined {
   const found = guards.get(given);
@@ -59,7 +59,7 @@ function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], 
   });
 }
 
-/** A property like one that is assigned. */
+/** The descriptor of a property that is simply assigned. */
 const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
 
 function replaced(key: Key, name: string, value: unknown): OptimError {
@@ -90,9 +90,9 @@ export function release({ guard }: { readonly guard: Guard | undefined }): void 
 const prepared = new WeakSet<object>();
 
 /**
- * Refuses properties that an optimizer does not have, such as `optimizer.lr = 0`: options by a sentence, others as any object
- * that takes no new properties does. An instance of a user's own subclass takes them, as fields of that class.
- * @param made The class that is constructed.
+ * Refuses properties that an optimizer does not have, such as `optimizer.lr = 0`: options by a sentence, others as any
+ * object that takes no new properties does. An instance of a user's own subclass takes them, as fields of that class.
+ * @param made The class that `new` was called on.
  * @param base The class that all optimizers extend.
  * @param ofGroups Tables of options: those that groups have, and those of an optimizer as a whole.
  */

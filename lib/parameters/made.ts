@@ -1,7 +1,10 @@
 import type { NumberType } from "../numbers/typed-array.ts";
 import { type CheckedParameter, checkArray, type Parameter, unchecked } from "./parameter.ts";
 
-/** Parameters that `allocate` made: what checks would find of them, beside that their memory is there. */
+/**
+ * Parameters that `allocate` made, with all that checks would find of them. Whether their memory is still there has to
+ * be checked each time.
+ */
 export interface MadeParameters {
   readonly parameters: readonly Parameter[];
   readonly type: NumberType;
@@ -17,11 +20,11 @@ export function noteMade(of: MadeParameters): void {
   made.set(of.parameters, of);
 }
 
-/** What is known of the parameters of a list, if it is one that `allocate` made, which nobody can change. */
+/** The findings for a list of parameters that `allocate` made, which nobody can change; undefined for other lists. */
 export const madeParameters = (list: unknown): MadeParameters | undefined => made.get(list as object);
 
 /**
- * What `checkParameters` makes of such a list. Its names differ, and its arrays do not overlap.
+ * Does the work of `checkParameters` for such a list. Its names differ, and its arrays do not overlap.
  * @throws OptimError ERR_DETACHED.
  */
 export function checkMade({ parameters, lengths, ...rest }: MadeParameters): CheckedParameter[] {

@@ -7,8 +7,8 @@ import type { CheckedParameter } from "./parameter.ts";
 export type StateArray = readonly [CheckedParameter, string, FloatArray];
 
 /**
- * Whether stretches show that nothing overlaps, as they mostly do. They need no number as large as an address for each array,
- * which a new process makes slowly.
+ * Whether stretches show that nothing overlaps, which is the usual case. They need no address for each array: numbers
+ * that large are slow to make in a new process.
  */
 function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
   const stretches: Stretch[] = [];
@@ -38,7 +38,8 @@ export function checkOverlap(
   backend: Backend,
 ): void {
   if (areApart(parameters, state, backend)) return;
-  // All of a kind one after the other, as they mostly lie in memory: stretches that are in order already are sorted at once.
+  // Arrays of one kind follow one another, as they mostly lie in memory: sorting is fast where they are in order
+  // already.
   const intervals: Interval[] = [];
   for (const { name, data, type, length } of parameters) {
     if (length > 0) intervals.push(intervalOf(backend, data, length, type, true, "data", name));

@@ -28,8 +28,8 @@ export interface Parameter<N extends string = string> {
 }
 
 /**
- * A name of a parameter: an editor offers those that are known from the constructor's arguments, and any other is taken too,
- * as `addParamGroup` brings more.
+ * A name of a parameter: an editor offers those of the constructor's arguments. Any other is taken too, because
+ * `addParamGroup` brings more.
  */
 export type ParameterName<N extends string = string> = N | (string & {});
 
@@ -37,14 +37,14 @@ export type ParameterName<N extends string = string> = N | (string & {});
 export interface CheckedParameter extends Parameter {
   readonly type: NumberType;
   readonly length: number;
-  /** The buffers of `data` and `grad`. An array never has another one. */
+  /** The buffers of `data` and `grad`. An array keeps its buffer for life. */
   readonly dataBuffer: ArrayBufferLike;
   readonly gradBuffer: ArrayBufferLike | undefined;
 }
 
 /**
- * The buffer of the array that was checked last, where that cannot be resized: then another array of it has its memory too,
- * and a length of its own. It holds as long as no user code runs.
+ * The buffer of the array that was checked last, if it cannot be resized. Then another array over it has its memory
+ * too, and a fixed length. That holds as long as no user code runs.
  */
 interface Checked {
   buffer: ArrayBufferLike | undefined;
@@ -111,13 +111,13 @@ export function checkArrayOf(
   }
 }
 
-/** A user's parameter as it was given: each property read once, by code that the user may have written, and not checked. */
+/** A parameter as the user gave it: each property read once, not checked. */
 export interface RawParameter {
   readonly given: unknown;
   readonly index: number;
-  /** What it is one of, in words that follow its index. */
+  /** The list that it is in, in words that follow its index in errors. */
   readonly list: string;
-  /** Its own properties of other names. */
+  /** The names of its own other properties. */
   readonly others: readonly string[];
   readonly name: unknown;
   readonly data: unknown;
@@ -161,7 +161,7 @@ function checkForm({ given, index, list, others, name, data, grad }: RawParamete
 }
 
 /**
- * Checks parameters. No user code runs here, so what is found stays so.
+ * Checks parameters. No user code runs here, so the findings stay true.
  * @throws OptimError ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
 export function checkParameters(raw: readonly RawParameter[]): CheckedParameter[] {

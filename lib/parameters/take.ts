@@ -5,11 +5,11 @@ import { listHint } from "../values/words.ts";
 import { type MadeParameters, madeParameters } from "./made.ts";
 import type { Parameter, RawParameter } from "./parameter.ts";
 
-/** A group as it was given: each property read once, by code that the user may have written, and not checked. */
+/** A group as the user gave it: each property read once, not checked. */
 export interface RawGroup {
   readonly options: Record<string, unknown>;
   readonly params: readonly RawParameter[];
-  /** The parameters, where `allocate` made the list; there is nothing else to read of them then. */
+  /** The parameters, if `allocate` made the list; then nothing else is read of them. */
   readonly made: MadeParameters | undefined;
 }
 
@@ -23,7 +23,7 @@ function listOf(given: unknown, what: string): unknown[] {
   return [...(given as Iterable<unknown>)];
 }
 
-/** Reads a group's description, each property once. All user code that a description may hold has run afterwards. */
+/** Reads a group's description, each property once. Afterwards none of the user's code is left to run. */
 export function takeGroup(given: object, position: string): RawGroup {
   const options = { ...(given as Record<string, unknown>) };
   return takeList(options.params, options, `the 'params' of ${position}`, ` of ${position}`);
@@ -38,7 +38,7 @@ function takeList(given: unknown, options: Record<string, unknown>, what: string
 
 const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
 
-/** Reads what a constructor was given for parameters: a list of parameters is one group. */
+/** Reads the parameters that a constructor was given. A list of parameters is one group. */
 export function takeGroups(given: unknown): RawGroup[] {
   if (madeParameters(given)) return [takeList(given, {}, "the parameters")];
   const items = listOf(given, "the parameters");
@@ -55,7 +55,7 @@ export function takeGroups(given: unknown): RawGroup[] {
   return groups.map((item, i) => takeGroup(item, `group ${i}`));
 }
 
-/** The properties that are read. A parameter may have others besides, which are the user's. */
+/** The properties that are read. Others are the user's. */
 const keys: readonly string[] = ["name", "data", "grad", "shape"];
 
 const none: readonly string[] = [];
