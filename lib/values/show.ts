@@ -1,7 +1,7 @@
 import { typedArrayName } from "../numbers/typed-array.ts";
 import { classNameOf, isProxy } from "./values.ts";
 
-/** Beyond it a bigint has more digits than a message shows. */
+/** The bigints from here on have more digits than a message shows. */
 const limit = 1n << 64n;
 
 /** A value as an error message shows it: short, and never by calling code of the value's own. */
@@ -24,21 +24,21 @@ export function show(value: unknown): string {
   }
 }
 
-/** An object as the one of its class that it is. */
+/** An object as a message names it: by its class, "a Map". */
 function showObject(value: object): string {
   if (isProxy(value)) return "a proxy";
   if (Array.isArray(value)) return "an array";
   const name = typedArrayName(value) ?? classNameOf(value);
-  // What only has the prototype of a typed array is none.
+  // An object that only inherits from a typed array's prototype is none.
   if (name === undefined || name === "Object" || (/Array$/.test(name) && !ArrayBuffer.isView(value)))
     return "an object";
   return `${/^([AEIO]|U(?!int))/i.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** The most items of a list that a message shows. */
+/** The items of a list that a message shows at most. */
 const mostItems = 8;
 
-/** A list as an error message shows it: the first of its items, and how many there are where that is not all. */
+/** A list as an error message shows it: its first items, and their number if there are more. */
 export function showList(list: readonly unknown[]): string {
   const shown = Array.from(list.slice(0, mostItems), show).join(", ");
   return list.length <= mostItems ? `[${shown}]` : `[${shown}, … ${list.length} in all]`;

@@ -1,8 +1,8 @@
-// Looks at values that a user gave, without running code of their own: for errors, and to tell one kind from another.
+// Looks at values that a user gave, without running their code: for errors, and to tell kinds of values apart.
 
 type IsProxy = (value: unknown) => boolean;
 
-/** Node, Deno and Bun can tell a proxy; in a browser none can, and a proxy's traps may run. */
+/** Node, Deno and Bun can tell a proxy. A browser cannot, so a proxy's traps may run there. */
 function findIsProxy(): IsProxy {
   try {
     const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
@@ -16,7 +16,7 @@ function findIsProxy(): IsProxy {
 /** Whether a value is a proxy; false where the runtime does not tell. */
 export const isProxy = findIsProxy();
 
-/** The value of a property that is a plain one, an object's own or inherited; of none behind a proxy. */
+/** The value of a data property, own or inherited; undefined for an accessor and behind a proxy. */
 function plainValue(value: object, name: string): unknown {
   try {
     for (let at: object | null = value; at !== null && !isProxy(at); at = Object.getPrototypeOf(at)) {
@@ -24,12 +24,12 @@ function plainValue(value: object, name: string): unknown {
       if (found) return found.value;
     }
   } catch {
-    // a trap of a proxy that a browser does not show
+    // a trap of a proxy, which a browser cannot tell
   }
   return undefined;
 }
 
-/** The name of an object's class, where it has one that can be said. */
+/** The name of an object's class, if it is fit for a message. */
 export function classNameOf(value: object): string | undefined {
   const made = plainValue(value, "constructor");
   if (typeof made !== "function") return undefined;
@@ -42,7 +42,9 @@ export function hasMethod(value: unknown, name: string): boolean {
   return typeof value === "object" && value !== null && typeof plainValue(value, name) === "function";
 }
 
-/** Whether an object is a literal or like one: its prototype is none, or that of objects of any realm. Traps may run. */
+/**
+ * Whether an object is a literal or like one: its prototype is null, or `Object.prototype` of any realm. Traps may run.
+ */
 export function isPlain(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === null) return true;
@@ -50,8 +52,8 @@ export function isPlain(value: object): boolean {
 }
 
 /**
- * Whether a value is an object with properties of its own to read. Of a Map or a Promise there are none to read, and of a
- * list none that have a name.
+ * Whether a value is an object with properties of its own to read. A Map or a Promise has none, and those of a list
+ * have no names.
  */
 export function isRecord(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;

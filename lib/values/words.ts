@@ -3,7 +3,7 @@
 import { typedArrayName } from "../numbers/typed-array.ts";
 import { isRecord } from "./values.ts";
 
-/** How many letters have to be put in, left out, replaced or exchanged with the next to make one word of another. */
+/** The number of letters to put in, leave out, replace or exchange with the next, to make one word of another. */
 function distance(a: string, b: string): number {
   let [before, row] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
@@ -18,7 +18,7 @@ function distance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
-/** The one of some words that somebody who wrote `word` most likely meant: at most a third of the letters are wrong. */
+/** The one of `words` that `word` most likely stands for, with at most a third of the letters wrong. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[_\- ]/g, "");
   if (word.length > 60) return undefined;
@@ -29,7 +29,7 @@ export function nearest(word: string, words: readonly string[]): string | undefi
   return wanted?.known;
 }
 
-/** What other libraries call an option of ours. */
+/** Other libraries' names of options. */
 const otherNames: Readonly<Record<string, string>> = {
   learningRate: "lr",
   rho: "alpha",
@@ -47,7 +47,7 @@ const otherNames: Readonly<Record<string, string>> = {
 
 const inSnakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** What other libraries call an option, in both spellings of words that are put together. */
+/** Other libraries' names of an option, in camelCase and in snake_case. */
 export function otherNamesOf(option: string): string[] {
   const names = Object.keys(otherNames).filter((name) => otherNames[name] === option);
   return [...new Set([option, ...names].flatMap((name) => [name, inSnakeCase(name)]))].filter(
@@ -55,7 +55,7 @@ export function otherNamesOf(option: string): string[] {
   );
 }
 
-/** What people call a system or a type that we have by another word; of several words the first that is taken. */
+/** Other names of systems and number types. Of several words the first that is taken counts. */
 const otherWords: Readonly<Record<string, readonly string[]>> = {
   tensorflow: ["tf1", "keras"],
   tensorflow1: ["tf1", "keras"],
@@ -68,39 +68,39 @@ const otherWords: Readonly<Record<string, readonly string[]>> = {
   single: ["float32"],
 };
 
-/** The one of the words that an option takes that somebody who wrote `word` most likely meant. */
+/** The one of an option's words that `word` most likely stands for. */
 export function meantWord(word: string, words: readonly string[]): string | undefined {
   const plain = word.toLowerCase().replace(/[_\-. ]/g, "");
   const others = Object.hasOwn(otherWords, plain) ? (otherWords[plain] as readonly string[]) : [];
   return others.find((other) => words.includes(other)) ?? nearest(word, words);
 }
 
-/** The option that somebody who wrote `name` most likely meant. */
+/** The option that `name` most likely stands for. */
 export function meantOption(name: string, known: readonly string[]): string | undefined {
   const others = Object.keys(otherNames).filter((other) => known.includes(otherNames[other] as string));
   const found = nearest(name, [...known, ...others]);
   return found !== undefined && others.includes(found) ? otherNames[found] : found;
 }
 
-/** "; did you mean …?" after what was found, or the end of the sentence. */
+/** The end of a sentence that says what was found: "; did you mean …?", or a full stop. */
 export function didYouMean(word: string | undefined): string {
   return word === undefined ? "." : `; did you mean ${word}?`;
 }
 
-/** What people call what a parameter holds. */
+/** Other names of a parameter's properties. */
 const otherKeys: Readonly<Record<string, string>> = {
   ...{ gradient: "grad", gradients: "grad", dw: "grad", value: "data", values: "data", weights: "data", param: "data" },
   ...{ output: "out", result: "out", id: "name", key: "name", dims: "shape" },
 };
 
-/** The one of some properties that somebody who wrote `key` most likely meant, quoted. */
+/** The one of some properties that `key` most likely stands for, quoted. */
 export function meantKey(key: string, known: readonly string[]): string | undefined {
   const others = Object.keys(otherKeys).filter((other) => known.includes(otherKeys[other] as string));
   const found = nearest(key, [...known, ...others]);
   return found === undefined ? undefined : `'${known.includes(found) ? found : otherKeys[found]}'`;
 }
 
-/** What somebody who gave no list of parameters most likely wants to give, after what was found. */
+/** The end of a sentence for somebody who gave no list of parameters: a hint at what was most likely meant. */
 export function listHint(given: unknown): string {
   if (!isRecord(given)) return ".";
   const values = Object.values(given);
