@@ -1,4 +1,4 @@
-/** What went wrong, for programs. The message says it for people: what was expected and what was found. */
+/** The kind of an error, for programs. The message is for people: what was expected and what was found. */
 export type OptimErrorCode =
   /** An unknown or misspelled option, or a value that an option or an argument does not take. */
   | "ERR_OPTION"
@@ -10,22 +10,25 @@ export type OptimErrorCode =
   | "ERR_ALIASED"
   /** A name that two parameters have, or that none has. */
   | "ERR_NAME"
-  /** An array that has lost its memory since, or an optimizer that was disposed. */
+  /** An array that has lost its memory, or an optimizer that was disposed. */
   | "ERR_DETACHED"
-  /** A call while a step is at work that it would disturb: `stepAsync`, or an `lr` function that comes back to its optimizer. */
+  /**
+   * A call that would disturb a step at work: one of `stepAsync`, or one whose `lr` function comes back to its
+   * optimizer.
+   */
   | "ERR_STEP_IN_FLIGHT"
   /** A `stepAsync` over memory that could be taken away while it works. Use arrays of `allocate()`, or shared ones. */
   | "ERR_ASYNC_MEMORY"
   /** A state that does not fit the optimizer; or a call that needs the parameters in their place, while `swapEma()` has averages there. */
   | "ERR_STATE"
-  /** A file that is damaged, or that holds what does not fit. */
+  /** A file that is damaged, or whose contents do not fit. */
   | "ERR_CHECKPOINT"
   /** More memory than there is. */
   | "ERR_MEMORY";
 
 /**
- * Every error this package throws. It is thrown before anything is changed. `code` tells programs what went wrong, the
- * message tells people what was expected and what was found.
+ * Every error this package throws. It is thrown before anything is changed. `code` tells programs the kind of the
+ * error, the message tells people what was expected and what was found.
  * @example
  * ```js
  * import { OptimError, SGD, allocate } from "rmsprop";
@@ -39,7 +42,7 @@ export type OptimErrorCode =
  * ```
  */
 export class OptimError extends Error {
-  /** What went wrong, for programs. */
+  /** The kind of the error, for programs. */
   readonly code: OptimErrorCode;
 
   constructor(code: OptimErrorCode, message: string) {

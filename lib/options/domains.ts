@@ -2,12 +2,12 @@ import { isRecord } from "../values/values.ts";
 import { decay32, finite32, kept32, positive32 } from "./number-domains.ts";
 import { type Float32Domain, fraction, isRate, nonNegative, type OptionSpec } from "./option.ts";
 
-/** What an option of 0 or more is in float32: only finite, or also 0 only if it is 0. */
+/** Options of 0 or more. In float32 the first has to be finite; the second must not become 0 either, unless it is 0. */
 export const finite = (value: number): OptionSpec => ({ ...nonNegative(value), float32: finite32 });
 
 export const kept = (value: number): OptionSpec => ({ ...nonNegative(value), float32: kept32 });
 
-/** The decay of an average, which adds `1 - decay` of what is new. */
+/** The decay of an average, which takes in `1 - decay` of each new value. */
 export const decay = (value: number): OptionSpec => ({ ...fraction(value), float32: decay32 });
 
 /** A frozen copy of an object's own properties that are not undefined, over others; what is no object stays as it is. */

@@ -1,8 +1,8 @@
-// The domains of options for float32 parameters, where they are narrower than those of a number: what is finite in double
-// precision may be infinite in float32, and what is not 0 may be 0. Whoever rounds a value to 0 where 0 has another meaning
-// (no epsilon, no scale, a step size that never moves) gets 0 / 0 or a step that does nothing, and no error; so it is refused.
-// A rate, a weight decay, what is added to a gain may fall below float32's numbers: a step that does nothing is then the
-// right one, and schedules decay through there.
+// The domains of options for float32 parameters, where they are narrower than in double precision: a finite number may
+// be infinite in float32, and a small one may be 0. Options for which 0 has another meaning (no epsilon, no scale, a
+// step size that never moves) must not become 0: the result would be 0 / 0, or a step that does nothing, without an
+// error. A rate, a weight decay or the addend of a gain may fall below float32's numbers: schedules decay through
+// there, and a step that does nothing is then the right one.
 
 import { OptimError } from "../errors.ts";
 import type { NumberType } from "../numbers/typed-array.ts";
@@ -18,7 +18,7 @@ const least = "1.401298464324817e-45";
 /** Whether a number is finite in float32. */
 export const isFinite32 = (value: number): boolean => Math.abs(fround(value)) < Number.POSITIVE_INFINITY;
 
-/** Whether it is finite there, and 0 only if it is 0. */
+/** Whether a number is finite in float32, and 0 there only if it is 0. */
 export const isKept32 = (value: number): boolean => isFinite32(value) && (value === 0 || fround(value) !== 0);
 
 const numbersOf = (value: unknown): number[] =>
@@ -26,7 +26,7 @@ const numbersOf = (value: unknown): number[] =>
     (inner) => typeof inner === "number",
   );
 
-/** Every number of a value, be it one, several, or another kind of value without any. */
+/** Whether every number in a value passes: of one, of several, or of a value without any. */
 const all = (accepts: (value: number) => boolean) => (value: unknown) => numbersOf(value).every(accepts);
 
 export const finite32: Float32Domain = { domain: `at most ${most}`, accepts: all(isFinite32) };
@@ -41,13 +41,13 @@ export const decay32: Float32Domain = {
   accepts: all((value) => value === 1 || fround(value) < 1),
 };
 
-/** What an error names, and the number type that a value has to fit. */
+/** A parameter's name, for errors, and the number type that a value has to fit. */
 interface Typed {
   readonly name: string;
   readonly type: NumberType;
 }
 
-/** @throws OptimError ERR_OPTION where one of the parameters is of float32 and cannot have an option's value. */
+/** @throws OptimError ERR_OPTION where one of the parameters is float32 and cannot have an option's value. */
 export function checkFloat32<O extends object>(
   table: OptionTable,
   options: O,
@@ -78,15 +78,15 @@ export function notIn32(
   );
 }
 
-/** What options make a coefficient, where more than one does. */
+/** Formulas of coefficients that come of several options. */
 const formulas: Readonly<Record<string, string>> = {
   gradScale: "gradScale / (lossScale * gradientAccumulationSteps)",
   paramDecay: "1 - lr * weightDecay",
 };
 
 /**
- * Holds finished coefficients, or what stages use of them, against the number type of a parameter: each is finite there, and
- * the scale of the gradients not 0.
+ * Checks finished coefficients, or the factors of stages, in the number type of a parameter: each must be finite there,
+ * and the scale of the gradients not 0.
  * @throws OptimError ERR_OPTION.
  */
 export function checkCoefficients(

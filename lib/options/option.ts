@@ -3,7 +3,10 @@ import { show } from "../values/show.ts";
 import { isPlain, isRecord } from "../values/values.ts";
 import { didYouMean, meantOption, meantWord } from "../values/words.ts";
 
-/** The part of an option's domain that float32 parameters can have. It is asked about values of the option's domain only. */
+/**
+ * The part of an option's domain that float32 parameters can have. It is only asked about values in the option's
+ * domain.
+ */
 export interface Float32Domain {
   readonly domain: string;
   accepts(value: unknown): boolean;
@@ -16,11 +19,13 @@ export interface OptionSpec {
   /** Whether it is given to a constructor or a group once, and cannot be set afterwards. */
   readonly fixed?: boolean;
   accepts(value: unknown): boolean;
-  /** What float32 parameters can have of it, where that is less. */
+  /** The part of the domain that float32 parameters can have, where it is smaller. */
   readonly float32?: Float32Domain;
-  /** What to keep of a value that has parts: a frozen copy, each part read once. `accepts` is asked about the copy. */
+  /**
+   * Makes the copy to keep of a value that has parts: frozen, each part read once. `accepts` is asked about the copy.
+   */
   copy?(value: unknown): unknown;
-  /** The words that are taken, or that a list may hold: for an error about another. */
+  /** The words that the option takes, or takes in a list: for an error about another word. */
   readonly words?: readonly string[];
 }
 
@@ -57,7 +62,7 @@ export const choice = (names: readonly string[]): OptionSpec => ({
   accepts: (found) => found === null || names.includes(found as string),
 });
 
-/** The names of an optimizer's options as a whole, which a constructor takes and a group does not. */
+/** The names of the options of an optimizer as a whole, which a constructor takes and a group does not. */
 const wholeNames = [
   "clipGlobalNorm",
   "skipNonFinite",
@@ -87,7 +92,7 @@ export function checkOptionName(table: OptionTable, name: PropertyKey, owner: st
   throw new OptimError("ERR_OPTION", `${owner.replace(/^the /, "The ")} has no option ${shown}${hint}`);
 }
 
-/** Refuses a value outside its option's domain, and returns what to keep of one inside. */
+/** Refuses a value outside its option's domain, and returns the value to keep. */
 export function checkOption(table: OptionTable, name: string, value: unknown): unknown {
   const spec = table[name] as OptionSpec;
   const kept = spec.copy ? spec.copy(value) : value;
@@ -97,13 +102,13 @@ export function checkOption(table: OptionTable, name: string, value: unknown): u
   return kept;
 }
 
-/** What was found, for an error: of a list of words the first that is none of those that are taken. */
+/** The value that was found, for an error; of a list of words the first that is not taken. */
 export function found({ words = [] }: OptionSpec, value: unknown, kept: unknown): string {
   const isWord = (item: unknown) => words.includes(item as string);
   const isList = Array.isArray(kept) && words.length > 0 && !kept.every(isWord);
   const wrong: unknown = isList ? kept.find((item) => !isWord(item)) : value;
   const instead = typeof wrong === "string" ? meantWord(wrong, words) : undefined;
-  // Only a list takes words that are right.
+  // A word that is right but was refused belongs in a list.
   const shown = instead === wrong ? `["${instead}"]` : `"${instead}"`;
   return `${isList ? "has" : "is"} ${show(wrong)}${didYouMean(instead === undefined ? undefined : shown)}`;
 }

@@ -5,8 +5,9 @@ export interface Ema {
   /** How much of the average stays at each step that it takes in, from 0 to 1. */
   decay: number;
   /**
-   * Keeps the decay low at first, at `min(decay, (1 + t) / (10 + t))`, where t is how many steps the average has taken in
-   * before (`averaged` in the state). Default false. The formula is TensorFlow's, where `num_updates` is t.
+   * Keeps the decay low at first, at `min(decay, (1 + t) / (10 + t))`, where t is the number of steps that the average
+   * has taken in before (`averaged` in the state). Default false. The formula is TensorFlow's, where `num_updates` is
+   * t.
    */
   warmup?: boolean;
   /** The first of a parameter's steps that the average takes in, from 1. Default 1. */
@@ -64,7 +65,7 @@ export interface StageOptions {
    * share a gradient. A step that is skipped leaves them.
    * @formula `grad = 0`, after the step
    * @unit none
-   * @systems the others have a pass of its own: PyTorch `zero_grad`
+   * @systems other systems take a pass of its own for it: PyTorch `zero_grad`
    */
   zeroGrads?: boolean;
 }
@@ -73,35 +74,37 @@ export interface StageOptions {
 export interface LossScale {
   /** The first scale, from 2^-126 to 2^127. */
   initial: number;
-  /** What the scale is multiplied by after `growthInterval` calls in a row whose gradients were finite; 1 or more. */
+  /** The factor of the scale after `growthInterval` calls in a row whose gradients were finite; 1 or more. */
   growthFactor: number;
-  /** What it is multiplied by after a call that was skipped; between 0 and 1. */
+  /** The factor of the scale after a call that was skipped; between 0 and 1. */
   backoffFactor: number;
-  /** A whole number, 1 or more. */
+  /** The calls in a row with finite gradients after which the scale grows; a whole number, 1 or more. */
   growthInterval: number;
 }
 
-/** What `lastStep` can tell of a step: see StepInfo. */
+/** The measures that `lastStep` can have: see StepInfo. */
 export type Diagnostic = "gradNorm" | "updateNorm" | "largestUpdate" | "clipped" | "nonFinite";
 
 /** Options of an optimizer as a whole, over all groups: for constructors only. */
 export interface OptimizerOptions {
   /**
-   * The largest norm of all gradients together, a finite number above 0: longer ones are scaled down to it. Default null,
-   * no limit. It is measured after `clipValue` and `clipNorm`, over what this step steps. Where a gradient is NaN, all of
-   * them become it, as in PyTorch. Where one is infinite, so is the norm: it becomes NaN, and all finite ones 0, of every
-   * parameter. See `skipNonFinite`, and for the sizes of gradients `clipNorm`. The squares of the parameters' norms are added
-   * group by group; in a group parameters of equal counts (`step`, `averaged`, `accumulated`) follow one another, float32
-   * before float64, else in the order in which they were given. So the last bit of a norm may depend on which of them were
-   * stepped alone before, and on nothing else: a training that is resumed from its state has the same bits.
+   * The largest norm of all gradients together, a finite number above 0: longer ones are scaled down to it. Default
+   * null, no limit. It is measured after `clipValue` and `clipNorm`, over the parameters of this step. Where a gradient
+   * has a NaN, all values of all gradients become NaN, as in PyTorch. Where one has an infinity, the norm is infinite
+   * too: the infinity becomes NaN, and all finite values of every parameter 0. See `skipNonFinite`, and for the sizes
+   * of gradients `clipNorm`. The squares of the parameters' norms are added group by group; in a group parameters of
+   * equal counts (`step`, `averaged`, `accumulated`) follow one another, float32 before float64, else in the order in
+   * which they were given. So the last bit of a norm may depend on which of them were stepped alone before, and on
+   * nothing else: a training that is resumed from its state has the same bits.
    * @formula `grad = grad * min(1, clipGlobalNorm / norm(all grads))`
    * @unit that of a gradient
-   * @systems Keras `global_clipnorm`; PyTorch `clip_grad_norm_`, which adds 1e-6 to the norm; optax `clip_by_global_norm`
+   * @systems Keras `global_clipnorm`; PyTorch `clip_grad_norm_`, which adds 1e-6 to the norm; optax
+   * `clip_by_global_norm`
    */
   clipGlobalNorm?: number | null;
   /**
-   * Skips a step where a gradient has a value that is not finite: it changes nothing at all, and `lastStep.skipped` says
-   * so. Default false. What is looked at comes before any clipping; of gradients that are accumulated, the sum.
+   * Skips a step where a gradient has a value that is not finite: it changes nothing at all, and `lastStep.skipped`
+   * says so. Default false. Gradients are looked at before any clipping; accumulated ones as their sum.
    * @formula none
    * @unit none
    * @systems PyTorch `GradScaler` and Keras `LossScaleOptimizer` skip so; optax `apply_if_finite`
@@ -109,9 +112,10 @@ export interface OptimizerOptions {
   skipNonFinite?: boolean;
   /**
    * Finds a scale for the loss, so that gradients of low precision neither vanish nor overflow: multiply the loss by
-   * `optimizer.lossScale` before the backward pass; the step divides the gradients by it. A step with a value that is not
-   * finite is skipped, and the scale then falls. Default null, none; of an object PyTorch's values, { initial: 65536,
-   * growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 }, are the defaults. It stays within 2^-126 and 2^127.
+   * `optimizer.lossScale` before the backward pass; the step divides the gradients by it. A step whose gradients have a
+   * value that is not finite is skipped, and the scale then falls. Default null, none. The defaults of an object are
+   * PyTorch's: { initial: 65536, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 }. It stays within 2^-126
+   * and 2^127.
    * @formula `grad = grad / lossScale`
    * @unit none
    * @systems PyTorch `GradScaler`; Keras `LossScaleOptimizer`
@@ -129,9 +133,9 @@ export interface OptimizerOptions {
    */
   gradientAccumulationSteps?: number;
   /**
-   * What `lastStep` tells beside the step: a list of "gradNorm", "updateNorm", "largestUpdate", "clipped" and "nonFinite",
-   * or true for all of them. Default false, none. They are measured in the pass of the step; what is not asked for costs
-   * nothing.
+   * The measures that `lastStep` has beside the step: a list of "gradNorm", "updateNorm", "largestUpdate", "clipped"
+   * and "nonFinite", or true for all of them. Default false, none. They are taken in the pass of the step; a measure
+   * that is not asked for costs nothing.
    * @formula none
    * @unit none
    * @systems none

@@ -43,7 +43,7 @@ export const stageOptions = {
 /** PyTorch's. */
 const defaultLossScale: LossScale = { initial: 2 ** 16, growthFactor: 2, backoffFactor: 0.5, growthInterval: 2000 };
 
-/** Between these the scale of a loss moves: it and its inverse are finite in float32, and not 0. */
+/** The scale of a loss stays between these: there it and its inverse are finite in float32, and not 0. */
 export const leastLossScale = 1 / power(2, 126);
 
 export const mostLossScale = power(2, 127);
@@ -95,18 +95,18 @@ export const stageSlots = ["ema", "gradAccumulator"] as const;
 
 export const isStageSlot = (slot: string): boolean => (stageSlots as readonly string[]).includes(slot);
 
-/** What all the options of an optimizer as a whole are once they are read. */
+/** The options of an optimizer as a whole, once they are read. */
 export interface WholeOptions extends Required<OptimizerOptions> {
   readonly lossScale: LossScale | null;
   readonly diagnostics: false | readonly Diagnostic[];
 }
 
-/** Options of a group, those of its stages among them. */
+/** A group's options of stages. */
 export type AnyStageOptions = Readonly<Required<StageOptions>>;
 
 /**
- * Parts what a constructor was given into the options of the optimizer as a whole, read, and those of its groups. Each
- * property is read once.
+ * Splits the options that a constructor was given into those of the optimizer as a whole, which it reads, and those of
+ * its groups. Each property is read once.
  * @throws OptimError ERR_OPTION.
  */
 export function splitOptions(
@@ -131,7 +131,7 @@ export function usedStageSlots({ ema }: AnyStageOptions, { gradientAccumulationS
   return stageSlots.filter((slot) => (slot === "ema" ? ema !== null : gradientAccumulationSteps > 1));
 }
 
-/** Whether a step does anything beside the rule. To scale gradients is the rule's own. */
+/** Whether a step does anything beside the rule. Scaling gradients is the rule's own. */
 export function isStaged(options: AnyStageOptions, whole: WholeOptions): boolean {
   const { clipValue, clipNorm, ema, zeroGrads } = options;
   const { clipGlobalNorm, skipNonFinite, lossScale, gradientAccumulationSteps, diagnostics } = whole;

@@ -29,7 +29,7 @@ function checkMembers(owner: string, members: unknown): asserts members is reado
   });
 }
 
-/** What several schedules make together: with state where one of them has it. */
+/** Several schedules as one. It has state if one of them has. */
 function compose(owner: string, members: readonly Rate[], rate: ScheduleFunction): ScheduleFunction | Schedule {
   const stateful = members.filter(isSchedule);
   if (stateful.length === 0) return rate;

@@ -37,7 +37,7 @@ export const oneOf = (choices: readonly string[]): OptionSpec => ({
   accepts: (found) => choices.includes(found as string),
 });
 
-/** What to say where a schedule was most likely given as a learning rate itself, which calls it with the step alone. */
+/** A hint for a schedule that was most likely given as `lr` itself, which the optimizer calls with the step alone. */
 export const callFirst = (owner: string, given: string) =>
   `; where it is given as 'lr' itself, call it first: lr: schedules.${owner}(${given}).`;
 

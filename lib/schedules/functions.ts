@@ -29,7 +29,7 @@ export function constant(lr: number): ScheduleFunction {
 export interface StepOptions {
   /** Steps at one rate, 1 or more. */
   stepSize: number;
-  /** What the rate is multiplied by after them, from 0 to 1. Default 0.1. */
+  /** The factor of the rate after them, from 0 to 1. Default 0.1. */
   gamma?: number;
 }
 
@@ -50,7 +50,7 @@ export function step(lr: number, options: StepOptions): ScheduleFunction {
 
 /** Options of `schedules.exponential`. */
 export interface ExponentialOptions {
-  /** What the rate is multiplied by after each step, from 0 to 1. */
+  /** The factor of the rate after each step, from 0 to 1. */
   gamma: number;
 }
 

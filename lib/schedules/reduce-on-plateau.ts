@@ -8,7 +8,7 @@ import type { Schedule, ScheduleState } from "./schedule.ts";
 export interface ReduceOnPlateauOptions {
   /** Whether a metric is better when it is smaller, "min", the default, or when it is larger, "max". */
   mode?: "min" | "max";
-  /** What the rate is multiplied by when the metric no longer gets better, 0 or more and below 1. Default 0.1. */
+  /** The factor of the rate when the metric no longer gets better, 0 or more and below 1. Default 0.1. */
   factor?: number;
   /** Reports in a row that may be no better than the best one; the next such one reduces the rate. Default 10. */
   patience?: number;
@@ -20,7 +20,7 @@ export interface ReduceOnPlateauOptions {
    * the bars out, so that below zero it takes a worse metric for a better one; above zero the two agree to the last bit.
    */
   thresholdMode?: "rel" | "abs";
-  /** Reports after a reduction during which none is counted. Default 0. */
+  /** Reports after a reduction that do not count. Default 0. */
   cooldown?: number;
   /** The lowest rate, 0 or more. Default 0. */
   min?: number;

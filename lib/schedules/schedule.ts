@@ -29,7 +29,7 @@ export function isSchedule(value: unknown): value is Schedule {
 
 /**
  * Loads states into schedules, all or none.
- * @returns What takes it back.
+ * @returns A function that undoes it.
  * @throws What a schedule's `loadStateDict` throws; no schedule is changed then.
  */
 export function loadSchedules(loads: readonly (readonly [Schedule, ScheduleState])[]): () => void {
