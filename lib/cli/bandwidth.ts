@@ -3,7 +3,7 @@ import { copyInto } from "../numbers/typed-array.ts";
 import { SGD } from "../optimizers/all.ts";
 import { allocate } from "../parameters/allocate.ts";
 
-/** Bytes that go between memory and processor in a second, reads and writes alike, in GB (10^9 bytes). */
+/** The traffic between memory and processor, reads and writes together, in GB (10^9 bytes) a second. */
 export interface Bandwidth {
   /** Of a step of plain SGD on as many threads, which reads two arrays and writes one. */
   readonly step: readonly { readonly threads: number; readonly gigabytesPerSecond: number }[];
@@ -16,7 +16,7 @@ const length = 2 ** 24;
 const bytesPerElement = 4;
 const budget = 300; // milliseconds
 
-/** The most of several repetitions. */
+/** The best of several repetitions, in GB/s. */
 function best(bytes: number, run: () => void): number {
   run();
   let least = Number.POSITIVE_INFINITY;

@@ -8,10 +8,10 @@ import { print } from "./output.ts";
 /** The package, above both lib/cli and dist/cli. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What it is compiled with, for whoever has none. */
+/** The tools of the build, for projects that have none. */
 const tools = ["cmake-js@^8.0.0", "node-addon-api@^8.9.0"];
 
-/** Where they go then. */
+/** The folder that npm installs them into. */
 const toolsFolder = join(root, "build", "tools");
 
 const help = `usage: rmsprop build
@@ -20,7 +20,7 @@ Compiles the native backend of the sources in this package into ${join(root, "bu
 the binaries that the package came with. It needs CMake and a compiler of C++20, and cmake-js and node-addon-api: those of
 this project if it has them, else npm fetches ${tools.join(" and ")} into ${toolsFolder}.`;
 
-/** The folders of cmake-js and node-addon-api, where a folder finds them both. */
+/** The folders of cmake-js and node-addon-api, if both resolve from a folder. */
 function findTools(folder: string): { cmakeJs: string; headers: string } | undefined {
   const { resolve } = createRequire(join(folder, "package.json"));
   try {

@@ -21,10 +21,10 @@ that loads with the reference, bit for bit. It takes a few seconds.
 Exit codes: 0 all is well; 1 a kernel leaves other bits, or the backend that the environment asks for cannot run; 2 it was
 called wrongly; 3 the results are right, but the native backend did not load.`;
 
-/** Why something is not there, and how it differs where it is of another version. */
+/** The reason why something is not there, and the difference where it is of another version. */
 type Missing = { readonly missing: string } & Partial<Difference>;
 
-/** What the doctor finds; --json prints it. */
+/** The doctor's findings; --json prints them. */
 export interface Findings {
   readonly version: string;
   readonly runtime: string;
@@ -33,11 +33,11 @@ export interface Findings {
   readonly processor: string;
   /** The library's variables, where they are set. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What is in use; the reason where that cannot be. */
+  /** The backend in use, or the reason why none is. */
   readonly backend: Omit<BackendInfo, "setThreads"> | { readonly error: string };
-  /** The native binary, the instruction sets that it has for this processor, best first, or why there is none. */
+  /** The native binary and its instruction sets for this processor, best first, or the reason why there is none. */
   readonly native: { readonly file: string | null; readonly isas: readonly string[] } | Missing;
-  /** Why WebAssembly is not there, or null. */
+  /** The reason why WebAssembly is not there, or null. */
   readonly wasm: Missing | null;
   readonly memory: Bandwidth | { readonly error: string };
   readonly selfTest: readonly SelfTest[];
@@ -65,7 +65,7 @@ function loadedBinary(): string | null {
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** What `of` gives, or its error as a finding. */
+/** The result of `of`, or its error as a finding. */
 function attempt<T>(of: () => T): T | { readonly error: string } {
   try {
     return of();
@@ -85,7 +85,7 @@ function exitCodeOf(backend: Findings["backend"], tests: readonly SelfTest[]): n
   return backend.fallbackReason === undefined ? 0 : 3;
 }
 
-/** Examines this machine. Sections are given to `tell` as they are found, because a broken binary may end the process. */
+/** Examines this machine. `tell` gets each section as it is found, because a broken binary may end the process. */
 function examine(tell: (found: Partial<Findings>) => void): Findings {
   const { version } = JSON.parse(readFileSync(packageFile, "utf8"));
   const environment = Object.entries(process.env).filter(([name]) => name.startsWith("RMSPROP_"));

@@ -28,7 +28,7 @@ function usage(): string {
   return `usage: rmsprop COMMAND, or rmsprop --version (-v)\n\n${lines.join("\n")}`;
 }
 
-/** Runs what the arguments say. Returns the exit code. */
+/** Runs the command that the arguments name. Returns the exit code. */
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === "--version" || name === "-v") {
     print(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version);

@@ -1,4 +1,5 @@
-// What commands print. console.log() does not say where a write fails, so that `rmsprop doctor > full-disk` would be a success.
+// The output of commands. console.log() does not tell when a write fails, so `rmsprop doctor > full-disk` would be a
+// success.
 
 let failure: unknown;
 
@@ -19,7 +20,7 @@ export function print(text: string): void {
 
 /**
  * Waits until everything is written.
- * @returns why something could not be, in a sentence
+ * @returns a sentence that says why something could not be, if so
  */
 export async function unwritten(): Promise<string | undefined> {
   await new Promise<void>((resolve) => {

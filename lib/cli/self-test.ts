@@ -3,13 +3,13 @@ import type { BackendsHere } from "../backends/select.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import { type AnyRule, flagsOf, variantsOf } from "../rules/rule.ts";
 
-/** What became of one backend's kernels. */
+/** The result of one backend's kernels. */
 export interface SelfTest {
   readonly backend: Backend["name"];
   readonly isa: string;
-  /** How many were run. */
+  /** The number of kernels that were run. */
   readonly kernels: number;
-  /** Those that did not leave the reference's bits. */
+  /** The kernels that did not leave the reference's bits. */
   readonly different: readonly string[];
 }
 
@@ -118,7 +118,7 @@ export function selfTest(rules: readonly AnyRule[], { reference, others }: Backe
   }));
 }
 
-/** One for each instruction set, which may have had several backends: what one of them got wrong counts. */
+/** Merges the tests of each instruction set, which may have had several backends. A mistake of one of them counts. */
 export function byInstructionSet(tests: readonly SelfTest[]): SelfTest[] {
   const sets = new Map<string, SelfTest>();
   for (const test of tests) {
@@ -129,7 +129,7 @@ export function byInstructionSet(tests: readonly SelfTest[]): SelfTest[] {
   return [...sets.values()];
 }
 
-/** A list that is not too long to print. */
+/** A list, cut where it is too long to print. */
 export function listed(names: readonly string[]): string[] {
   const rest = names.length - maxListed;
   return rest > 0 ? [...names.slice(0, maxListed), `and ${rest} more`] : [...names];
