@@ -1,4 +1,4 @@
-// What `rmsprop/checkpoint` has everywhere; Node's entry point adds files.
+// The exports that `rmsprop/checkpoint` has everywhere; Node's entry point adds files.
 export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-bytes.ts";
 export type { StatefulOptimizer } from "./checkpoint-format.ts";
 export type { Loaded, LoadOptions } from "./checkpoint-load.ts";

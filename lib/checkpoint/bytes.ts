@@ -4,15 +4,15 @@ import { bufferOf, byteLengthOf, byteOffsetOf, lengthOf, typedArrayName } from "
 import { show } from "../values/show.ts";
 import { call, type Task } from "./task.ts";
 
-/** What a file's bytes are read from. */
+/** The reader of a file's bytes. */
 export interface Source {
-  /** How many there are. */
+  /** The number of bytes. */
   size(): Task<number>;
-  /** Fills `bytes` with those from a place on. Returns how many there were. */
+  /** Fills `bytes` with those from a place on. Returns their number, less at the end. */
   readAt(bytes: Uint8Array, position: number): Task<number>;
 }
 
-/** What a file's bytes are written to, one run behind the other. */
+/** The writer of a file's bytes, each piece behind the last. */
 export interface Sink {
   append(bytes: Uint8Array): Task<void>;
 }
@@ -22,7 +22,7 @@ function isBuffer(value: unknown): value is ArrayBufferLike {
   if (typeof value !== "object" || value === null) return false;
   return [false, true].some((shared) => {
     try {
-      byteLengthOf(value as ArrayBufferLike, shared); // throws a TypeError for what is none
+      byteLengthOf(value as ArrayBufferLike, shared); // throws a TypeError for any other value
       return true;
     } catch (error) {
       if (!isEngineError(error, "TypeError")) throw error;
@@ -32,7 +32,7 @@ function isBuffer(value: unknown): value is ArrayBufferLike {
 }
 
 /**
- * A view of what a caller gave as a file's bytes, made by no code of its own.
+ * A view of the bytes that a caller gave, made without running code of theirs.
  * @throws OptimError ERR_DTYPE, ERR_DETACHED.
  */
 export function viewOfBytes(given: unknown): Uint8Array {

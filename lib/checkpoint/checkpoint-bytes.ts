@@ -15,7 +15,7 @@ export function encodeCheckpoint(options: SaveOptions): OwnBytes {
 /**
  * Fills parameters, and an optimizer, as `loadCheckpoint` does, from a file's bytes in memory.
  * @param bytes All of a file, as a Uint8Array or an ArrayBuffer.
- * @throws OptimError as `loadCheckpoint` does, ERR_DTYPE for what are no bytes.
+ * @throws OptimError as `loadCheckpoint` does, ERR_DTYPE for anything but bytes.
  */
 export function decodeCheckpoint(bytes: Uint8Array | ArrayBufferLike, options: LoadOptions): Loaded {
   const source = sourceOf(viewOfBytes(bytes));

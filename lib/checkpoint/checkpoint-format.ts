@@ -1,7 +1,7 @@
 /**
  * A checkpoint is a file of the safetensors format. A parameter `w` is the tensor `w`; its state is
- * `optimizer.w.square_avg`, `optimizer.w.step`, … in PyTorch's names. Options, and what else an optimizer's state has, are
- * JSON in the metadata.
+ * `optimizer.w.square_avg`, `optimizer.w.step`, … in PyTorch's names. Options, and the rest of an optimizer's state,
+ * are JSON in the metadata.
  */
 import { OptimError } from "../errors.ts";
 import { checkIdle, memoryOf } from "../memory/memory.ts";
@@ -13,13 +13,13 @@ import { show } from "../values/show.ts";
 import { didYouMean, listHint, nearest } from "../values/words.ts";
 import { metadataKey } from "./header.ts";
 
-/** What a checkpoint needs of an optimizer. */
+/** The part of an optimizer that a checkpoint needs. */
 export interface StatefulOptimizer {
   /** A copy of the state. */
   stateDict(): StateDict;
   /**
-   * Puts a state in the place of its own; with `partial` as far as it fits. An object around an optimizer passes both on: with
-   * `options` go the last checks of a load, which can refuse before the state is changed.
+   * Replaces the state; with `partial` as far as the new one fits. An object around an optimizer passes both arguments
+   * on: `options` carries the last checks of a load, which can refuse before the state is changed.
    */
   loadStateDict(state: StateDict, options?: { readonly partial?: boolean }): unknown;
 }
@@ -77,8 +77,8 @@ export function checkOptimizer(given: unknown): StatefulOptimizer | undefined {
 }
 
 /**
- * Refuses parameters whose memory other code, which has run since they were read, has taken.
- * @param meanwhile What the sentence says of that code.
+ * Refuses parameters whose memory was taken by code that has run since they were read.
+ * @param meanwhile The sentence's words for that code.
  * @throws OptimError ERR_DETACHED, ERR_STEP_IN_FLIGHT.
  */
 export function checkPlaces(parameters: readonly CheckedParameter[], meanwhile = ""): void {

@@ -30,7 +30,7 @@ import type { Task } from "./task.ts";
 export interface LoadOptions {
   /** The parameters to fill: all those of the file, by name. */
   readonly parameters: Iterable<Parameter>;
-  /** Its state and options are replaced by those of the file. Without it the file's are left alone. */
+  /** Its state and options are replaced by those of the file. Without it those of the file are ignored. */
   readonly optimizer?: StatefulOptimizer | undefined;
   /**
    * Whether what does not fit is left out and listed: parameters that one of the two lacks, or that have another shape or
@@ -40,16 +40,16 @@ export interface LoadOptions {
 }
 
 /**
- * What a checkpoint holds beside what was loaded, and what was not. Parameters are there by the names of their tensors, and
- * what belongs to an optimizer by its path: `optimizer.state.w`, `optimizer.paramGroups[0]`, `optimizer.lossScale`. Both
- * lists are empty without `partial`.
+ * The metadata of a checkpoint, and the parts that were not loaded. Parameters are listed by the names of their
+ * tensors, and parts of an optimizer by their paths: `optimizer.state.w`, `optimizer.paramGroups[0]`,
+ * `optimizer.lossScale`. Both lists are empty without `partial`.
  */
 export interface Loaded extends Unmatched {
   /** The metadata it was saved with. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What a load is asked for, checked. */
+/** The options of a load, checked. */
 interface Asked {
   readonly parameters: readonly CheckedParameter[];
   readonly optimizer: StatefulOptimizer | undefined;
@@ -66,19 +66,19 @@ export function readLoadOptions(options: LoadOptions, owner: string): Asked {
   return { parameters: readParameters(parameters), optimizer: checkOptimizer(optimizer), partial };
 }
 
-/** What of a file is to be read, and for what. */
+/** The tensors of a file to read, and their receivers. */
 interface Match {
   readonly isOurs: boolean;
   /** By the names of their tensors. */
   readonly fills: ReadonlyMap<string, CheckedParameter>;
-  /** The tensors of states, and what is the rest of one. */
+  /** The tensors of states, and the rest of the optimizer's state. */
   readonly slots: ReadonlySet<string>;
   readonly rest: object | undefined;
   readonly missing: readonly string[];
   readonly unexpected: readonly string[];
 }
 
-/** Why a tensor's values cannot be a parameter's; undefined where they can. */
+/** The reason why a tensor's values cannot be a parameter's; undefined where they can. */
 function misfit({ name, shape, length, type }: CheckedParameter, tensor: TensorInfo | undefined): string | undefined {
   if (!tensor) return `Expected a tensor of the parameter ${show(name)}, but there is none.`;
   const decoded = decodedType(tensor.dtype);
@@ -93,7 +93,7 @@ function misfit({ name, shape, length, type }: CheckedParameter, tensor: TensorI
 const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 
-/** Compares a file's header with what is to be loaded, before any data is read. */
+/** Compares a file's header with the options of the load, before any data is read. */
 function match({ metadata, tensors }: Opened, { parameters, optimizer, partial }: Asked): Match {
   const isOurs = Object.hasOwn(metadata, formatKey);
   if (isOurs && metadata[formatKey] !== format) {
@@ -134,8 +134,8 @@ function partsOf(key: string): { name: string; slot: string } | undefined {
 }
 
 /**
- * The tensors of states that are to be read, none larger than its parameter, and the names of the parameters whose states
- * are not. The optimizer checks what is in them.
+ * The tensors of states that are to be read, none larger than its parameter, and the names of the parameters whose
+ * states are not. The optimizer checks their values.
  */
 function matchSlots(
   state: readonly TensorInfo[],
@@ -166,7 +166,7 @@ function matchSlots(
   return { slots: new Set(good.map(({ name }) => name)), bad };
 }
 
-/** What an optimizer's state has beside tensors. */
+/** The part of an optimizer's state that is not tensors. */
 function readRest(text: string | undefined, partial: boolean): object {
   if (text === undefined) {
     if (!partial) refuse("Expected the state of an optimizer, but there is none.");
@@ -210,7 +210,7 @@ function loadState(optimizer: StatefulOptimizer, state: StateDict, partial: bool
 
 const setAll = Float64Array.prototype.set as (this: FloatArray, values: FloatArray) => void;
 
-/** Puts what was read in its place, once the optimizer has taken its state. */
+/** Writes the values that were read into the parameters, once the optimizer has taken its state. */
 function apply({ metadata, tensors }: Safetensors, matched: Match, { parameters, optimizer, partial }: Asked): Loaded {
   const state = optimizer && stateOf(tensors, matched);
   checkPlaces(parameters);
@@ -227,7 +227,7 @@ function apply({ metadata, tensors }: Safetensors, matched: Match, { parameters,
   };
 }
 
-/** Runs what compares a file with what is asked for, and says in what it refuses which file it is. */
+/** Runs a comparison, and names the file in its refusals. */
 function fitting<T>(what: string, compare: () => T): T {
   try {
     return compare();
@@ -238,9 +238,9 @@ function fitting<T>(what: string, compare: () => T): T {
 }
 
 /**
- * Reads a checkpoint and checks that it fits, all that can be told of its header before its data.
- * @param names What it is called where it is damaged, and where it does not fit.
- * @returns what puts it in its place.
+ * Reads a checkpoint and checks that it fits: by its header, as far as that tells, before its data is read.
+ * @param names Its names in errors: where it is damaged, and where it does not fit.
+ * @returns a function that puts everything in its place.
  */
 export function* load(source: Source, names: { damaged: string; misfit: string }, asked: Asked): Task<() => Loaded> {
   const opened = yield* open(source, names.damaged);

@@ -22,7 +22,7 @@ import { formatJson } from "./json.ts";
 import { torchName } from "./names.ts";
 import { checkMetadata, type Prepared, prepare, type TensorInput } from "./write.ts";
 
-/** What goes into a checkpoint. */
+/** The contents of a checkpoint. */
 export interface SaveOptions {
   /** The parameters to save, such as `model.parameters`: those of the optimizer, and any others. */
   readonly parameters: Iterable<Parameter>;
@@ -30,11 +30,14 @@ export interface SaveOptions {
   readonly optimizer?: StatefulOptimizer;
   /** Strings to keep with it, by name. Names that begin with "rmsprop." are taken. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** What the parameters' values are rounded to: "float64", "float32", "bf16" or "f16". Default as they are. State never is. */
+  /**
+   * The number type that the parameters' values are rounded to: "float64", "float32", "bf16" or "f16". Default: they
+   * are not. State never is.
+   */
   readonly dtype?: StorageType;
 }
 
-/** What a checkpoint is to hold. Everything of the user's is read here; with `copy` nothing of it is read afterwards. */
+/** The contents of a checkpoint, read and checked. With `copy` nothing of the user's is read afterwards. */
 export function describe(options: SaveOptions, copy: boolean, owner: string): Prepared {
   checkOptions(options, ["parameters", "optimizer", "metadata", "dtype"], owner);
   const { optimizer: givenOptimizer, metadata: givenMetadata, dtype } = options;
@@ -71,7 +74,7 @@ export function describe(options: SaveOptions, copy: boolean, owner: string): Pr
   return prepare(tensors, metadata);
 }
 
-/** An optimizer's state as tensors, and as JSON what is not one. */
+/** An optimizer's state as tensors, and the rest of it as JSON. */
 function describeState(
   stateDict: StateDict,
   parameters: readonly CheckedParameter[],
@@ -96,7 +99,7 @@ function describeState(
 
 /**
  * A number has no dimension; an array has one even if its parameter has none, so that it comes back as an array.
- * @throws OptimError ERR_OPTION for what is neither.
+ * @throws OptimError ERR_OPTION for any other value.
  */
 function describeValue(value: FloatArray | number, { length, shape = [length] }: CheckedParameter): TensorInput {
   if (typeof value === "number") return { data: Float64Array.of(value), shape: [] };

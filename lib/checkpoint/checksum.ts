@@ -1,9 +1,9 @@
 import { type Header, refuse } from "./header.ts";
 
 /**
- * The checksum that files written here carry: their last tensor holds 16 fixed bytes and the SHA-256 of every byte before
- * it. That there is one is told by a key of the header's metadata, by the tensor's name and by the fixed bytes, at both
- * ends of the file: whatever one damage does, one of them is left to tell that the file is of this kind.
+ * The checksum that files written here carry: their last tensor holds 16 fixed bytes and the SHA-256 of every byte
+ * before it. Three signs tell that a file has one, at both ends of the file: a key of the header's metadata, the
+ * tensor's name, and the fixed bytes. A single damage leaves at least one of them.
  */
 export const checksumName = "rmsprop.checksum";
 export const checksumKind = "sha256";

@@ -22,7 +22,7 @@ export interface Float16ArrayLike {
   [Symbol.iterator](): IterableIterator<number>;
 }
 
-/** What a tensor's values may be in. */
+/** The arrays that a tensor's values may be in. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -52,7 +52,7 @@ export type Dtype =
   | "U8"
   | "BOOL";
 
-/** Those that have none: their bytes are read and written as they are, in a Uint8Array. */
+/** The number types without arrays: their bytes are read and written as they are, in a Uint8Array. */
 export type RawDtype =
   | "F8_E5M2"
   | "F8_E4M3"
@@ -66,13 +66,13 @@ export type RawDtype =
 
 type ArrayClass = new (buffer: ArrayBufferLike, offset: number, length: number) => TensorData;
 
-/** How a tensor's elements lie in an array. */
+/** The layout of a tensor's elements in an array. */
 export interface Form {
   /** Bytes in the file for an element of the array. */
   readonly bytes: number;
   /** The array's class. */
   readonly array: string;
-  /** How its values are converted; undefined where its bytes are those of the file. */
+  /** The conversion of its values; undefined where its bytes are those of the file. */
   readonly codec?: Codec | undefined;
 }
 
@@ -101,7 +101,7 @@ const floats = (type: StorageType): Form => ({
   codec: codecs[type],
 });
 
-/** What the values of each are read into. */
+/** The array that the values of each are read into. */
 const forms: Readonly<Record<Dtype, Form>> = {
   F64: floats("float64"),
   F32: floats("float32"),
@@ -143,7 +143,7 @@ export function bitsOf(dtype: string): number | undefined {
 /** The smallest number type that holds every value of a dtype; undefined for whole numbers and types without arrays. */
 export const decodedType = (dtype: string) => (isDtype(dtype) ? forms[dtype].codec?.decoded : undefined);
 
-/** What 16-bit floats are read into. */
+/** The arrays that 16-bit floats are read into. */
 export interface ReadOptions {
   /** For F16: "Float32Array", the default, "Float16Array", or "Uint16Array" of the codes. */
   readonly f16?: "Float32Array" | "Float16Array" | "Uint16Array";

@@ -48,8 +48,8 @@ function pathOfURL(url: URL): string | undefined {
 export const named = (kind: string, path: string) => `The ${kind} ${JSON.stringify(path)}`;
 
 /**
- * Refuses what is no file with bytes of its own: to open a FIFO waits for who writes it, and to replace a device by a file
- * takes it away from everybody.
+ * Refuses all but files with bytes of their own: opening a FIFO waits for its writer, and a file in the place of a
+ * device takes it away from everybody.
  * @throws OptimError ERR_OPTION.
  */
 function checkRegular(path: string, stats: Stats): void {
@@ -68,7 +68,7 @@ function checkRegular(path: string, stats: Stats): void {
 /** Opens a file to read, and closes it whatever happens. */
 export function* withSource<T>(path: string, use: (source: Source) => Task<T>): Task<T> {
   checkRegular(path, yield* statOf(path));
-  // Something else may have come to be there since; without O_NONBLOCK a FIFO would wait.
+  // Something else may be there by now; without O_NONBLOCK a FIFO would wait.
   const file = yield* open(path, O_RDONLY | O_NONBLOCK);
   try {
     const stats = yield* statOfFile(file);
@@ -84,22 +84,23 @@ export function* withSource<T>(path: string, use: (source: Source) => Task<T>): 
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 
-/** What Node's permission model says of calls on open files, which it has no rules for. */
+/** The error of Node's permission model for calls on open files, which it has no rules for. */
 const isForbidden = (error: unknown) => codeOf(error) === "ERR_ACCESS_DENIED";
 
 /** Whether Node's permission model is on, which forbids to sync a file. */
 const hasPermissionModel = () => (process as { permission?: unknown }).permission !== undefined;
 
 /**
- * Writes a file and puts it in the place of what was there, so that a crash at any moment leaves the old file or the new
- * one, whole: it is written beside it under another name, synced, and renamed, and the folder is synced. What an error
- * leaves of it is removed. The new file has the mode of the old one, and its owner and group where that is permitted.
- * @throws OptimError ERR_OPTION where there is something that is no file; what the file system says. After an error of the
- * folder's sync alone the new file is in its place.
+ * Writes a file and puts it in the place of what was there, so that a crash at any moment leaves the old file or the
+ * new one, whole: it is written beside it under another name, synced, and renamed, and the folder is synced. After an
+ * error its remains are removed. The new file has the mode of the old one, and its owner and group where that is
+ * permitted.
+ * @throws OptimError ERR_OPTION where there is something other than a file; the file system's own errors. After an
+ * error of the folder's sync alone the new file is in its place.
  */
 export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): Task<void> {
   const { target, old } = yield* locate(path);
-  // Where it really is: in a path that is put together anew, ".." would go up from a link.
+  // The real folder: in a path that is put together anew, ".." would go up from a link.
   const folder = yield* realPath(dirname(target));
   const prefix = temporaryPrefix(basename(target));
   yield* removeAbandoned(folder, prefix);
@@ -123,7 +124,7 @@ export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): T
   yield* syncFolder(folder);
 }
 
-/** Where links lead, so that they go on leading there, and what is there. */
+/** The target of links, so that they go on leading there, and the stats of the file there. */
 function* locate(path: string): Task<{ target: string; old: Stats | undefined }> {
   let old: Stats;
   try {
@@ -167,7 +168,7 @@ function* endOfLinks(path: string): Task<string> {
   return target;
 }
 
-/** What file systems say that have no owners, modes, or syncs of folders, and what users are told who may not change them. */
+/** The errors of file systems without owners, modes or syncs of folders, and those of users who may not change them. */
 const isUnsupported = (error: unknown) =>
   ["EPERM", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "");
 
@@ -181,7 +182,7 @@ function* takeRights(file: number, path: string, old: Stats): Task<void> {
     else if (!isOwner && !isGroup) isGroup = yield* give(file, path, own.uid, old.gid);
   }
   let mode = old.mode & 0o7777;
-  // A file that is not theirs must not run as them, and another group has no rights but those of everybody.
+  // A file that is not theirs must not run as them, and another group has only the rights of everybody.
   if (!isOwner) mode &= 0o1777;
   if (!isGroup) mode = (mode & 0o5707) | ((mode & 0o7) << 3);
   try {
@@ -211,8 +212,9 @@ function* give(file: number, path: string, user: number, group: number): Task<bo
 const digest8 = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 /**
- * How names of temporary files begin: of short length whatever the file's name, and apart for each machine. Deno may not let
- * its name be asked for; then each has one of its own, and none is taken for another's that was left behind.
+ * The beginning of temporary files' names: short whatever the file's name, and different for each machine. Where Deno
+ * does not permit to ask for the machine's name, each file has a beginning of its own, and none is taken for one that
+ * was left behind.
  */
 function temporaryPrefix(name: string): string {
   let machine: string;
@@ -224,19 +226,20 @@ function temporaryPrefix(name: string): string {
   return `.rmsprop-${digest8(name)}-${machine}-`;
 }
 
-/** How long a file may wait for its next bytes and still be one that a process writes, in milliseconds: a day. */
+/** The age from which on a temporary file counts as left behind, in milliseconds: a day without new bytes. */
 const longestPause = 86_400_000;
 
 /**
- * Removes what processes of this machine that are no more have left of the same file. A container's process often has the
- * number of the one before it, and a worker that was ended leaves its file to a process that lives: hence the age.
+ * Removes temporary files of the same file that ended processes of this machine have left behind. A container's process
+ * often has the number of the one before it, and an ended worker leaves its file in a process that lives: hence the
+ * age.
  */
 function* removeAbandoned(folder: string, prefix: string): Task<void> {
   let names: string[];
   try {
     names = yield* list(folder);
   } catch {
-    return; // a folder may be written to and not be listed
+    return; // a folder may be writable but not readable
   }
   for (const name of names) {
     const pid = name.startsWith(prefix) && /^(\d+)-[0-9a-f]+\.tmp$/.exec(name.slice(prefix.length))?.[1];
@@ -251,7 +254,7 @@ function* isOld(path: string): Task<boolean> {
     const { mtimeMs } = yield* statOf(path);
     return Date.now() - mtimeMs > longestPause;
   } catch {
-    return false; // it is gone, or not to be looked at
+    return false; // it is gone, or must not be looked at
   }
 }
 
@@ -264,7 +267,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes a file on the way out of an error, which is the one to be told. */
+/** Removes a file after an error. That error is thrown, not one of the removal. */
 function* removeQuietly(path: string): Task<void> {
   try {
     yield* unlink(path);

@@ -1,6 +1,6 @@
 /**
- * What this package takes of the host, and has of its own where the host has none: browsers have no synchronous SHA-256, and
- * test environments that imitate them lack TextEncoder. Nothing is looked for before it is needed.
+ * The functions that this package takes from the host, or brings where the host has none: browsers have no synchronous
+ * SHA-256, and test environments that imitate them lack TextEncoder. Nothing is looked for before it is needed.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 
@@ -29,7 +29,7 @@ export function encodeUtf8(text: string): Uint8Array {
   return new (texts().TextEncoder)().encode(text);
 }
 
-/** @throws TypeError for what is no UTF-8. */
+/** @throws TypeError for bytes that are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return new (texts().TextDecoder)("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }

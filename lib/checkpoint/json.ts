@@ -1,14 +1,14 @@
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 
-/** The key of an object that stands for a number which JSON has no spelling for. */
+/** The key of an object that stands for a number without a spelling in JSON. */
 const numberKey = "$number";
 
 const hasSpelling = (value: number) => Number.isFinite(value) && !Object.is(value, -0);
 
 /**
  * Plain data as JSON in which every number comes back as it was: infinities, NaN and -0 too.
- * @throws OptimError ERR_OPTION for what is no plain data.
+ * @throws OptimError ERR_OPTION for anything but plain data.
  */
 export function formatJson(value: unknown, what: string): string {
   const refuse = (found: string): never => {
@@ -29,11 +29,11 @@ export function formatJson(value: unknown, what: string): string {
 }
 
 /**
- * What `formatJson` wrote.
+ * Reads a text that `formatJson` wrote.
  * @throws SyntaxError.
  */
 export function parseJson(text: string): unknown {
-  endOfValue(text, 0); // refuses what is too deep
+  endOfValue(text, 0); // refuses a text that nests too deep
   parseStrict(text);
   return JSON.parse(text, (_, inner: unknown) => {
     const isNumber = typeof inner === "object" && inner !== null && Object.hasOwn(inner, numberKey);

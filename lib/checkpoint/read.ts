@@ -21,7 +21,7 @@ import type { Task } from "./task.ts";
 
 /** A tensor as it is read. */
 export interface Tensor {
-  /** As the file has it; a type that the format got later is there by its name too. */
+  /** The file's own; a type that the format got later goes by its name too. */
   readonly dtype: Dtype | RawDtype | (string & {});
   /** Outermost dimension first; `[]` is one element. */
   readonly shape: readonly number[];
@@ -49,7 +49,7 @@ const chunkLength = 2 ** 20;
 
 type Hash = ReturnType<typeof createSha256>;
 
-/** Reads a file's bytes in long runs, and hashes them if asked. */
+/** Reads a file's bytes in large pieces, and hashes them if asked. */
 class Reader {
   readonly #source: Source;
   readonly #hash: Hash | undefined;
@@ -158,7 +158,7 @@ function* openSource(source: Source, options: ReadOptions): Task<Opened> {
   return { metadata, tensors: infos, read };
 }
 
-/** Runs work that reads, and says in what it refuses whose bytes they are. */
+/** Runs work that reads, and names the bytes in its refusals. */
 function* naming<T>(what: string, task: Task<T>): Task<T> {
   try {
     return yield* task;
@@ -170,7 +170,7 @@ function* naming<T>(what: string, task: Task<T>): Task<T> {
 
 /**
  * Reads and checks the header of a file.
- * @param what Whose bytes they are, for what is refused.
+ * @param what The bytes' name in errors.
  */
 export function* open(source: Source, what: string, options: ReadOptions = {}): Task<Opened> {
   const opened = yield* naming(what, openSource(source, options));

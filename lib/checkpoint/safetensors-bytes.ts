@@ -25,9 +25,9 @@ export function encodeSafetensors(
 }
 
 /**
- * What `readSafetensors` reads from a file, from its bytes in memory; the tensors are copies.
+ * Reads a file as `readSafetensors` does, from its bytes in memory; the tensors are copies.
  * @param bytes All of a file, as a Uint8Array or an ArrayBuffer.
- * @param options What 16-bit floats are read into, as for `readSafetensors`.
+ * @param options The arrays that 16-bit floats are read into, as for `readSafetensors`.
  * @throws OptimError ERR_CHECKPOINT where they are damaged or of another format, ERR_DTYPE, ERR_DETACHED, ERR_OPTION,
  * ERR_MEMORY.
  */

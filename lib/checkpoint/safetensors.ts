@@ -52,10 +52,10 @@ export async function writeSafetensorsAsync(
 /**
  * Reads a file of the safetensors format, by any writer. All of it is checked: the header's length, its JSON, dtypes,
  * shapes and offsets, and the checksum if it was written here. It takes memory for the tensors once, and 1 MiB.
- * @param options What 16-bit floats are read into: `{ f16: "Float16Array" }`, `{ f16: "Uint16Array", bf16: "Uint16Array" }`;
- * default Float32Arrays.
- * @throws OptimError ERR_CHECKPOINT where the file is damaged, ERR_OPTION where it is no ordinary file, ERR_MEMORY; what the
- * file system says, such as ENOENT.
+ * @param options The arrays that 16-bit floats are read into: `{ f16: "Float16Array" }`, `{ f16: "Uint16Array", bf16:
+ * "Uint16Array" }`; default Float32Arrays.
+ * @throws OptimError ERR_CHECKPOINT where the file is damaged, ERR_OPTION where it is no ordinary file, ERR_MEMORY;
+ * what the file system says, such as ENOENT.
  */
 export function readSafetensors(path: string | URL, options?: ReadOptions): Safetensors {
   return runSync(reading(path, options));

@@ -94,7 +94,7 @@ export const changeOwnerOf = (path: string, user: number, group: number) =>
     () => promisify(fs.chown)(path, user, group),
   );
 
-/** Fills `bytes` from a place in a file. Returns how many there were. */
+/** Fills `bytes` from a place in a file. Returns the number of bytes that were there. */
 export function* readAt(file: number, bytes: Uint8Array, position: number): Task<number> {
   let count = 0;
   while (count < bytes.length) {

@@ -1,4 +1,4 @@
-/** One call of what holds bytes, in both forms, so that what reads and writes is spelled once for both. */
+/** One call to a file or to memory, in both forms, so that reading and writing are spelled once for both. */
 interface Call {
   sync(): unknown;
   async(): Promise<unknown>;

@@ -29,9 +29,10 @@ export interface TensorInput {
   /** Its product is the number of elements. Default one dimension. */
   readonly shape?: readonly number[] | undefined;
   /**
-   * How the values are written; default as they are. Floats of all sizes may be rounded to any of F64, F32, F16 and BF16. A
-   * Uint16Array may hold the codes of F16 or BF16; a Uint8Array the bytes of a type that has no array, F8_E4M3 for one, or of
-   * BOOL: 0 for false, 1 for true, and another byte, which readers take for true, as it is.
+   * The number type that the values are written in; default their own. Floats of all sizes may be rounded to any of
+   * F64, F32, F16 and BF16. A Uint16Array may hold the codes of F16 or BF16; a Uint8Array the bytes of a type that has
+   * no array, F8_E4M3 for one, or of BOOL: 0 for false, 1 for true, and another byte, which readers take for true, as
+   * it is.
    */
   readonly dtype?: Dtype | RawDtype | (string & {}) | undefined;
 }
@@ -45,7 +46,7 @@ interface Checked extends TensorInfo {
   readonly form: Form;
 }
 
-/** @throws OptimError ERR_DETACHED where an array has not the memory any more that it had when it was checked. */
+/** @throws OptimError ERR_DETACHED where an array no longer has the memory that it had when it was checked. */
 function checkMemory(name: string, data: TensorData, length: number): void {
   const memory = memoryOf(bufferOf(data));
   if (tensorHasMemory(data) && lengthOf(data) === length && !memory?.disposed) return;
@@ -105,8 +106,8 @@ function checkTensor(name: string, input: unknown): Omit<Checked, "begin" | "end
 }
 
 /**
- * Refuses a misspelt property of a tensor, where what is meant is left out. Other properties are the user's, as parameters
- * have them, which are written too.
+ * Refuses a misspelt property of a tensor, where the property that is meant is left out. Other properties are the
+ * user's: parameters, which can be written too, may have some.
  */
 function checkSpelling(name: string, input: object, read: object): void {
   const lacking = Object.entries(read).flatMap(([key, value]) => (value === undefined ? [key] : []));
@@ -157,7 +158,7 @@ function place(tensors: readonly Omit<Checked, "begin" | "end">[]): Checked[] {
   });
 }
 
-/** Writes a file's bytes in long runs, and hashes them. */
+/** Writes a file's bytes in large pieces, and hashes them. */
 class Writer {
   readonly hash = createSha256();
   readonly #sink: Sink;
@@ -199,7 +200,7 @@ class Writer {
   }
 }
 
-/** What a file is to hold, checked and in its order. */
+/** The contents of a file, checked and in their order. */
 export interface Prepared {
   readonly header: Uint8Array;
   readonly tensors: readonly Checked[];
@@ -260,7 +261,7 @@ export function prepare(
   return { header, tensors: placed, length: 8 + header.length + trailer.end };
 }
 
-/** Writes what was prepared. */
+/** Writes the prepared contents. */
 export function* write({ header, tensors }: Prepared, sink: Sink): Task<void> {
   const writer = new Writer(sink);
   const length = new Uint8Array(8);
