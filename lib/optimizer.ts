@@ -54,7 +54,7 @@ import { show } from "./values/show.ts";
 /** Parameters, or groups of them that override options; not both in one list. */
 export type ParamsInput<O, N extends string = string> = Iterable<Parameter<N> | ParamGroupInput<O, N>>;
 
-/** What `paramGroups` has in the place of `push`, which would not add a group. */
+/** The `push` of `paramGroups`. It refuses, because it would not add a group. */
 const noPush: PropertyDescriptor = {
   value: () => {
     throw new OptimError(
@@ -71,24 +71,26 @@ export interface StepInfo extends Findings {
    * no `out` was written either.
    */
   readonly applied: boolean;
-  /** The step that it was, from 1: the highest of those of its parameters; of a call that took none, their last one. */
+  /**
+   * The step's number, from 1: the highest among its parameters. Of a call that took no step, that of their last one.
+   */
   readonly step: number;
 }
 
 /**
- * The state of one parameter: how many steps it took, and its slots, live; where gradients are accumulated also
- * `accumulated`, how many calls wait for a step.
+ * The state of one parameter: the number of steps it took, and its slots, live. Where gradients are accumulated also
+ * `accumulated`, the number of calls that wait for a step.
  */
 export interface ParameterState {
-  /** The steps that it took. */
+  /** The number of steps that it took. */
   readonly step: number;
   readonly [slot: string]: FloatArray | number | undefined;
 }
 
 /**
- * What all optimizers share: groups, steps, state. It is not made by itself; `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend
- * it. As the type of a function's argument, `optimizer: Optimizer`, it stands for any of them.
- * To TypeScript `N` are the names of the parameters that the constructor was given.
+ * The base of all optimizers: groups, steps, state. `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend it, and nobody
+ * constructs it by itself. As the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In
+ * TypeScript `N` is the union of the names of the parameters that the constructor was given.
  */
 export abstract class Optimizer<
   // biome-ignore lint/suspicious/noExplicitAny: any options, as every optimizer has others
@@ -104,7 +106,7 @@ export abstract class Optimizer<
   /** The parameters whose averages are in their place. */
   #swapped: readonly Entry[] | undefined;
   #stepping = false;
-  /** Whether the step that is under way is one of `stepAsync`, which is at work. */
+  /** Whether a step off the event loop is under way. */
   #pending = false;
   #disposed = false;
 
@@ -160,20 +162,20 @@ export abstract class Optimizer<
     return Object.freeze({ step, applied, skipped: false, ...findings });
   }
 
-  /** What to multiply the loss by before the backward pass, with the option `lossScale`; else 1. */
+  /** The factor of the loss before the backward pass, with the option `lossScale`; else 1. */
   get lossScale(): number {
     return this.#stages.lossScale?.scale ?? 1;
   }
 
   /**
    * Takes one step: updates every parameter that has a gradient and is not frozen, in place, in one pass.
-   * @param arrays Arrays for this call only, by parameter name: `step({ x: gradient })`, or `step({ x: { data, grad, out } })`
-   * with one of the three at least. What is left out is the parameter's own; with `out` the result is written there and
-   * `data` is left as it is. Parameters that are not named, or that are null or have a `grad` of null, are left out, and
-   * their step does not advance.
+   * @param arrays Arrays for this call only, by parameter name: `step({ x: gradient })`, or `step({ x: { data, grad,
+   * out } })` with one of the three at least. Arrays that are left out are the parameter's own. With `out` the result
+   * is written there and `data` is left as it is. Parameters that are not named, or that are null or have a `grad` of
+   * null, are left out, and their step does not advance.
    * @throws OptimError ERR_DETACHED where an array lost its memory, ERR_OPTION where an `lr` function gives no rate,
-   * ERR_STEP_IN_FLIGHT from within such a function, ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_ALIASED for arrays that do not
-   * fit; nothing is changed then. What the function throws comes through.
+   * ERR_STEP_IN_FLIGHT from within such a function, ERR_NAME, ERR_DTYPE, ERR_LENGTH or ERR_ALIASED for arrays that do
+   * not fit; nothing is changed then. What the function throws comes through.
    * @example
    * ```js
    * import { SGD } from "rmsprop";
@@ -227,13 +229,15 @@ export abstract class Optimizer<
   }
 
   /**
-   * Takes a step now with the gradients that were accumulated (option `gradientAccumulationSteps`), of every parameter whose
-   * window of calls is not full, as at the end of an epoch. The gradients in the parameters' arrays are neither read nor
-   * changed. The step takes the mean of the calls that there were, as a smaller last batch takes the mean of its own loss.
-   * In PyTorch loops that divide each loss by the whole window, every call weighs the same. For that, multiply `lr` by the
-   * calls' share of the window, for this step. The step counts, asks for the learning rate, clips and averages as any other.
-   * It leaves `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no call waits nothing is done.
-   * @throws OptimError as `step` does; ERR_STATE where the calls that wait were given other data than the parameter's own.
+   * Takes a step now with the gradients that were accumulated (option `gradientAccumulationSteps`), of every parameter
+   * whose window of calls is not full, as at the end of an epoch. The gradients in the parameters' arrays are neither
+   * read nor changed. The step takes the mean of the calls that came, as a smaller last batch takes the mean of its own
+   * loss. In PyTorch loops that divide each loss by the whole window, every call weighs the same. For that, multiply
+   * `lr` by the calls' share of the window, for this step. The step counts, asks for the learning rate, clips and
+   * averages as any other. It leaves `lossScale` as it is. Frozen parameters keep what they have accumulated. Where no
+   * call waits nothing is done.
+   * @throws OptimError as `step` does; ERR_STATE where the calls that wait were given other data than the parameter's
+   * own.
    * @example
    * ```js
    * import { SGD } from "rmsprop";
@@ -271,8 +275,8 @@ export abstract class Optimizer<
   }
 
   /**
-   * Drops the gradients that were accumulated (option `gradientAccumulationSteps`) and wait for a step, of all parameters:
-   * the next call begins a window anew. Steps, state and the gradients in the parameters' arrays stay as they are.
+   * Drops the accumulated gradients (option `gradientAccumulationSteps`) of all parameters that wait for a step: the
+   * next call begins a new window. Steps, state and the gradients in the parameters' arrays stay as they are.
    * @throws OptimError ERR_DETACHED.
    */
   dropAccumulated(): void {
@@ -282,9 +286,9 @@ export abstract class Optimizer<
   }
 
   /**
-   * Sets every gradient to zero, those of frozen parameters too. Needed before a backward pass that adds to the gradients;
-   * the option `zeroGrads` does it in the step's own pass. What was accumulated of earlier ones stays; `dropAccumulated()`
-   * drops it.
+   * Sets every gradient to zero, those of frozen parameters too. Needed before a backward pass that adds to the
+   * gradients; the option `zeroGrads` does it in the step's own pass. Gradients that were accumulated before stay;
+   * `dropAccumulated()` drops them.
    * @throws OptimError ERR_DETACHED, ERR_STEP_IN_FLIGHT.
    */
   zeroGrad(): void {
@@ -298,10 +302,11 @@ export abstract class Optimizer<
 
   /**
    * Exchanges the parameters with the averages of their weights (option `ema`), for evaluation; a second call exchanges
-   * them back. In between steps are refused, and so is all that reads or changes the state. Parameters without an average,
-   * or whose average has not begun, are left as they are.
+   * them back. In between steps are refused, and so is everything that reads or changes the state. Parameters without
+   * an average, or whose average has not begun, are left as they are.
    * @throws OptimError ERR_OPTION where no group has the option `ema`; ERR_STATE where an average is not one of the
-   * parameter's own data, because its last step was given other data: exchange those with `state(name).ema`; ERR_DETACHED.
+   * parameter's own data, because its last step was given other data: exchange those with `state(name).ema`;
+   * ERR_DETACHED.
    * @example
    * ```js
    * import { SGD, allocate } from "rmsprop";
@@ -361,8 +366,8 @@ export abstract class Optimizer<
   }
 
   /**
-   * Leaves parameters out of all steps, until `unfreeze`. Their state is kept. That they are frozen goes with the state, into
-   * `stateDict()` and checkpoints.
+   * Leaves parameters out of all steps, until `unfreeze`. Their state is kept. `stateDict()` and checkpoints keep which
+   * parameters are frozen.
    * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    * @example
@@ -394,8 +399,8 @@ export abstract class Optimizer<
   }
 
   /**
-   * Takes parameters out for good and gives their state's memory back, that of a group's parameters of one number type when
-   * the last of them is gone.
+   * Takes parameters out for good, and gives their state's memory back once no parameter of that number type is left in
+   * the group.
    * @param names Names of parameters.
    * @throws OptimError ERR_NAME where there is no such parameter.
    */
@@ -414,8 +419,9 @@ export abstract class Optimizer<
   }
 
   /**
-   * The state of a parameter: live views, which the next step changes. State ends with its worker thread; where this has
-   * given out views, which may be in another thread by then, its memory stays until `dispose()` or the process's end.
+   * The state of a parameter: live views, which the next step changes. State ends with its worker thread. Where
+   * `state()` has given out views, which may be in another thread by then, its memory stays until `dispose()` or the
+   * end of the process.
    * @param name The name of a parameter.
    * @throws OptimError ERR_NAME where there is no such parameter.
    * @example
@@ -438,8 +444,9 @@ export abstract class Optimizer<
   }
 
   /**
-   * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that is
-   * a function is left out, so that the optimizer that loads must be given it again; of a schedule its state is taken.
+   * A copy of the state and the options, by parameter name, to be kept and given to `loadStateDict` later. An `lr` that
+   * is a function is left out, so that the optimizer that loads must be given it again; of a schedule the state is
+   * taken.
    * @throws OptimError ERR_STEP_IN_FLIGHT, ERR_DETACHED.
    * @example
    * ```js
@@ -475,18 +482,19 @@ export abstract class Optimizer<
   }
 
   /**
-   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that is
-   * a schedule it gets the state's. The parameters that the state calls frozen are so afterwards, and no others.
-   * @param state What `stateDict` gave. Its arrays may be lists of numbers, so that a state goes through JSON if each array
-   * is written with `Array.from`; for a float32 parameter they are rounded as `Float32Array.from` does it. JSON has no NaN
-   * and no infinity, writes -0 as 0, and makes of a typed array an object, which is refused; checkpoints keep all of them. A
-   * float64 parameter takes float32 arrays, which it holds as they are.
-   * @param options With `partial` what fits is taken and the rest left as it is: each parameter's state by its name, in
-   * whichever group it is; a group's options where its parameters were in one group. Nothing fits of another rule's state.
-   * @returns what was not replaced and what was not taken; two empty lists without `partial`.
+   * Puts state and options in the place of this optimizer's own. A group whose state has no `lr` keeps its own; if that
+   * is a schedule it gets the state's. The parameters that the state calls frozen are so afterwards, and no others.
+   * @param state What `stateDict` gave. Its arrays may be lists of numbers, so that a state goes through JSON if each
+   * array is written with `Array.from`; for a float32 parameter they are rounded as `Float32Array.from` does it. JSON
+   * has no NaN and no infinity, writes -0 as 0, and makes of a typed array an object, which is refused; checkpoints
+   * keep all of them. A float64 parameter takes float32 arrays, which it holds as they are.
+   * @param options With `partial` the parts that fit are taken, and the rest is left as it is: each parameter's state
+   * by its name, in whichever group it is; a group's options where its parameters were in one group. Of another rule's
+   * state nothing fits.
+   * @returns The parts that were not replaced and those that were not taken; two empty lists without `partial`.
    * @throws OptimError ERR_STATE where the state does not fit: another rule, other parameters, arrays that are missing,
-   * unknown, or of another type or length, options outside their domain; with `partial` only where it has not the form of
-   * a state. Nothing is changed then.
+   * unknown, or of another type or length, options outside their domain; with `partial` only where it is not of a
+   * state's form. Nothing is changed then.
    */
   loadStateDict(state: StateInput, options: LoadStateOptions = {}): Unmatched {
     this.#idle();
@@ -498,7 +506,7 @@ export abstract class Optimizer<
       ? fitPart(definition, groups, stages, raw)
       : { loaded: fitState(definition, groups, stages, raw), unmatched: { missing: [], unexpected: [] } };
     const loads = loaded.groups.flatMap(({ schedule }) => (schedule ? [schedule] : []));
-    // It refuses where the state's own code has begun a step or disposed this optimizer.
+    // This refuses if the state's own code has begun a step or disposed this optimizer.
     const undo = this.#guard(() => loadSchedules(loads));
     try {
       this.#checkMemory();
@@ -513,9 +521,10 @@ export abstract class Optimizer<
   }
 
   /**
-   * Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they are, and
-   * their `data` and `grad` may be assigned again, which is refused while an optimizer has them. One that is dropped without
-   * this has them for ever: give the next one new objects then, `{ ...parameter, data }`.
+   * Gives the state's memory back at once. The optimizer cannot be used afterwards; the parameters are left as they
+   * are, and their `data` and `grad` may be assigned again, which is refused while an optimizer has them. An optimizer
+   * that is dropped without `dispose()` has them for ever: give the next one new objects then, `{ ...parameter, data
+   * }`.
    * @throws OptimError ERR_STEP_IN_FLIGHT.
    */
   dispose(): void {
@@ -550,7 +559,7 @@ export abstract class Optimizer<
     }
   }
 
-  /** Also that the parameters are in their place. */
+  /** Refuses when `#idle` does, and while `swapEma()` has averages in place. */
   #settled(): void {
     this.#idle();
     if (this.#swapped) {
@@ -566,7 +575,7 @@ export abstract class Optimizer<
     this.#stepping = true;
   }
 
-  /** Runs schedules' own code, which finds a step in flight if it comes back to this optimizer. */
+  /** Runs schedules' own code. If that comes back to this optimizer, it is refused as during a step. */
   #guard<T>(run: () => T): T {
     this.#enter();
     try {
