@@ -242,10 +242,7 @@ export class Planner<O extends RatedOptions> {
     }
   }
 
-  /**
-   * The same for a plan of one call. It takes over what the last such plan was bound in, because a runtime would free
-   * that late.
-   */
+  /** The same for a plan of one call. It is bound in the last such plan's place, which a runtime would free late. */
   #readySpare(plan: Plan<O>, check: MemoryCheck): void {
     this.#ready(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
     this.#spare = plan.bound;
