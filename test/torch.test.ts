@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { definitions } from "../lib/optimizers/all.ts";
 import { classOf } from "./support/classes.ts";
-import { decode, drawsOf, ours } from "./support/torch.ts";
+import { decode, drawsOf, ourOptions, ourSlot } from "./support/torch.ts";
 
 interface Case {
   optimizer: string;
@@ -33,15 +33,18 @@ describe("the preset torch leaves the bits of PyTorch 1.13.1", () => {
     const draw = drawsOf(1);
     const data = Float32Array.from({ length: elements }, draw);
     const grad = new Float32Array(elements);
-    const given = Object.fromEntries(Object.entries(options).map(([name, value]) => [ours(name), value]));
-    const trained = new (classOf(optimizer))([{ name: "x", data, grad }], { lr: 0.01, ...given, preset: "torch" });
+    const trained = new (classOf(optimizer))([{ name: "x", data, grad }], {
+      lr: 0.01,
+      ...ourOptions(options),
+      preset: "torch",
+    });
     const drawGradient = drawsOf(3);
     for (let step = 0; step < steps; step++) {
       for (let i = 0; i < elements; i++) grad[i] = drawGradient();
       trained.step();
     }
     const final = trained.state("x");
-    const slots = Object.keys(state).map((name) => [ours(name), decode(state[name] as string)] as const);
+    const slots = Object.keys(state).map((name) => [ourSlot(name), decode(state[name] as string)] as const);
     expect(Object.keys(final).sort()).toEqual(["step", ...slots.map(([slot]) => slot)].sort());
     expect({
       param: differing(data, decode(param)),

@@ -8,7 +8,7 @@ import { definitions } from "../../lib/optimizers/all.ts";
 import { asLists } from "../support/arrays.ts";
 import { classOf } from "../support/classes.ts";
 import { root } from "../support/compile.ts";
-import { decode, drawsOf, ours } from "../support/torch.ts";
+import { decode, drawsOf, ourOptions } from "../support/torch.ts";
 
 interface Case {
   optimizer: string;
@@ -22,9 +22,6 @@ const { lengths, half, cases } = JSON.parse(readFileSync(join(root, "test", "pee
   half: number;
   cases: Case[];
 };
-
-const inOurNames = (options: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(options).map(([name, value]) => [ours(name), value]));
 
 describe("a state that PyTorch wrote", () => {
   test("is there for every optimizer with the preset torch", () => {
@@ -44,8 +41,8 @@ describe("a state that PyTorch wrote", () => {
     const optimizer = new (classOf(given.optimizer))([{ params: of(0) }, { params: of(1) }], { preset: "torch" });
     const theirs = JSON.parse(middle.state) as TorchStateDict;
     optimizer.loadStateDict(fromTorch(theirs, optimizer.stateDict(), { step: half }));
-    expect(optimizer.paramGroups[0]).toMatchObject(inOurNames(given.options));
-    expect(optimizer.paramGroups[1]).toMatchObject(inOurNames({ ...given.options, ...given.group }));
+    expect(optimizer.paramGroups[0]).toMatchObject(ourOptions(given.options));
+    expect(optimizer.paramGroups[1]).toMatchObject(ourOptions({ ...given.options, ...given.group }));
 
     const draws = params.map(({ grad }) => drawsOf(200 + 2 * grad.length));
     for (let step = 1; step <= 2 * half; step++) {
