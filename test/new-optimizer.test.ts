@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { convertedRules } from "../lib/checkpoint/convert/rules/all.ts";
 import * as library from "../lib/index.ts";
 import { definitions } from "../lib/optimizers/all.ts";
 import { rules } from "../lib/rules/all.ts";
@@ -49,6 +50,12 @@ describe.each(definitions)("$name", ({ name, rule, presets }) => {
     expect(ofRule.length, `one of the rows in test/support/optimizers/ must have 'rule' for ${rule.name}`).toBe(1);
     expect(Boolean(own[0]?.page), `the row of ${name} must have a 'page' if it has presets`).toBe(
       presetNames.length > 0,
+    );
+  });
+
+  test("is known to the converters, or said to be in no other system", () => {
+    expect(Object.keys(convertedRules), `lib/checkpoint/convert/rules/all.ts lacks the rule ${rule.name}`).toContain(
+      rule.name,
     );
   });
 

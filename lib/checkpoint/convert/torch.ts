@@ -3,6 +3,8 @@ import { isStageSlot, stageOptions } from "../../options/stages.ts";
 import type { StateDict } from "../../state/state-dict.ts";
 import { show } from "../../values/show.ts";
 import { torchName } from "../names.ts";
+import { convertedRule, rulesOf } from "./rules/all.ts";
+import type { Harmless, TorchRule } from "./rules/rule.ts";
 import {
   type ParameterStateDict,
   refuse,
@@ -26,79 +28,26 @@ export interface TorchStateDict {
   param_groups: Record<string, unknown>[];
 }
 
-/** A place in a list of numbers that is one option in PyTorch. */
-interface Place {
-  readonly list: string;
-  readonly at: number;
-}
-
-interface TorchRule {
-  /** Its state, in our names; their names in PyTorch where that is not the same in its spelling. */
-  readonly slots: Readonly<Record<string, string | true>>;
-  /** Whether it counts steps. */
-  readonly counts: boolean;
-  /** Its options, in our names; their names in PyTorch, or their places in a list there, where that is another. */
-  readonly options: Readonly<Record<string, string | true | Place>>;
-  /** What it has beside them, which says how it runs and not what it computes. */
-  readonly others: Readonly<Record<string, unknown>>;
-  /** Presets after systems whose state means something else, though no other option tells. */
-  readonly otherPresets?: readonly string[];
-}
-
-const common = { lr: true, weightDecay: true, maximize: true } as const;
-const running = { foreach: null, differentiable: false };
-
-const torchRules: Readonly<Record<string, TorchRule>> = {
-  rmsprop: {
-    slots: { squareAvg: true, gradAvg: true, momentumBuffer: true },
-    counts: true,
-    options: { ...common, alpha: true, eps: true, momentum: true, centered: true },
-    others: { ...running, capturable: false },
-  },
-  sgd: {
-    slots: { momentumBuffer: true },
-    counts: false,
-    options: { ...common, momentum: true, dampening: true, nesterov: true },
-    others: { ...running, fused: null },
-    otherPresets: ["keras"], // its buffer has the learning rate in it
-  },
-  adagrad: {
-    slots: { sum: true },
-    counts: true,
-    options: { ...common, lrDecay: true, eps: true, initialAccumulator: "initial_accumulator_value" },
-    others: { ...running, fused: null },
-  },
-  rprop: {
-    slots: { prev: true, stepSize: true },
-    counts: true,
-    options: { lr: true, maximize: true, etas: true, stepSizes: true },
-    others: { ...running, capturable: false },
-    otherPresets: ["optax"], // its update is that of the step before
-  },
-};
-
 /** Names in PyTorch's groups that say nothing of what is computed, whatever the optimizer. */
 const ignored = new Set(["params", "foreach", "differentiable", "capturable", "fused", "initial_lr"]);
 
-/** Options of ours that PyTorch lacks and that say nothing of a state that is there, or matter with others alone. */
-const harmless: Readonly<Record<string, (group: Readonly<Record<string, unknown>>) => boolean>> = {
+/** Options of all rules that PyTorch lacks and that say nothing of a state that is there, or matter with others alone. */
+const common: Harmless = {
   params: () => true,
   preset: () => true, // what it stands for is in the other options
   schedule: () => true, // PyTorch keeps it apart
-  initialSquareAvg: () => true,
-  initialAccumulator: () => true,
-  lrInMomentum: ({ momentum }) => !momentum,
   decoupledWeightDecay: ({ weightDecay }) => !weightDecay,
 };
 
 function ruleOf({ rule }: StateDict): TorchRule {
-  const found = Object.hasOwn(torchRules, rule) ? torchRules[rule] : undefined;
-  return found ?? refuse(`Expected a state of ${Object.keys(torchRules).join(", ")}, but it is of ${show(rule)}.`);
+  const sentence = () => `Expected a state of ${rulesOf("torch").join(", ")}, but it is of ${show(rule)}.`;
+  return convertedRule("torch", rule) ?? refuse(sentence());
 }
 
 /** @throws OptimError ERR_STATE where an option would have PyTorch's optimizer compute something else. */
 function checkOptions(rule: TorchRule, group: Readonly<Record<string, unknown>>, index: number): void {
   const { preset } = group;
+  const harmless: Harmless = { ...common, ...rule.harmless };
   if (rule.otherPresets?.includes(preset as string)) {
     refuse(
       `Expected group ${index} to have a state that means in PyTorch what it means here, but its preset is ${show(preset)}.`,

@@ -1,6 +1,8 @@
 import { type FloatArray, numberTypeOf } from "../../numbers/typed-array.ts";
 import type { StateDict } from "../../state/state-dict.ts";
 import { show, showList } from "../../values/show.ts";
+import { convertedRule, rulesOf } from "./rules/all.ts";
+import type { Run } from "./rules/rule.ts";
 import {
   type ParameterStateDict,
   refuse,
@@ -15,78 +17,24 @@ import {
 /** A list of an optimizer's weights: the iterations, then arrays in the order of the variables, slot after slot. */
 export type Weights = readonly (Values | number | bigint)[];
 
-/** A run of arrays, one for each variable. */
-interface Run {
-  /** The slot in our names. */
-  readonly slot: string;
-  /** Whether the system has it with the other sign. */
-  readonly negated?: boolean;
-  /** Whether a state without it is one of zeros. */
-  readonly optional?: boolean;
-}
-
-type Options = Readonly<Record<string, unknown>>;
-
 interface System {
+  /** Its name in the tables of rules. */
+  readonly key: "keras" | "tfjs";
   readonly name: string;
   /** Whether the learning rate follows the iterations, unless it is a schedule. */
   readonly hasRate: boolean;
-  /** For each rule the runs that its options make, or why its state means something else in this system. */
-  readonly rules: Readonly<Record<string, (options: Options) => readonly Run[] | string>>;
 }
 
-const hasMomentum = ({ momentum }: Options) => typeof momentum === "number" && momentum > 0;
+const keras: System = { key: "keras", name: "Keras", hasRate: true };
 
-/** TensorFlow's family has the learning rate in the momentum buffer. */
-const needsRateInMomentum = (options: Options) =>
-  hasMomentum(options) && options.lrInMomentum !== true
-    ? "Expected 'lrInMomentum' to be true with momentum, because the system's buffer has the learning rate in it, but it is not."
-    : undefined;
-
-const when = (there: unknown, run: Run): Run[] => (there ? [run] : []);
-
-const keras: System = {
-  name: "Keras",
-  hasRate: true,
-  rules: {
-    rmsprop: (options) =>
-      needsRateInMomentum(options) ?? [
-        { slot: "squareAvg" },
-        ...when(hasMomentum(options), { slot: "momentumBuffer" }),
-        ...when(options.centered, { slot: "gradAvg" }),
-      ],
-    sgd: (options) =>
-      hasMomentum(options) && options.preset !== "keras"
-        ? `Expected the preset "keras" with momentum, because Keras's buffer has the learning rate in it, but it is ${show(options.preset)}.`
-        : when(hasMomentum(options), { slot: "momentumBuffer", negated: true }),
-    adagrad: () => [{ slot: "sum" }],
-  },
-};
-
-const tfjs: System = {
-  name: "TensorFlow.js",
-  hasRate: false,
-  rules: {
-    rmsprop: (options) =>
-      needsRateInMomentum(options) ?? [
-        { slot: "squareAvg" },
-        { slot: "momentumBuffer", optional: !hasMomentum(options) },
-        ...when(options.centered, { slot: "gradAvg" }),
-      ],
-    sgd: (options) =>
-      hasMomentum(options) && options.preset === "keras"
-        ? `Expected another preset than "keras" with momentum, because TensorFlow.js's buffer has no learning rate in it, but it is "keras".`
-        : when(hasMomentum(options), { slot: "momentumBuffer" }),
-    adagrad: () => [{ slot: "sum" }],
-  },
-};
+const tfjs: System = { key: "tfjs", name: "TensorFlow.js", hasRate: false };
 
 /** The runs of a state in a system; all groups must have the same. */
 function runsOf(system: System, { rule, paramGroups }: StateDict): readonly Run[] {
-  const make = Object.hasOwn(system.rules, rule) ? system.rules[rule] : undefined;
+  const make = convertedRule(system.key, rule);
   if (!make)
     return refuse(
-      `Expected a state of ${Object.keys(system.rules).join(", ")}, which ${system.name} has, but it is of ${show(rule)}.`,
+      `Expected a state of ${rulesOf(system.key).join(", ")}, which ${system.name} has, but it is of ${show(rule)}.`,
     );
   const [first, ...others] = paramGroups.map((group) => {
     const runs = make(group);
