@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { rules } from "../lib/rules/all.ts";
 import { usedSlots, variantsOf } from "../lib/rules/rule.ts";
+import { numberTypes } from "./support/cases.ts";
 import {
   buildList,
   canDisassemble,
@@ -12,8 +13,6 @@ import {
   objectSets,
 } from "./support/objects.ts";
 import { trace } from "./support/trace.ts";
-
-const types = ["float32", "float64"] as const;
 
 type Operation = "div" | "mul" | "fma";
 
@@ -73,7 +72,7 @@ describe.skipIf(!canDisassemble)("the kernels' objects", () => {
       const { fused, vector, foreign, hasFma } = sets[isa] as (typeof sets)[string];
       const lines = new Map(
         rules.flatMap((rule) =>
-          types.flatMap((type) =>
+          numberTypes.flatMap((type) =>
             variantsOf(rule).map((variant) => {
               const line = trace(rule, type, variant);
               return [line.slice(0, line.indexOf(":")), line] as const;
@@ -121,7 +120,7 @@ describe.skipIf(!canDisassemble)("the kernels' objects", () => {
       test.skipIf(process.arch !== "x64")("asks for memory ahead exactly where it divides over three streams", () => {
         const found = [...kernels].filter(([, code]) => code.some(({ text }) => text.startsWith("prefetch")));
         const overThree = rules.flatMap((rule) =>
-          types.flatMap((type) =>
+          numberTypes.flatMap((type) =>
             variantsOf(rule)
               .filter((variant) => usedSlots(rule, variant).length === 1)
               .map((variant) => `${rule.name} ${type} ${variant}`),

@@ -5,7 +5,7 @@ import { type Arithmetic, float32, float64 } from "../lib/numbers/arithmetic.ts"
 import { rmspropDefinition } from "../lib/optimizers/rmsprop.ts";
 import { defaultsOf } from "../lib/options/option.ts";
 import { rmspropRule } from "../lib/rules/rmsprop.ts";
-import { uniformFrom } from "./support/cases.ts";
+import { numberTypes, uniformFrom } from "./support/cases.ts";
 import { wholePower } from "./support/formulas-rmsprop.ts";
 
 const { sqrt } = Math;
@@ -264,30 +264,27 @@ describe("centered in the default arithmetic", () => {
     expect(worstOfAll).toBeLessThanOrEqual(3 / (1 - alpha));
   });
 
-  test.each(["float32", "float64"] as const)(
-    "keeps variances at normal numbers where that changes no bit: %s",
-    (type) => {
-      const arithmetic = type === "float32" ? float32 : float64;
-      const [lowest, normal] = type === "float32" ? [2 ** -149, 2 ** -126] : [2 ** -1074, 2 ** -1022];
-      const uniform = uniformFrom(7);
-      const variances = Array.from({ length: 1000 }, () => normal * uniform() ** 8);
-      const lost = (type === "float32" ? 2 ** -63 : 2 ** -511) * (type === "float32" ? 2 ** 25 : 2 ** 54);
-      for (const eps of [1e-2, 1e-8, lost, lost / 1.0001, lost / 2, 1e-20, lowest, 0]) {
-        for (const epsInSqrt of [false, true]) {
-          const options = { ...defaultsOf<Required<RMSpropOptions>>(rmspropDefinition.options), eps, epsInSqrt };
-          const { epsIn, epsOut, leastVariance } = rmspropDefinition.coefficients(options, 0.01, 1, type);
-          const root = (variance: number) => {
-            const [inside, outside] = [epsIn, epsOut].map((value) => arithmetic.constant(value as number));
-            return arithmetic.add(arithmetic.sqrt(arithmetic.add(variance, inside as number)), outside as number);
-          };
-          if (eps >= lost && !epsInSqrt) expect(leastVariance, `eps ${eps}`).toBe(normal);
-          for (const variance of [0, lowest, normal - lowest, ...variances].map(arithmetic.constant)) {
-            expect(root(Math.max(variance, leastVariance as number)), `eps ${eps}, ${variance}`).toBe(root(variance));
-          }
+  test.each(numberTypes)("keeps variances at normal numbers where that changes no bit: %s", (type) => {
+    const arithmetic = type === "float32" ? float32 : float64;
+    const [lowest, normal] = type === "float32" ? [2 ** -149, 2 ** -126] : [2 ** -1074, 2 ** -1022];
+    const uniform = uniformFrom(7);
+    const variances = Array.from({ length: 1000 }, () => normal * uniform() ** 8);
+    const lost = (type === "float32" ? 2 ** -63 : 2 ** -511) * (type === "float32" ? 2 ** 25 : 2 ** 54);
+    for (const eps of [1e-2, 1e-8, lost, lost / 1.0001, lost / 2, 1e-20, lowest, 0]) {
+      for (const epsInSqrt of [false, true]) {
+        const options = { ...defaultsOf<Required<RMSpropOptions>>(rmspropDefinition.options), eps, epsInSqrt };
+        const { epsIn, epsOut, leastVariance } = rmspropDefinition.coefficients(options, 0.01, 1, type);
+        const root = (variance: number) => {
+          const [inside, outside] = [epsIn, epsOut].map((value) => arithmetic.constant(value as number));
+          return arithmetic.add(arithmetic.sqrt(arithmetic.add(variance, inside as number)), outside as number);
+        };
+        if (eps >= lost && !epsInSqrt) expect(leastVariance, `eps ${eps}`).toBe(normal);
+        for (const variance of [0, lowest, normal - lowest, ...variances].map(arithmetic.constant)) {
+          expect(root(Math.max(variance, leastVariance as number)), `eps ${eps}, ${variance}`).toBe(root(variance));
         }
       }
-    },
-  );
+    }
+  });
 
   test("is NaN where the presets' systems are", () => {
     const run = (preset: RMSpropOptions["preset"]) => {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { rules } from "../lib/rules/all.ts";
 import { flagsOf, variantOf, variantsOf } from "../lib/rules/rule.ts";
+import { numberTypes } from "./support/cases.ts";
 import { compileProgram, compiler, output } from "./support/compile.ts";
 import { trace } from "./support/trace.ts";
-
-const types = ["float32", "float64"] as const;
 
 describe.skipIf(!compiler)("the rule in C++ and the rule in TypeScript are one expression graph", () => {
   const native = new Map<string, string>();
@@ -12,13 +11,13 @@ describe.skipIf(!compiler)("the rule in C++ and the rule in TypeScript are one e
     for (const line of output(compileProgram("trace")).trim().split("\n"))
       native.set(line.slice(0, line.indexOf(":")), line);
     const expected = rules.flatMap((rule) =>
-      types.flatMap((type) => variantsOf(rule).map((variant) => `${rule.name} ${type} ${variant}`)),
+      numberTypes.flatMap((type) => variantsOf(rule).map((variant) => `${rule.name} ${type} ${variant}`)),
     );
     expect([...native.keys()]).toEqual(expected);
   });
 
   for (const rule of rules) {
-    for (const type of types) {
+    for (const type of numberTypes) {
       for (const variant of variantsOf(rule)) {
         const flags = Object.entries(flagsOf(rule, variant)).map(([flag, choice]) => `${flag}=${choice}`);
         test(`${rule.name} ${type} ${flags.join(" ")}`, () => {

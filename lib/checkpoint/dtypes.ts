@@ -8,7 +8,14 @@ import {
   encodeF16,
   type StorageType,
 } from "../numbers/codecs.ts";
-import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, typedArrayName } from "../numbers/typed-array.ts";
+import {
+  bufferOf,
+  byteOffsetOf,
+  type FloatArray,
+  lengthOf,
+  littleEndian,
+  typedArrayName,
+} from "../numbers/typed-array.ts";
 
 /** A Float16Array, of runtimes that have it (Node 24, browsers since 2025); the library's target has no type for it. */
 export interface Float16ArrayLike {
@@ -238,8 +245,6 @@ export function part(data: TensorData, begin: number, length: number): TensorDat
 
 const memoryBytes = (data: TensorData, size: number) =>
   new Uint8Array(bufferOf(data), byteOffsetOf(data), lengthOf(data) * size);
-
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** Turns each element's bytes around where memory has them the other way. */
 function toFileOrder(bytes: Uint8Array, size: number): void {

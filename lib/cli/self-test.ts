@@ -1,6 +1,6 @@
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "../backends/backend.ts";
 import type { BackendsHere } from "../backends/select.ts";
-import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import { type FloatArray, type NumberType, numberTypes } from "../numbers/typed-array.ts";
 import { type AnyRule, flagsOf, variantsOf } from "../rules/rule.ts";
 
 /** The result of one backend's kernels. */
@@ -16,7 +16,6 @@ export interface SelfTest {
 /** Vectors of every width with a tail, and more than a tile. */
 const lengths = [67, 1031];
 const steps = 2;
-const types = ["float32", "float64"] as const;
 const maxListed = 20;
 
 /** A kernel, or the stages beside it, on a small case. */
@@ -34,7 +33,7 @@ function casesOf(rules: readonly AnyRule[]): Case[] {
     ...{ averages: true, decay: 0.9, oneMinusDecay: 1 - 0.9 },
   };
   return rules.flatMap((rule) =>
-    types.flatMap((type): Case[] => {
+    numberTypes.flatMap((type): Case[] => {
       const variants = variantsOf(rule);
       const kernels = variants.map((variant) => {
         const flags = Object.entries(flagsOf(rule, variant)).map(([flag, choice]) => `${flag}=${choice}`);

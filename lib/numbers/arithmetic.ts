@@ -1,3 +1,5 @@
+import { littleEndian } from "./typed-array.ts";
+
 const { fround, sqrt } = Math;
 
 /**
@@ -37,7 +39,7 @@ const sumValue = new Float64Array(1);
 
 const sumWords = new Uint32Array(sumValue.buffer);
 
-const low = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+const low = littleEndian ? 0 : 1;
 
 const high = 1 - low;
 

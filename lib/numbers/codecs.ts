@@ -3,7 +3,15 @@
  * type the numbers have. Each NaN is encoded as one NaN, so that no byte of a file depends on a NaN's sign and payload.
  * Decoding is exact.
  */
-import { bufferOf, byteOffsetOf, type FloatArray, lengthOf, type NumberType, numberTypeOf } from "./typed-array.ts";
+import {
+  bufferOf,
+  byteOffsetOf,
+  type FloatArray,
+  lengthOf,
+  littleEndian,
+  type NumberType,
+  numberTypeOf,
+} from "./typed-array.ts";
 
 /** The number types of files: those that kernels compute in, and two of 16 bits, which arrays are rounded to. */
 export type StorageType = NumberType | "bf16" | "f16";
@@ -78,9 +86,6 @@ export function decodeF16(code: number): number {
   bits32[0] = ((code & 0x8000) << 16) | ((exponent === 0x1f ? 0xff : exponent + 112) << 23) | (fraction << 13);
   return value32[0] as number;
 }
-
-/** Whether numbers lie in memory as they do in files. */
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

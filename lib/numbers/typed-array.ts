@@ -10,6 +10,11 @@ export type FloatArray = Float32Array | Float64Array;
 /** The number types that kernels compute in. */
 export type NumberType = "float32" | "float64";
 
+export const numberTypes = ["float32", "float64"] as const satisfies readonly NumberType[];
+
+/** Whether the first byte of a number in memory is its lowest, as in files. */
+export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
 export const bytesPerElement: Readonly<Record<NumberType, number>> = { float32: 4, float64: 8 };
 
 type Getter = (target: object) => unknown;

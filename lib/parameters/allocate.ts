@@ -3,7 +3,7 @@ import { currentBackend } from "../backends/current.ts";
 import { OptimError } from "../errors.ts";
 import { type ArrayBlock, allocateBlock, releaseBlock } from "../memory/block.ts";
 import { checkIdle } from "../memory/memory.ts";
-import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import { type FloatArray, type NumberType, numberTypes } from "../numbers/typed-array.ts";
 import { boolean, defaultsOf, type OptionTable, readOptions } from "../options/option.ts";
 import { show } from "../values/show.ts";
 import { isRecord } from "../values/values.ts";
@@ -45,8 +45,8 @@ const optionTable: OptionTable = {
   dtype: {
     default: "float32",
     domain: '"float32" or "float64"',
-    words: ["float32", "float64"],
-    accepts: (value) => value === "float32" || value === "float64",
+    words: numberTypes,
+    accepts: (value) => numberTypes.includes(value as NumberType),
   },
   shared: boolean(false),
 };

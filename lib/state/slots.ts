@@ -1,7 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import { allocateBlock, releaseBlock } from "../memory/block.ts";
-import { type FloatArray, fillWith } from "../numbers/typed-array.ts";
+import { type FloatArray, fillWith, numberTypes } from "../numbers/typed-array.ts";
 import { type Entry, type Group, initialOf, type SlotBlock } from "../parameters/group.ts";
 
 /** Slots that were just made, for a group's entries of one number type. */
@@ -30,7 +30,7 @@ export function allocateSlots<O extends object>(
       const present = group.allocatedSlots;
       const slots = slotsOf(group).filter((slot) => !present.includes(slot));
       if (slots.length === 0) continue;
-      for (const type of ["float32", "float64"] as const) {
+      for (const type of numberTypes) {
         const entries = group.entries.filter(({ parameter }) => parameter.type === type);
         if (entries.length === 0) continue;
         const lengths = slots.flatMap(() => entries.map(({ parameter }) => parameter.length));

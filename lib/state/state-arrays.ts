@@ -1,14 +1,9 @@
 // The arrays of a state that is loaded: typed arrays, or lists of numbers, as JSON has them.
+
 import { OptimError } from "../errors.ts";
-import {
-  type FloatArray,
-  hasMemory,
-  lengthOf,
-  type NumberType,
-  numberTypeOf,
-  typedArrayName,
-} from "../numbers/typed-array.ts";
+import { type FloatArray, hasMemory, lengthOf, type NumberType, numberTypeOf } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
+import { isRecord } from "../values/values.ts";
 
 function refuse(sentence: string): never {
   throw new OptimError("ERR_STATE", sentence);
@@ -33,11 +28,9 @@ export function readArray(value: unknown, what: string, type: NumberType, length
   if (Array.isArray(value)) return fromList(value, what, type, length);
   const found = numberTypeOf(value);
   if (found === undefined) {
-    const name = typedArrayName(value);
-    const isRecord = name === undefined && typeof value === "object" && value !== null;
     refuse(
       `Expected ${what} to be ${type} like its parameter, or a list of numbers, but it is ${show(value)}` +
-        `${isRecord ? "; in JSON write Array.from(array) for a typed array, or use rmsprop/checkpoint" : ""}.`,
+        `${isRecord(value) ? "; in JSON write Array.from(array) for a typed array, or use rmsprop/checkpoint" : ""}.`,
     );
   }
   const array = value as FloatArray;

@@ -1,6 +1,6 @@
 import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "../backends/backend.ts";
 import { Liveness } from "../memory/liveness.ts";
-import type { FloatArray } from "../numbers/typed-array.ts";
+import { type FloatArray, numberTypes } from "../numbers/typed-array.ts";
 import type { Clock, Entry, Group } from "../parameters/group.ts";
 import type { AnyRule } from "../rules/rule.ts";
 
@@ -73,7 +73,7 @@ export function planOf<O extends object>(
   const backendGroups: (readonly Entry[])[] = [];
   for (const group of groups) {
     const byStep: ByStep = new Map();
-    for (const type of ["float32", "float64"] as const) {
+    for (const type of numberTypes) {
       const entries = group.entries.filter((entry) => entry.parameter.type === type && included(entry));
       if (entries.length === 0) continue;
       addRuns(byStep, entries, backendGroups.length, coefficientCount);

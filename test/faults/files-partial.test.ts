@@ -1,4 +1,5 @@
 // Parts of a checkpoint. The number in a title is that under which the wish was reported.
+
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -12,6 +13,7 @@ import {
 } from "../../lib/checkpoint/index.ts";
 import { type Parameter, RMSprop, SGD } from "../../lib/index.ts";
 import { bitsOf, parameter, plain, refuses, snapshot, train } from "../support/arrays.ts";
+import { numberTypes } from "../support/cases.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 const make = (parameters: Parameter[], options: object = { momentum: 0.9 }) => {
@@ -20,7 +22,7 @@ const make = (parameters: Parameter[], options: object = { momentum: 0.9 }) => {
   return { parameters, optimizer };
 };
 
-describe.each(["float32", "float64"] as const)("a part of a checkpoint, %s", (type) => {
+describe.each(numberTypes)("a part of a checkpoint, %s", (type) => {
   it("section 8: loads where a parameter was added and one is gone, and goes on to the same bits", async () => {
     const path = join(temporaryFolder(), "checkpoint");
     const saved = make([parameter("a", 3, type), parameter("old", 2, type), parameter("b", 4, type)]);

@@ -1,4 +1,5 @@
 // What goes with a state, and states of which a part fits. The number in a title is that under which the fault was reported.
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -14,9 +15,8 @@ import {
 } from "../../lib/checkpoint/index.ts";
 import { type Parameter, RMSprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import { bitsOf, parameter, plain, refuses, train } from "../support/arrays.ts";
+import { numberTypes } from "../support/cases.ts";
 import { temporaryFolder } from "../support/folder.ts";
-
-const types = ["float32", "float64"] as const;
 
 it("F7: a slot that is there twice, by PyTorch's name and by ours, is refused", () => {
   const parameters = [parameter("w")];
@@ -31,7 +31,7 @@ it("F7: a slot that is there twice, by PyTorch's name and by ours, is refused", 
   }
 });
 
-describe.each(types)("frozen parameters, %s", (type) => {
+describe.each(numberTypes)("frozen parameters, %s", (type) => {
   const make = (seed: number) => {
     const parameters = ["a", "b", "none"].map((name, i) => parameter(name, i < 2 ? 3 : 0, type, seed + i));
     const [a, b, none] = parameters as [Parameter, Parameter, Parameter];
@@ -102,7 +102,7 @@ it("F13: the last count of steps that there is loads, from a file too, and one b
   refuses(() => optimizer.loadStateDict(at(last + 1)), "ERR_STATE", /from 0 to 2\^53 - 1/, [optimizer]);
 });
 
-describe.each(types)("a part of a state, %s", (type) => {
+describe.each(numberTypes)("a part of a state, %s", (type) => {
   const options = { momentum: 0.9, initialSquareAvg: 0.25 };
 
   it("section 8: loads where a parameter was added, which keeps its state", () => {

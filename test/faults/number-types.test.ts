@@ -1,10 +1,12 @@
 // Options, each a double, in the number type of the parameters they meet. The title of each test begins with the number under
 // which the fault was reported.
+
 import { describe, expect, test } from "vitest";
 import { type OptimizerOptions, RMSprop, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import type { NumberType } from "../../lib/numbers/typed-array.ts";
 import { definitions } from "../../lib/optimizers/all.ts";
 import { arraysOf, bitsOf, expectRefusal, parameter, refuses, thrownBy, train } from "../support/arrays.ts";
+import { numberTypes } from "../support/cases.ts";
 import { classOf } from "../support/classes.ts";
 import { rowOf } from "../support/optimizers/all.ts";
 import { shownInErrors, waysOf } from "../support/option-cases.ts";
@@ -33,7 +35,7 @@ describe.each(definitions)("$name", ({ name: optimizer, options: table, initialO
     );
   });
 
-  for (const type of ["float32", "float64"] as const) {
+  for (const type of numberTypes) {
     describe.each(waysOf(optimizer, base, type))(`${type}, given %s`, (title, way) => {
       const settable = wide.filter(([name]) => title !== "set in paramGroups" || !initialOptions.includes(name));
       test.each(settable)("S7: %s", (name, { wide }) => {
@@ -95,7 +97,7 @@ describe("S7: options that are each in their domain, and together make what a nu
     );
     return names.map((name) => [name, type, { ...options, decoupledWeightDecay: true }, message] as const);
   });
-  const scaled: readonly Case[] = (["float32", "float64"] as const).flatMap((type) => {
+  const scaled: readonly Case[] = numberTypes.flatMap((type) => {
     const tiny = type === "float32" ? 1e-44 : 1e-323;
     const huge = type === "float32" ? 1e38 : 1e308;
     const message =
@@ -132,7 +134,7 @@ describe("S7: options that are each in their domain, and together make what a nu
 describe("S7: rates", () => {
   test.each([3.5e38, Number.MAX_VALUE])("that a function or a schedule returns: %d", (rate) => {
     for (const lr of [() => rate, (step: number) => (step === 3 ? rate : 1), schedules.reduceOnPlateau(rate)]) {
-      for (const type of ["float32", "float64"] as const) {
+      for (const type of numberTypes) {
         const w = p(type, 0, 1);
         const optimizer = new SGD([w], { lr });
         const message =

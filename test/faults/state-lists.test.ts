@@ -1,5 +1,6 @@
 // States whose arrays are lists of numbers, and those of another number type. The title of each test begins with where the
 // fault was reported.
+
 import { describe, expect, test } from "vitest";
 import { Adagrad, type OptimizerOptions, SGD, type StateDict, schedules } from "../../lib/index.ts";
 import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
@@ -14,6 +15,7 @@ import {
   refuses,
   train,
 } from "../support/arrays.ts";
+import { numberTypes } from "../support/cases.ts";
 import { classes, classOf } from "../support/classes.ts";
 import { rowOf } from "../support/optimizers/all.ts";
 
@@ -25,7 +27,7 @@ const wholes: Readonly<Record<string, OptimizerOptions & object>> = {
 };
 
 /** Two groups, the number types mixed in the first; one parameter has one element, one has none. */
-function make(name: string, whole: object, seed: number, types: readonly NumberType[] = ["float32", "float64"]) {
+function make(name: string, whole: object, seed: number, types: readonly NumberType[] = numberTypes) {
   const [first = "float32", second = first] = types;
   const params = [
     [parameter("w", 7, first, seed), parameter("b", 1, second, seed + 1)],
@@ -99,7 +101,7 @@ describe("section 8: lists of a state", () => {
 
   test("are rounded for a float32 parameter as Float32Array.from does it, and kept for a float64 one", () => {
     const list = [0.1, 1 + 2 ** -30, 3.4028235e38];
-    for (const type of ["float32", "float64"] as const) {
+    for (const type of numberTypes) {
       const { optimizer, load } = loading(type, list);
       load();
       const expected: FloatArray = type === "float32" ? Float32Array.from(list) : Float64Array.from(list);

@@ -2,7 +2,7 @@
 // equal on every runtime, platform and backend.
 
 /** A uniform generator over [0, 1) with its seed (mulberry32). */
-function uniformFrom(seed) {
+export function uniformFrom(seed) {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

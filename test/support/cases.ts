@@ -1,6 +1,7 @@
 // What the bit tests run over; optimizers/all.ts has the rules and optimizers.
 
-export const numberTypes = ["float32", "float64"] as const;
+export { numberTypes } from "../../lib/numbers/typed-array.ts";
+export { uniformFrom } from "../programs/smoke.js";
 
 /** Whether the full product is asked for; otherwise what is long or repeated takes turns (`turn` counts the cases). */
 export const full = process.env.RMSPROP_TEST === "all";
@@ -53,14 +54,3 @@ export const gradients = {
 };
 
 export type GradientKind = keyof typeof gradients;
-
-/** A uniform generator over [0, 1) with its seed (mulberry32). */
-export function uniformFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
