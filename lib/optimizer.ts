@@ -88,9 +88,9 @@ export interface ParameterState {
 }
 
 /**
- * The base of all optimizers: groups, steps, state. `RMSprop`, `SGD`, `Adagrad` and `Rprop` extend it, and nobody
- * constructs it by itself. As the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In
- * TypeScript `N` is the union of the names of the parameters that the constructor was given.
+ * The base of all optimizers: groups, steps, state. `RMSprop` and its kin extend it, and nobody constructs it by itself. As
+ * the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In TypeScript `N` is the union of the
+ * names of the parameters that the constructor was given.
  */
 export abstract class Optimizer<
   // biome-ignore lint/suspicious/noExplicitAny: any options, as every optimizer has others
