@@ -130,7 +130,7 @@ export function checkOwn(table: OptionTable, given: object, owner: string): void
   if (other === undefined) return;
   throw new OptimError(
     "ERR_OPTION",
-    `Expected '${other}' to be a property of its own of the options of ${owner}, but it is inherited or hidden.`,
+    `Expected '${other}' to be an own property of the options of ${owner}, but it is inherited or hidden.`,
   );
 }
 

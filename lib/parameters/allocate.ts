@@ -114,7 +114,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
   if (shared && !("SharedArrayBuffer" in globalThis)) {
     throw new OptimError(
       "ERR_OPTION",
-      "Expected shared memory to be there for shared: true, but this page is not isolated from others, so it has none.",
+      "Expected a page with shared memory for shared: true, but this page is not isolated from others, so it has none.",
     );
   }
   if (!isRecord(shapes)) {

@@ -207,8 +207,8 @@ function restartsState<O extends object>(group: Group<O>, name: string): boolean
   const { parameter, clock } = begun;
   throw new OptimError(
     "ERR_OPTION",
-    `Expected '${name}' of ${definition.name} to be set before the first step, because it only says what the ` +
-      `state begins as, but '${parameter.name}' has taken ${clock.step}.`,
+    `Expected '${name}' of ${definition.name} to be set before the first step, because it only decides ` +
+      `the state's initial values, but '${parameter.name}' has taken ${clock.step} ${clock.step === 1 ? "step" : "steps"}.`,
   );
 }
 

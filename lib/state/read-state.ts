@@ -179,7 +179,9 @@ export function readSavedOptions<O extends object>(
   }
   const { lr } = options as { lr?: unknown };
   if (schedule !== undefined && !isSchedule(lr)) {
-    refuse(`Expected group ${index} to have a schedule, whose state it has in the state, but its lr is ${show(lr)}.`);
+    refuse(
+      `Expected group ${index} to have a schedule, because the state has a schedule's state for it, but its lr is ${show(lr)}.`,
+    );
   }
   return { options, schedule: schedule === undefined ? undefined : [lr as Schedule, schedule as ScheduleState] };
 }

@@ -101,7 +101,7 @@ function checkForm({ given, others, data, grad, out }: RawInput, name: string): 
   if (hasMethod(given, "dataSync")) refuse(`they are ${show(given)}: give what its dataSync() returns.`);
   if (!isRecord(given) || others.includes("0")) refuse(`they are ${show(given)}.`);
   const [other] = others;
-  if (other === undefined) refuse("there is none of these in the object.");
+  if (other === undefined) refuse("the object has none of these.");
   else refuse(`the object has ${show(other)}${didYouMean(meantKey(other, keys))}`);
 }
 

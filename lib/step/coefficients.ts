@@ -19,7 +19,7 @@ export function checkCount({ clock, entries }: Cohort<object>): void {
   const { name } = (entries[0] as Entry).parameter;
   throw new OptimError(
     "ERR_STATE",
-    `Expected a step of '${name}' that can be counted, up to ${lastStep}, but that one is taken.`,
+    `Expected '${name}' to have taken fewer than ${lastStep} steps, because no more can be counted, but it has taken them all.`,
   );
 }
 

@@ -159,7 +159,7 @@ describe.each(cases)("$name, $type", ({ backend, type }) => {
     adagrad.step({ w: of(1) });
     expect(adagrad.state("w").sum).toEqual(of(1.5));
     const message =
-      /^Expected 'initialAccumulator' of Adagrad to be set before the first step, .* but 'w' has taken 1\.$/;
+      /^Expected 'initialAccumulator' of Adagrad to be set before the first step, .* but 'w' has taken 1 step\.$/;
     const set = () => {
       options.initialAccumulator = 2;
     };

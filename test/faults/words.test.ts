@@ -252,7 +252,7 @@ const rows: readonly [string, () => unknown, OptimErrorCode, string][] = [
     "options that are inherited",
     construct([], Object.assign(Object.create({ lr: 1 }), { momentum: 0.5 })),
     "ERR_OPTION",
-    "Expected 'lr' to be a property of its own of the options of RMSprop, but it is inherited or hidden.",
+    "Expected 'lr' to be an own property of the options of RMSprop, but it is inherited or hidden.",
   ],
 ];
 
