@@ -1,4 +1,4 @@
-// The add-on's own checks of what memory safety needs: JavaScript has checked all of it before, so no other test comes here.
+// The add-on's own checks for memory safety. JavaScript has checked all of it before, so no other test gets here.
 import { describe, expect, test } from "vitest";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { rules } from "../lib/rules/all.ts";

@@ -1,4 +1,4 @@
-// Arrays for one call: what a step leaves of them, of the parameters and of their state; partial steps, and names.
+// Arrays for one call: their values, the parameters' and their state's after a step; partial steps, and names.
 import { describe, expect, test } from "vitest";
 import { type FloatArray, type NumberType, RMSprop, type StepArrays } from "../lib/index.ts";
 import { arraysOf, bytesOf, detach, type OwnParameter, own, parameter, refuses, values } from "./support/arrays.ts";

@@ -1,5 +1,4 @@
-// What happens to a program when the package's binary is not as it should be: in a copy of the package, each in a process of
-// its own.
+// Programs whose copy of the package has a damaged, missing or other binary, each in a process of its own.
 import { execFile } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -75,7 +74,7 @@ function overwrite(path: string, from: string, to: string): void {
 const size = readFileSync(built).length;
 const head = (bytes: readonly number[]) => Buffer.concat([Buffer.from(bytes), Buffer.alloc(4096)]);
 
-/** What can have happened to the binary, and what the program is told of it. */
+/** The things that can have happened to the binary, and the program's warning of each. */
 const damages: readonly [string, (binary: string) => void, RegExp][] = [
   ["deleted", (binary) => rmSync(binary), /at .*rmsprop.*\.node, but there is none/],
   ["empty", (binary) => truncateSync(binary, 0), /it is no binary of any system \(0 bytes\)/],

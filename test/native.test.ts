@@ -1,5 +1,5 @@
-// The native tests of test/native/, built by plain cmake and run by ctest: what cannot be reached from JavaScript. And
-// whether that build makes the kernels as node-gyp's does.
+// The native tests of test/native/, built by plain cmake and run by ctest, of code that cannot be reached from
+// JavaScript. And a comparison of the kernels of that build with those of node-gyp's.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What the options of all optimizers make of their rules.
+// The flags and coefficients that options make, of all optimizers.
 import { describe, expect, test } from "vitest";
 import type { AnyDefinition } from "../lib/definition.ts";
 import { RMSprop, Rprop, SGD, type SGDOptions } from "../lib/index.ts";

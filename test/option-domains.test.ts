@@ -9,7 +9,7 @@ import type { OptionCase } from "./support/option-kinds.ts";
 
 const quote = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** How a sentence ends: a word that is nearly one that is taken gets that one proposed. */
+/** The end of a sentence: it proposes a word that is taken for one that is nearly it. */
 const hint = '(\\.|; did you mean \\[?"\\w+"\\]?\\?)';
 
 describe.each(definitions)("$name", ({ name: optimizer, options: table, initialOptions = [] }) => {

@@ -1,4 +1,4 @@
-// What the README and docs/ say runs as it stands there, and their links lead to something that is published.
+// Programs of the README and docs/ run as they stand there, and links lead to something that is published.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

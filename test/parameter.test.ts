@@ -1,4 +1,4 @@
-// What a parameter may be: what is refused of names, types, lengths, shapes and memory that is gone.
+// Which parameters are taken and which are refused: names, types, lengths, shapes, and memory that is gone.
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { allocate, type FloatArray, type NumberType, type Parameter, RMSprop } from "../lib/index.ts";

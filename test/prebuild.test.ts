@@ -1,4 +1,4 @@
-// What prebuild:check sees of a binary, against what the system's own tools see: on the build made on the spot.
+// The findings of prebuild:check about a binary against those of the system's own tools, on the build made on the spot.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

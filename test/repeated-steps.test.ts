@@ -1,5 +1,5 @@
-// A step that differs from the last in its number alone is not told to the backend again (lib/step/coefficients.ts, `isRepeated`).
-// Whatever comes between two steps, they must leave what steps leave that are each told anew.
+// A step that differs from the last in its number alone is not told to the backend again (lib/step/coefficients.ts,
+// `isRepeated`). Whatever comes between two steps, they must leave the bits of steps that are each told in full.
 import { expect, test } from "vitest";
 import { allocate, RMSprop } from "../lib/index.ts";
 import { cosine } from "../lib/schedules/index.ts";

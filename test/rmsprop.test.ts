@@ -1,4 +1,5 @@
-// What RMSprop has beyond other systems: Hinton's further developments, bias correction, a variance that makes no NaN.
+// Options of RMSprop beyond other systems': Hinton's further developments, bias correction, a variance that makes no
+// NaN.
 import { describe, expect, test } from "vitest";
 import { RMSprop, type RMSpropOptions } from "../lib/index.ts";
 import { type Arithmetic, float32, float64 } from "../lib/numbers/arithmetic.ts";

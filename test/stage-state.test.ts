@@ -1,5 +1,5 @@
-// What stages keep beside the rule's slots, and what they leave alone: skipped steps, averages swapped in and out, state
-// that travels, options that are set in the middle of a run.
+// State of stages beside the rule's slots, and state that they leave alone: skipped steps, averages swapped in and out,
+// state that travels, options that are set in the middle of a run.
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadCheckpoint, saveCheckpoint } from "../lib/checkpoint/index.ts";

@@ -1,5 +1,5 @@
-// What options of stages make of an optimizer's steps, against a second opinion (support/staged-model.ts): option sets x
-// mixes of number types x step and stepAsync, with and without gradients that are not finite.
+// Steps with options of stages, against a second opinion (support/staged-model.ts): option sets x mixes of number types
+// x step and stepAsync, with and without gradients that are not finite.
 import { describe, expect, test } from "vitest";
 import { allocate, type OptimizerOptions, RMSprop, type RMSpropOptions } from "../lib/index.ts";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";

@@ -1,4 +1,4 @@
-// step(): what it leaves of parameters and their state, compared bit for bit with the rule over each parameter alone
+// step(): parameters and their state after it, compared bit for bit with the rule over each parameter alone
 // (support/steps.ts); functions as learning rates; zeroGrad().
 import { describe, expect, test } from "vitest";
 import { RMSprop } from "../lib/index.ts";

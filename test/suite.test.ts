@@ -1,5 +1,5 @@
-// The suite does not pass for having tested nothing: it fails where the native backend does not load and nobody asked for
-// another, and what is skipped is counted and named. Nor does an install fail where nothing can be built.
+// The suite does not pass when it tests nothing: it fails if the native backend does not load and nobody asked for
+// another, and skipped tests are counted and named. And an install does not fail where nothing can be built.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

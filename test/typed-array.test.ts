@@ -1,4 +1,4 @@
-// What a typed array is by its internal slots, whatever it says of itself.
+// Typed arrays are read by their internal slots, whatever their properties say.
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {

@@ -6,7 +6,7 @@ import { Walk } from "./support/walk/walk.ts";
 const seed = Number(process.env.RMSPROP_SEED ?? Date.now() % 2 ** 31);
 const calls = Number(process.env.RMSPROP_WALK ?? (asan ? 1_000_000 : full ? 200_000 : 15_000));
 
-/** What steps must have done besides. */
+/** Further things that steps must have done. */
 const events = [
   ...["skipped", "only accumulated", "some only accumulated", "clipped by value", "clipped by norm", "averaged"],
   ...["measured a norm", "measured the update", "moved the loss scale", "zeroed gradients", "exchanged averages"],
