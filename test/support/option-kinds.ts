@@ -80,7 +80,7 @@ export const rate = (value: number): OptionCase => ({
 });
 export const preset = (...names: readonly string[]): OptionCase => ({
   default: null,
-  domain: `one of ${names.map((name) => `"${name}"`).join(", ")}`,
+  domain: names.length > 0 ? `one of ${names.map((name) => `"${name}"`).join(", ")}` : "null",
   good: [null, ...names],
   bad: [nan, 1, true, "", "Torch", "toString", {}, [], ["torch"], 1n, Symbol("torch"), () => "torch"],
 });
