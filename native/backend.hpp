@@ -17,6 +17,7 @@ inline constexpr std::size_t max_coefficients = 24;
 // Bytes of a cache line. A wrong guess costs speed, not correctness.
 inline constexpr std::size_t cache_line = 64;
 
+// What elements are computed in.
 enum class NumberType : std::uint8_t { float32, float64 };
 inline constexpr std::size_t number_type_count = 2;
 

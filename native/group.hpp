@@ -2,11 +2,32 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "backend.hpp"
 
 namespace rmsprop {
+
+// How the elements of an array lie in memory. Today every array has its group's number type itself, so that kernels
+// take it where it lies.
+enum class Storage : std::uint8_t { float32, float64 };
+
+inline constexpr std::size_t bytes_of(Storage storage) {
+  return storage == Storage::float32 ? sizeof(float) : sizeof(double);
+}
+
+// The storages of a parameter's arrays.
+struct Storages {
+  Storage param, grad, slots[max_slots], average, accumulated;
+};
+
+// Those of arrays that are of a number type themselves.
+inline constexpr Storages storages_of(NumberType type) {
+  const Storage own = type == NumberType::float32 ? Storage::float32 : Storage::float64;
+  static_assert(max_slots == 4);
+  return {own, own, {own, own, own, own}, own, own};
+}
 
 struct Parameter {
   Streams streams;
@@ -19,12 +40,13 @@ struct Extras {
   void* accumulated;
 };
 
-// Parameters of one number type that share a rule, on one instruction set.
+// Parameters that share a rule, a number type and storages, on one instruction set.
 struct Group {
   const RuleTable* rule;
-  NumberType type;
+  NumberType type;  // that elements are computed in
   std::vector<Parameter> parameters;
   std::vector<Extras> extras;  // of each parameter, where the group is bound for staged steps
+  Storages storages = storages_of(type);
 
   // The slots that every parameter has an array for, one bit each.
   unsigned bound_slots() const;

@@ -32,16 +32,22 @@ struct Scratch {
   alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
 };
 
+// An array from an element on; null for null.
 template <typename Pointer>
-Pointer offset(Pointer start, std::size_t bytes) {
+Pointer offset(Pointer start, std::size_t element, Storage storage) {
   using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
-  return start ? static_cast<Pointer>(static_cast<Byte*>(start) + bytes) : nullptr;
+  return start ? static_cast<Pointer>(static_cast<Byte*>(start) + element * bytes_of(storage)) : nullptr;
 }
 
 // A parameter's arrays from an element on.
-Streams streams_from(const Streams& whole, std::size_t bytes) {
-  Streams streams{offset(whole.param_in, bytes), offset(whole.param_out, bytes), offset(whole.grad, bytes), {}};
-  for (std::size_t slot = 0; slot < max_slots; ++slot) streams.slots[slot] = offset(whole.slots[slot], bytes);
+Streams streams_from(const Streams& whole, const Storages& storages, std::size_t element) {
+  Streams streams{offset(whole.param_in, element, storages.param),
+                  offset(whole.param_out, element, storages.param),
+                  offset(whole.grad, element, storages.grad),
+                  {}};
+  for (std::size_t slot = 0; slot < max_slots; ++slot) {
+    streams.slots[slot] = offset(whole.slots[slot], element, storages.slots[slot]);
+  }
   return streams;
 }
 
@@ -54,7 +60,7 @@ void ask_for([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t by
 #endif
 }
 
-// One tile in a pass.
+// One tile in a pass, all of its arrays together: those of the rule in `streams`.
 struct Tile {
   const Pass& pass;
   const Part& part;
@@ -73,13 +79,18 @@ struct Tile {
     }
   }
 
+  // Where the gradient of the tile lies. Its source is one array of the number type, which is read in its place.
+  const void* source() const { return streams.grad; }
+
+  void zero_source() { part.table.fill(const_cast<void*>(streams.grad), count, 0); }
+
   // Makes the gradient that the rule sees, and returns where it lies. Measures it on the way, if the pass measures.
   const void* make_grad() {
     const RunStages& stages = part.stages;
     const bool clips = stages.applies && stages.clip_value < infinity;
     const bool norm = pass.measures && stages.applies && pass.prepared.measures_norm;
     const bool counts = pass.measures && pass.prepared.counts_non_finite;
-    const void* grad = streams.grad;
+    const void* grad = source();
     if (stages.accumulates) {
       part.table.accumulate(scratch.grad, accumulated, grad, count, stages.scale);
       grad = scratch.grad;
@@ -107,11 +118,10 @@ struct Tile {
 
   void change() {
     const RunStages& stages = part.stages;
-    void* grad = const_cast<void*>(streams.grad);
     if (stages.applies) {
       // The average is fetched while the rule works.
       if (stages.averages && pass.reach == Reach::memory) {
-        ask_for(average, count * bytes_of(part.run.group->type));
+        ask_for(average, count * bytes_of(part.run.group->storages.average));
       }
       apply();
       if (stages.averages) {
@@ -120,9 +130,9 @@ struct Tile {
       if (stages.accumulates) part.table.fill(accumulated, count, 0);
     } else {
       if (pass.measures) make_grad();
-      part.table.accumulate(accumulated, accumulated, grad, count, stages.scale);
+      part.table.accumulate(accumulated, accumulated, source(), count, stages.scale);
     }
-    if (stages.zeroes) part.table.fill(grad, count, 0);
+    if (stages.zeroes) zero_source();
   }
 
   void apply() {
@@ -164,16 +174,15 @@ void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t begin = std::max(part.tile, first);
     if (begin >= end) return;
     if (pass.changes && part.stages.applies) finish_coefficients(pass, part, scratch);
-    const std::size_t size = bytes_of(part.run.group->type);
+    const Storages& storages = part.run.group->storages;
     for (std::size_t t = begin; t < end; ++t) {
       const std::size_t element = (t - part.tile) * tile_size;
-      const std::size_t bytes = element * size;
       Tile{pass,
            part,
            scratch,
-           streams_from(part.parameter.streams, bytes),
-           offset(part.extras.average, bytes),
-           offset(part.extras.accumulated, bytes),
+           streams_from(part.parameter.streams, storages, element),
+           offset(part.extras.average, element, storages.average),
+           offset(part.extras.accumulated, element, storages.accumulated),
            std::min(tile_size, part.parameter.count - element),
            table[part.place + (t - part.tile)]}
           .take();

@@ -53,14 +53,14 @@ inline std::size_t parameter_count(const Run& run) {
   return run.whole_group ? run.group->parameters.size() : run.selection.size();
 }
 
-inline std::size_t bytes_of(NumberType type) {
-  return type == NumberType::float32 ? sizeof(float) : sizeof(double);
-}
-
 // Bytes that a step reads for each element of a run.
 inline std::size_t bytes_per_element(const Run& run) {
-  const int slots = std::popcount(run.group->rule->used_slots[run.variant]);
-  return bytes_of(run.group->type) * (2 + static_cast<std::size_t>(slots));
+  const Storages& storages = run.group->storages;
+  std::size_t bytes = bytes_of(storages.param) + bytes_of(storages.grad);
+  for (unsigned slots = run.group->rule->used_slots[run.variant]; slots != 0; slots &= slots - 1) {
+    bytes += bytes_of(storages.slots[std::countr_zero(slots)]);
+  }
+  return bytes;
 }
 
 inline Reach reach_of(std::size_t bytes, std::size_t memory_from) {

@@ -17,19 +17,22 @@ void delete_bound(napi_env, void* owner, void*) {
   delete static_cast<std::shared_ptr<BoundGroups>*>(owner);
 }
 
-// A group's arrays one after the other: a typed array of its number type, or null. Plain Node-API, because a group has
+napi_typedarray_type class_of(Storage storage) {
+  return storage == Storage::float32 ? napi_float32_array : napi_float64_array;
+}
+
+// A group's arrays one after the other: a typed array of its storage, or null. Plain Node-API, because a group has
 // many.
 class ArrayList {
  public:
-  ArrayList(napi_env env, napi_value list, NumberType type)
-      : env_(env), list_(list), type_(type == NumberType::float32 ? napi_float32_array : napi_float64_array) {}
+  ArrayList(napi_env env, napi_value list) : env_(env), list_(list) {}
 
-  View next() {
+  View next(Storage storage) {
     napi_value value = nullptr;
     if (napi_get_element(env_, list_, index_++, &value) != napi_ok) refuse(env_, "Expected an array or null.");
     View view{};
     if (napi_get_typedarray_info(env_, value, &view.type, &view.length, &view.data, nullptr, nullptr) == napi_ok) {
-      if (view.type != type_) refuse(env_, "An array is not of its group's type.");
+      if (view.type != class_of(storage)) refuse(env_, "An array is not of its group's type.");
       return view;
     }
     napi_valuetype type = napi_undefined;
@@ -38,16 +41,16 @@ class ArrayList {
   }
 
   // The data of the next array, which has `count` elements, or null for null.
-  void* next_of(std::size_t count) {
-    const View view = next();
-    if (view.type == type_ && view.length != count) refuse(env_, "An array is not of its parameter's length.");
+  void* next_of(std::size_t count, Storage storage) {
+    const View view = next(storage);
+    if (view.type == class_of(storage) && view.length != count)
+      refuse(env_, "An array is not of its parameter's length.");
     return view.data;
   }
 
  private:
   napi_env env_;
   napi_value list_;
-  napi_typedarray_type type_;
   std::uint32_t index_ = 0;
 };
 
@@ -68,22 +71,25 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& give
   const std::uint32_t per_parameter = 3 + static_cast<std::uint32_t>(slots.size()) + (staged ? 2 : 0);
   const std::uint32_t parameters = arrays.Length() / per_parameter;
   group.parameters.reserve(parameters);
-  ArrayList list(env, arrays, group.type);
+  const Storages& storages = group.storages;
+  ArrayList list(env, arrays);
   for (std::uint32_t p = 0; p < parameters; ++p) {
     const Napi::HandleScope scope(env);
-    const View data = list.next();
+    const View data = list.next(storages.param);
     Parameter parameter{{}, data.length};
     parameter.streams.param_in = data.data;
-    parameter.streams.param_out = list.next_of(data.length);
-    parameter.streams.grad = list.next_of(data.length);
-    for (const std::size_t slot : slots) parameter.streams.slots[slot] = list.next_of(data.length);
+    parameter.streams.param_out = list.next_of(data.length, storages.param);
+    parameter.streams.grad = list.next_of(data.length, storages.grad);
+    for (const std::size_t slot : slots) {
+      parameter.streams.slots[slot] = list.next_of(data.length, storages.slots[slot]);
+    }
     if (parameter.count > 0 && !(parameter.streams.param_out && parameter.streams.grad)) {
       refuse(env, "A parameter lacks an array.");
     }
     group.parameters.push_back(parameter);
     if (staged) {
-      void* const average = list.next_of(data.length);
-      group.extras.push_back({average, list.next_of(data.length)});
+      void* const average = list.next_of(data.length, storages.average);
+      group.extras.push_back({average, list.next_of(data.length, storages.accumulated)});
     }
   }
   return group;
