@@ -439,8 +439,9 @@ export abstract class Optimizer<
     this.#alive();
     const entry = this.#entry(name);
     const slots = begunSlots(entry);
-    for (const slot in slots) exposeMemory(this.#backend, bufferOf(slots[slot] as FloatArray));
-    return Object.freeze({ ...countsOf(entry.clock, slots), ...slots }) as ParameterState as S;
+    const arrays = Object.fromEntries(Object.entries(slots).map(([slot, { array }]) => [slot, array]));
+    for (const slot in arrays) exposeMemory(this.#backend, bufferOf(arrays[slot] as FloatArray));
+    return Object.freeze({ ...countsOf(entry.clock, slots), ...arrays }) as ParameterState as S;
   }
 
   /**

@@ -1,7 +1,7 @@
 // Arrays that overlap in memory: refused exactly where one of those that do is data.
 import { describe, expect, test } from "vitest";
 import { type NumberType, type Parameter, RMSprop } from "../lib/index.ts";
-import { bytesPerElement } from "../lib/numbers/typed-array.ts";
+import { bytesPerElement } from "../lib/numbers/storage.ts";
 import { arrayType } from "./support/arena.ts";
 import { arraysOf, expectRefusal, parameter, plain, refuses, thrownBy } from "./support/arrays.ts";
 import { uniformFrom } from "./support/cases.ts";

@@ -2,7 +2,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { allocate, type FloatArray, type NumberType, RMSprop } from "../lib/index.ts";
-import { bytesPerElement } from "../lib/numbers/typed-array.ts";
+import { bytesPerElement } from "../lib/numbers/storage.ts";
 import { arrayType } from "./support/arena.ts";
 import { bitsOf, bytesOf, drawGradient, growable, parameter, resizable, values } from "./support/arrays.ts";
 import { numberTypes } from "./support/cases.ts";

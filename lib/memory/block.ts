@@ -1,7 +1,8 @@
 import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
-import { bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
+import { bytesPerElement, type Storage } from "../numbers/storage.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
 import { alignment, allocateMemory, type Place, releaseMemory } from "./memory.ts";
 
 /** Zeroed arrays in one block of memory, each aligned to 64 bytes. */
@@ -45,12 +46,12 @@ let rowsBegun = 0;
 export function allocateBlock(
   backend: Backend,
   lengths: readonly number[],
-  type: NumberType,
+  storage: Storage,
   shared = false,
   rowLength = lengths.length,
   inner = false,
 ): ArrayBlock {
-  const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[type]) / alignment) * alignment);
+  const sizes = lengths.map((length) => Math.ceil((length * bytesPerElement[storage]) / alignment) * alignment);
   const rows = sizes.length / rowLength;
   const rowBytes = sizes.reduce((sum, size) => sum + size, 0) / rows;
   const { distance, places } = staggers.find(({ from }) => rowBytes >= from) ?? unstaggered;
@@ -68,7 +69,7 @@ export function allocateBlock(
       : Number.isSafeInteger(bytes)
         ? allocateMemory(backend, bytes, shared, inner)
         : undefined;
-  const views = place && viewsOf(place, type, offsets, lengths);
+  const views = place && viewsOf(place, storage, offsets, lengths);
   if (!views) {
     if (place) releaseMemory(backend, place.buffer);
     throw new OptimError("ERR_MEMORY", `Not enough memory for ${bytes} bytes.`);
@@ -78,11 +79,11 @@ export function allocateBlock(
 
 function viewsOf(
   { buffer, byteOffset }: Place,
-  type: NumberType,
+  storage: Storage,
   offsets: readonly number[],
   lengths: readonly number[],
 ): FloatArray[] | undefined {
-  const ArrayType = type === "float64" ? Float64Array : Float32Array;
+  const ArrayType = storage === "float64" ? Float64Array : Float32Array;
   try {
     return offsets.map((offset, i) => new ArrayType(buffer as ArrayBuffer, byteOffset + offset, lengths[i]));
   } catch (error) {

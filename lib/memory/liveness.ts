@@ -1,14 +1,13 @@
 import { OptimError } from "../errors.ts";
+import { bytesPerElement, type Storage } from "../numbers/storage.ts";
 import {
   bufferOf,
   byteLengthOf,
   byteOffsetOf,
-  bytesPerElement,
   canResize,
   type FloatArray,
   isShared,
   lengthOf,
-  type NumberType,
 } from "../numbers/typed-array.ts";
 import { type Memory, memoryOf } from "./memory.ts";
 
@@ -44,7 +43,7 @@ export class Liveness {
   readonly #byBuffer = new Map<ArrayBufferLike, Watched>();
 
   /**
-   * @param type The number type of the array.
+   * @param storage The storage of the array.
    * @param kind The array's name in errors: "data", "gradient", "out" or a slot.
    * @param name The parameter's name.
    * @param buffer The array's buffer, from a caller that knows it.
@@ -53,7 +52,7 @@ export class Liveness {
   watch(
     array: FloatArray,
     length: number,
-    type: NumberType,
+    storage: Storage,
     kind: string,
     name: string,
     buffer: ArrayBufferLike = bufferOf(array),
@@ -64,7 +63,7 @@ export class Liveness {
     if (watched?.fixed) return;
     const found = lengthOf(array);
     if (found !== length) throw detached(`${kind} of '${name}'`, `${length} elements`, found);
-    const end = byteOffsetOf(array) + length * bytesPerElement[type];
+    const end = byteOffsetOf(array) + length * bytesPerElement[storage];
     if (watched) {
       if (end > watched.needed) watched.needed = end;
       return;

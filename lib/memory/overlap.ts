@@ -1,6 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
-import { bufferOf, byteOffsetOf, bytesPerElement, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
+import { bytesPerElement, type Storage } from "../numbers/storage.ts";
+import { bufferOf, byteOffsetOf, type FloatArray } from "../numbers/typed-array.ts";
 
 /** The memory that an array occupies, in bytes. */
 export interface Interval {
@@ -17,13 +18,13 @@ export function intervalOf(
   backend: Backend,
   array: FloatArray,
   length: number,
-  type: NumberType,
+  storage: Storage,
   written: boolean,
   kind: string,
   name: string,
 ): Interval {
   const start = backend.address(array);
-  return { start, length: length * bytesPerElement[type], written, kind, name };
+  return { start, length: length * bytesPerElement[storage], written, kind, name };
 }
 
 /**
@@ -65,11 +66,12 @@ export function stretch(
   stretches: Stretch[],
   backend: Backend,
   array: FloatArray,
-  { type, length }: { readonly type: NumberType; readonly length: number },
+  storage: Storage,
+  length: number,
   buffer: ArrayBufferLike = bufferOf(array),
 ): void {
   if (length === 0) return;
-  const byteLength = length * bytesPerElement[type];
+  const byteLength = length * bytesPerElement[storage];
   const last = stretches[stretches.length - 1];
   const from = byteOffsetOf(array);
   if (last && last.buffer === buffer && last.to <= from) last.to = from + byteLength;

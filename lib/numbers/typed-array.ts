@@ -15,8 +15,6 @@ export const numberTypes = ["float32", "float64"] as const satisfies readonly Nu
 /** Whether the first byte of a number in memory is its lowest, as in files. */
 export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-export const bytesPerElement: Readonly<Record<NumberType, number>> = { float32: 4, float64: 8 };
-
 type Getter = (target: object) => unknown;
 
 /**

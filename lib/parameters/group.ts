@@ -3,7 +3,8 @@ import { OptimError } from "../errors.ts";
 import type { ArrayBlock } from "../memory/block.ts";
 import { Liveness } from "../memory/liveness.ts";
 import { checkIdle } from "../memory/memory.ts";
-import { type FloatArray, fillWith, type NumberType } from "../numbers/typed-array.ts";
+import type { StoredArray } from "../numbers/storage.ts";
+import { fillWith, type NumberType } from "../numbers/typed-array.ts";
 import { checkFloat32 } from "../options/number-domains.ts";
 import { checkOption, checkOptionName, checkSettable } from "../options/option.ts";
 import {
@@ -16,6 +17,7 @@ import {
 } from "../options/stages.ts";
 import { usedSlots, variantOf } from "../rules/rule.ts";
 import type { Guard } from "./guards.ts";
+import type { StateArray } from "./overlap.ts";
 import type { CheckedParameter, Parameter } from "./parameter.ts";
 
 /**
@@ -61,7 +63,7 @@ export interface Entry {
   /** Refuses other arrays on the object that the parameter was given as. */
   guard: Guard | undefined;
   /** The state arrays by slot. */
-  readonly slots: Record<string, FloatArray>;
+  readonly slots: Record<string, StoredArray>;
 }
 
 /** Parameters that share hyperparameters. */
@@ -223,9 +225,9 @@ export function byName(groups: readonly Group<object>[]): ReadonlyMap<string, En
 }
 
 /** The state arrays of entries, each with its parameter and the name of its slot. */
-export function* statesOf(entries: readonly Entry[]): Generator<readonly [CheckedParameter, string, FloatArray]> {
+export function* statesOf(entries: readonly Entry[]): Generator<StateArray> {
   for (const { parameter, slots } of entries) {
-    for (const slot in slots) yield [parameter, slot, slots[slot] as FloatArray];
+    for (const slot in slots) yield [parameter, slot, slots[slot] as StoredArray];
   }
 }
 
@@ -236,9 +238,21 @@ export function checkMemory(entries: Iterable<Entry>): void {
     const { name, data, grad, length, type, dataBuffer, gradBuffer } = parameter;
     liveness.watch(data, length, type, "data", name, dataBuffer);
     if (grad) liveness.watch(grad, length, type, "gradient", name, gradBuffer);
-    for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
+    watchSlots(liveness, parameter, slots);
   }
   liveness.check();
+}
+
+/** Watches the state arrays of a parameter. */
+export function watchSlots(
+  liveness: Liveness,
+  { name, length }: CheckedParameter,
+  slots: Readonly<Record<string, StoredArray>>,
+): void {
+  for (const slot in slots) {
+    const { array, storage } = slots[slot] as StoredArray;
+    liveness.watch(array, length, storage, slot, name);
+  }
 }
 
 /** The memory of some slots of a group's entries of one number type. */
@@ -261,7 +275,7 @@ export function beginSlot<O extends object>(
   entry: Entry,
   slot: string,
 ): void {
-  fillWith(entry.slots[slot] as FloatArray, initialOf(definition, group, slot));
+  fillWith((entry.slots[slot] as StoredArray).array, initialOf(definition, group, slot));
 }
 
 /** @throws OptimError ERR_STEP_IN_FLIGHT while a step off the event loop works on a group's slots. */

@@ -1,10 +1,10 @@
 import type { Backend } from "../backends/backend.ts";
 import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
-import type { FloatArray } from "../numbers/typed-array.ts";
+import type { StoredArray } from "../numbers/storage.ts";
 import type { CheckedParameter } from "./parameter.ts";
 
 /** A state array of a parameter, with the name of its slot. */
-export type StateArray = readonly [CheckedParameter, string, FloatArray];
+export type StateArray = readonly [CheckedParameter, string, StoredArray];
 
 /**
  * Whether stretches show that nothing overlaps, which is the usual case. They need no address for each array: numbers
@@ -13,12 +13,13 @@ export type StateArray = readonly [CheckedParameter, string, FloatArray];
 function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
   const stretches: Stretch[] = [];
   parameters.forEach((parameter) => {
-    stretch(stretches, backend, parameter.data, parameter, parameter.dataBuffer);
+    stretch(stretches, backend, parameter.data, parameter.type, parameter.length, parameter.dataBuffer);
   });
   parameters.forEach((parameter) => {
-    if (parameter.grad) stretch(stretches, backend, parameter.grad, parameter, parameter.gradBuffer);
+    if (parameter.grad)
+      stretch(stretches, backend, parameter.grad, parameter.type, parameter.length, parameter.gradBuffer);
   });
-  for (const [parameter, , array] of state) stretch(stretches, backend, array, parameter);
+  for (const [{ length }, , { array, storage }] of state) stretch(stretches, backend, array, storage, length);
   stretches.sort((a, b) => a.start - b.start);
   for (let i = 1; i < stretches.length; i++) {
     const { start, from, to } = stretches[i - 1] as Stretch;
@@ -47,8 +48,8 @@ export function checkOverlap(
   for (const { name, grad, type, length } of parameters) {
     if (grad && length > 0) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
   }
-  for (const [{ name, type, length }, slot, array] of state) {
-    if (length > 0) intervals.push(intervalOf(backend, array, length, type, true, slot, name));
+  for (const [{ name, length }, slot, { array, storage }] of state) {
+    if (length > 0) intervals.push(intervalOf(backend, array, length, storage, true, slot, name));
   }
   checkIntervals(intervals);
 }

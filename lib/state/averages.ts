@@ -1,4 +1,4 @@
-import type { FloatArray } from "../numbers/typed-array.ts";
+import type { StoredArray } from "../numbers/storage.ts";
 import type { Entry, Group } from "../parameters/group.ts";
 
 /** The entries whose average of the weights has begun. */
@@ -8,7 +8,7 @@ export function averagedIn(groups: readonly Group[]): Entry[] {
 }
 
 /** The state arrays of an entry that have begun. */
-export function begunSlots({ slots, clock }: Entry): Readonly<Record<string, FloatArray>> {
+export function begunSlots({ slots, clock }: Entry): Readonly<Record<string, StoredArray>> {
   if (clock.averaged > 0) return slots;
   const { ema: _, ...begun } = slots;
   return begun;
@@ -18,7 +18,7 @@ export function begunSlots({ slots, clock }: Entry): Readonly<Record<string, Flo
 export function swapAverages(entries: readonly Entry[]): void {
   for (const { parameter, slots } of entries) {
     const { data, length } = parameter;
-    const ema = slots.ema as FloatArray;
+    const ema = (slots.ema as StoredArray).array;
     for (let i = 0; i < length; i++) {
       const value = data[i] as number;
       data[i] = ema[i] as number;

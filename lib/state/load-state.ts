@@ -56,7 +56,7 @@ export function loadInto<O extends object>(
         const from = arrays[slot];
         beginSlot(definition, group, entry, slot);
         // An average that has taken in nothing is yet to begin.
-        if (from && (slot !== "ema" || averaged > 0)) copyInto(own, from);
+        if (from && (slot !== "ema" || averaged > 0)) copyInto(own.array, from);
       }
     });
     group.version++;

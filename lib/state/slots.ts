@@ -1,6 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import { allocateBlock, releaseBlock } from "../memory/block.ts";
+import type { Storage } from "../numbers/storage.ts";
 import { type FloatArray, fillWith, numberTypes } from "../numbers/typed-array.ts";
 import { type Entry, type Group, initialOf, type SlotBlock } from "../parameters/group.ts";
 
@@ -34,7 +35,8 @@ export function allocateSlots<O extends object>(
         const entries = group.entries.filter(({ parameter }) => parameter.type === type);
         if (entries.length === 0) continue;
         const lengths = slots.flatMap(() => entries.map(({ parameter }) => parameter.length));
-        const block = allocateBlock(backend, lengths, type, false, entries.length, true);
+        const storage: Storage = type;
+        const block = allocateBlock(backend, lengths, storage, false, entries.length, true);
         const slotBlock = { block, type, entries: entries.length };
         made.push({ group: group as Group, entries, slots, slotBlock });
         group.memory.push(slotBlock);
@@ -43,7 +45,7 @@ export function allocateSlots<O extends object>(
           const isZero = Object.is(initial, 0);
           entries.forEach((entry, e) => {
             const array = block.arrays[s * entries.length + e] as FloatArray;
-            entry.slots[slot] = array;
+            entry.slots[slot] = { array, storage };
             if (!isZero) fillWith(array, initial);
           });
         });

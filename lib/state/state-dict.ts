@@ -76,7 +76,7 @@ export function writeStates(groups: readonly Group<object>[]): StateDict["state"
       return entries.map((entry) => {
         const { parameter, clock } = entry;
         const slots = begunSlots(entry);
-        const copies = Object.entries(slots).map(([slot, array]) => [slot, copyOf(array)] as const);
+        const copies = Object.entries(slots).map(([slot, { array }]) => [slot, copyOf(array)] as const);
         const coming = used
           .filter((slot) => !(slot in slots))
           .map((slot) => [slot, filled(parameter.type, parameter.length, definition.initial(slot, options))] as const);

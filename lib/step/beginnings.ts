@@ -1,3 +1,4 @@
+import type { StoredArray } from "../numbers/storage.ts";
 import { copyInto, type FloatArray, fillWith } from "../numbers/typed-array.ts";
 import type { Cohort, Plan } from "./plan.ts";
 
@@ -21,7 +22,7 @@ export function beginnings<O extends object>({ cohorts, streamsOf }: Plan<O>): r
     list ??= [];
     for (const entry of entries) {
       if (entry.parameter.length === 0) continue;
-      list.push({ ema: entry.slots.ema as FloatArray, data: isFirst ? undefined : streamsOf(entry).data });
+      list.push({ ema: (entry.slots.ema as StoredArray).array, data: isFirst ? undefined : streamsOf(entry).data });
     }
   }
   return list;

@@ -1,6 +1,7 @@
 import type { Backend } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { checkIntervals, type Interval, intervalOf } from "../memory/overlap.ts";
+import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, typedArrayName } from "../numbers/typed-array.ts";
 import type { Entry } from "../parameters/group.ts";
 import { checkArrayOf, unchecked } from "../parameters/parameter.ts";
@@ -130,9 +131,9 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
     if (out !== data) intervals.push(intervalOf(backend, out, length, type, true, "out", name));
     intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
     for (const slot in slots) {
-      const array = slots[slot] as FloatArray;
-      checkArrayOf(array, slot, name, type, length, checkedSlot);
-      intervals.push(intervalOf(backend, array, length, type, true, slot, name));
+      const { array, storage } = slots[slot] as StoredArray;
+      checkArrayOf(array, slot, name, storage, length, checkedSlot);
+      intervals.push(intervalOf(backend, array, length, storage, true, slot, name));
     }
   }
   checkIntervals(intervals);

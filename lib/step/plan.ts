@@ -1,7 +1,8 @@
 import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "../backends/backend.ts";
 import { Liveness } from "../memory/liveness.ts";
+import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, numberTypes } from "../numbers/typed-array.ts";
-import type { Clock, Entry, Group } from "../parameters/group.ts";
+import { type Clock, type Entry, type Group, watchSlots } from "../parameters/group.ts";
 import type { AnyRule } from "../rules/rule.ts";
 
 /** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
@@ -171,7 +172,7 @@ export function describePlan<O extends object>(
     const parameters: ParameterArrays[] = [];
     // The slots of all entries lie in the same blocks of memory, so one entry's tell of all.
     const first = entries.find(({ parameter }) => parameter.length > 0);
-    if (first) watchSlots(liveness, first);
+    if (first) watchSlots(liveness, first.parameter, first.slots);
     // A loop, not a callback: for a thousand parameters a new process would compile the callback, which takes longer
     // than they do.
     for (let i = 0; i < entries.length; i++) {
@@ -179,10 +180,10 @@ export function describePlan<O extends object>(
       const streams = streamsOf(entry);
       watchStreams(liveness, entry, streams);
       const kept = entry.slots;
-      const slots = rule.slots.map((slot: string) => kept[slot] ?? null);
+      const slots = rule.slots.map((slot: string) => kept[slot]?.array ?? null);
       const { data, out, grad } = streams;
-      const accumulated = flushes ? null : (kept.gradAccumulator ?? null);
-      parameters.push({ data, out, grad, slots, average: kept.ema ?? null, accumulated });
+      const accumulated = flushes ? null : (kept.gradAccumulator?.array ?? null);
+      parameters.push({ data, out, grad, slots, average: kept.ema?.array ?? null, accumulated });
     }
     return { rule, type, parameters };
   });
@@ -195,11 +196,6 @@ function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, gra
   liveness.watch(grad, length, type, "gradient", name, grad === parameter.grad ? gradBuffer : undefined);
 }
 
-function watchSlots(liveness: Liveness, { parameter, slots }: Entry): void {
-  const { name, length, type } = parameter;
-  for (const slot in slots) liveness.watch(slots[slot] as FloatArray, length, type, slot, name);
-}
-
 /** The arrays of a parameter itself. */
 export const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({
   data,
@@ -210,5 +206,5 @@ export const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({
 /** The accumulated gradient of a parameter in the gradient's place. */
 export const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
   ...{ data, out: data },
-  grad: slots.gradAccumulator as FloatArray,
+  grad: (slots.gradAccumulator as StoredArray).array,
 });

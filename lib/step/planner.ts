@@ -176,7 +176,7 @@ export class Planner<O extends RatedOptions> {
   dropAccumulated(): void {
     for (const { clock, slots, parameter } of this.#entries.values()) {
       // Entries that share a clock have the same number of calls waiting.
-      if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator, 0);
+      if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator.array, 0);
       clock.waiting = 0;
     }
     this.#plan = undefined;

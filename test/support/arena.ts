@@ -1,4 +1,5 @@
-import { bytesPerElement, type FloatArray, type NumberType } from "../../lib/numbers/typed-array.ts";
+import { bytesPerElement } from "../../lib/numbers/storage.ts";
+import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import { lengths as allLengths, offsetsOf } from "./cases.ts";
 
 /** One array of each length at each offset, in one run of memory with gaps that no step may touch. */

@@ -1,10 +1,10 @@
 // Arrays by their bytes, and what a refusal is: an OptimError that says its sentence and leaves every byte where it was.
 import { expect } from "vitest";
 import { OptimError, type OptimErrorCode } from "../../lib/errors.ts";
+import { bytesPerElement } from "../../lib/numbers/storage.ts";
 import {
   bufferOf,
   byteOffsetOf,
-  bytesPerElement,
   type FloatArray,
   lengthOf,
   type NumberType,

@@ -1,11 +1,5 @@
-import {
-  bufferOf,
-  byteOffsetOf,
-  bytesPerElement,
-  copyInto,
-  type FloatArray,
-  type NumberType,
-} from "../../numbers/typed-array.ts";
+import { bytesPerElement } from "../../numbers/storage.ts";
+import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
 import type { ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
 import type { Stream } from "../pipeline.ts";
