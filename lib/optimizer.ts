@@ -6,7 +6,7 @@ import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError } from "./errors.ts";
 import { asyncMemory, checkHeld, checkLive } from "./memory/liveness.ts";
 import { exposeMemory, type Memory } from "./memory/memory.ts";
-import { bufferOf, type FloatArray, fillWith } from "./numbers/typed-array.ts";
+import { bufferOf, type FloatArray } from "./numbers/typed-array.ts";
 import { checkFloat32 } from "./options/number-domains.ts";
 import { defaultsOf } from "./options/option.ts";
 import type { OptimizerOptions } from "./options/stage-options.ts";
@@ -30,6 +30,7 @@ import {
   type Parameter,
   type ParameterName,
 } from "./parameters/parameter.ts";
+import { zeroSource } from "./parameters/source.ts";
 import { type RawGroup, takeGroup, takeGroups } from "./parameters/take.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { averagedIn, begunSlots, swapAverages } from "./state/averages.ts";
@@ -296,7 +297,7 @@ export abstract class Optimizer<
     this.#checkMemory();
     for (const { parameter } of this.#planner.entries.values()) {
       // An array without elements is not checked, and cannot be filled where its buffer is detached.
-      if (parameter.grad && parameter.length > 0) fillWith(parameter.grad, 0);
+      if (parameter.source && parameter.length > 0) zeroSource(parameter.source);
     }
   }
 

@@ -6,6 +6,7 @@ import { tileSize } from "../lib/backends/limits.ts";
 import { type Piece, StagedStep, type Whole } from "../lib/backends/pipeline.ts";
 import { createReference, createTiles } from "../lib/backends/reference/reference.ts";
 import { StageMemory, tilesOf } from "../lib/backends/stage-memory.ts";
+import type { StoredArray } from "../lib/numbers/storage.ts";
 import type { FloatArray, NumberType } from "../lib/numbers/typed-array.ts";
 import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, flagsOf, usedSlots, variantsOf } from "../lib/rules/rule.ts";
@@ -26,28 +27,34 @@ const variant = variantsOf(rule)
 /** Parameters of two runs, which take turns. */
 function modelOf(type: NumberType, bad: number): ParameterArrays[] {
   const uniform = uniformFrom(3);
-  const array = (length: number) => arrayType(type).from({ length }, () => uniform() - 0.5) as FloatArray;
+  const stored = (length: number): StoredArray => ({
+    array: arrayType(type).from({ length }, () => uniform() - 0.5),
+    storage: type,
+  });
   return lengths.map((length) => {
-    const data = array(length);
-    const grad = array(length);
-    if (bad !== 0 && length === 5000) grad[4321] = bad;
-    const slots = rule.slots.map(() => array(length));
-    return { data, out: data, grad, slots, average: array(length), accumulated: array(length) };
+    const { array: data, storage } = stored(length);
+    const source = stored(length);
+    if (bad !== 0 && length === 5000) source.array[4321] = bad;
+    const slots = rule.slots.map(() => stored(length));
+    return { data, out: data, storage, source, slots, average: stored(length), accumulated: stored(length) };
   });
 }
 
-const arraysOf = ({ data, grad, slots, average, accumulated }: ParameterArrays) =>
-  [data, grad, ...slots, average, accumulated] as FloatArray[];
+const arraysOf = ({ data, source, slots, average, accumulated }: ParameterArrays): FloatArray[] => [
+  data,
+  ...([source, ...slots, average, accumulated] as StoredArray[]).map(({ array }) => array),
+];
 
 /** Elements of a parameter from a tile on. */
 function part(whole: ParameterArrays, tile: number, end: number): ParameterArrays {
   const of = (array: FloatArray) => array.subarray(tile * tileSize, end * tileSize) as FloatArray;
+  const storedOf = ({ array, storage }: StoredArray): StoredArray => ({ array: of(array), storage });
   const data = of(whole.data);
   return {
-    ...{ data, out: data, grad: of(whole.grad) },
-    slots: whole.slots.map((slot) => of(slot as FloatArray)),
-    average: of(whole.average as FloatArray),
-    accumulated: of(whole.accumulated as FloatArray),
+    ...{ data, out: data, storage: whole.storage, source: storedOf(whole.source) },
+    slots: whole.slots.map((slot) => storedOf(slot as StoredArray)),
+    average: storedOf(whole.average as StoredArray),
+    accumulated: storedOf(whole.accumulated as StoredArray),
   };
 }
 

@@ -35,13 +35,15 @@ function stepAll(backend: Backend, rule: AnyRule, variant: number, at: Layout, o
   for (const slot of used) arenas[slot] = arena(at, inputs.slots[slot] as Inputs["data"]);
   const arrays = Object.fromEntries(Object.entries(arenas).map(([name, values]) => [name, views(at, values)]));
   const array = (name: string, i: number) => arrays[name]?.[i] as FloatArray;
+  const stored = (name: string, i: number) => ({ array: array(name, i), storage: at.type });
   const parameters = at.places.map((_, i) => ({
     data: array("data", i),
     out: array("data", i),
-    grad: array("grad", i),
-    average: array("average", i),
-    accumulated: array("accumulated", i),
-    slots: rule.slots.map((slot: string) => arrays[slot]?.[i] ?? null),
+    storage: at.type,
+    source: stored("grad", i),
+    average: stored("average", i),
+    accumulated: stored("accumulated", i),
+    slots: rule.slots.map((slot: string) => (arrays[slot] ? stored(slot, i) : null)),
   }));
   const { coefficients } = ruleCaseOf(rule.name);
   const runs: Run[] = coefficients.map((values, half) => ({

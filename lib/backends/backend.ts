@@ -1,19 +1,31 @@
+import type { Storage, StoredArray } from "../numbers/storage.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import type { AnyRule } from "../rules/rule.ts";
 
-/** The arrays of one parameter: all of one number type and length. What a step writes overlaps nothing else. */
+/** The source of a gradient: one array of the parameter's length. */
+export interface GradientSource extends StoredArray {
+  /** The array's buffer, where it is known. */
+  readonly buffer?: ArrayBufferLike | undefined;
+}
+
+/**
+ * The arrays of one parameter, all of one length. Each has a storage of its own; the number type is the group's. An array
+ * that a step writes overlaps no other.
+ */
 export interface ParameterArrays {
   /** What is read. */
   readonly data: FloatArray;
   /** What is written: `data`, or memory of its own. */
   readonly out: FloatArray;
-  readonly grad: FloatArray;
+  /** The storage of both. */
+  readonly storage: Storage;
+  readonly source: GradientSource;
   /** In the rule's order; null for a slot that no set of flags in use needs. */
-  readonly slots: readonly (FloatArray | null)[];
+  readonly slots: readonly (StoredArray | null)[];
   /** The moving average of the parameter, where a staged step averages. */
-  readonly average?: FloatArray | null;
+  readonly average?: StoredArray | null;
   /** The sum of the gradients that wait for a step, where a staged step accumulates. */
-  readonly accumulated?: FloatArray | null;
+  readonly accumulated?: StoredArray | null;
 }
 
 /** A group as a backend sees it: parameters of one number type that share a rule. */

@@ -1,5 +1,6 @@
 import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "../backends/backend.ts";
 import type { BackendsHere } from "../backends/select.ts";
+import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, type NumberType, numberTypes } from "../numbers/typed-array.ts";
 import { type AnyRule, flagsOf, variantsOf } from "../rules/rule.ts";
 
@@ -64,18 +65,18 @@ function outcomeOf(backend: Backend, { rule, type, variant, stages }: Case): Out
   const next = uniform();
   const ArrayType = (type === "float32" ? Float32Array : Float64Array) as Float64ArrayConstructor;
   const arrays: FloatArray[] = [];
-  const make = (length: number, value: () => number): FloatArray => {
+  const make = (length: number, value: () => number): StoredArray => {
     const array = ArrayType.from({ length }, value);
     arrays.push(array);
-    return array;
+    return { array, storage: type };
   };
   const signed = () => 2 * next() - 1;
   const group: BackendGroup = {
     ...{ rule, type },
     parameters: lengths.map((length) => {
-      const data = make(length, signed);
+      const { array: data, storage } = make(length, signed);
       return {
-        ...{ data, out: data, grad: make(length, () => (next() < 0.1 ? signed() * 1e-39 : signed())) },
+        ...{ data, out: data, storage, source: make(length, () => (next() < 0.1 ? signed() * 1e-39 : signed())) },
         slots: rule.slots.map(() => make(length, next)),
         ...{ average: make(length, signed), accumulated: make(length, signed) },
       };

@@ -19,6 +19,7 @@ import { usedSlots, variantOf } from "../rules/rule.ts";
 import type { Guard } from "./guards.ts";
 import type { StateArray } from "./overlap.ts";
 import type { CheckedParameter, Parameter } from "./parameter.ts";
+import { watchSource } from "./source.ts";
 
 /**
  * Parameters with options of their own, as a constructor or `addParamGroup` takes them. Options that a group leaves out
@@ -235,9 +236,9 @@ export function* statesOf(entries: readonly Entry[]): Generator<StateArray> {
 export function checkMemory(entries: Iterable<Entry>): void {
   const liveness = new Liveness();
   for (const { parameter, slots } of entries) {
-    const { name, data, grad, length, type, dataBuffer, gradBuffer } = parameter;
-    liveness.watch(data, length, type, "data", name, dataBuffer);
-    if (grad) liveness.watch(grad, length, type, "gradient", name, gradBuffer);
+    const { name, data, storage, source, length, dataBuffer } = parameter;
+    liveness.watch(data, length, storage, "data", name, dataBuffer);
+    if (source) watchSource(liveness, source, length, name);
     watchSlots(liveness, parameter, slots);
   }
   liveness.check();

@@ -33,6 +33,7 @@ export function checkMade({ parameters, lengths, ...rest }: MadeParameters): Che
   if (first) checkArray(first.data, "data", first.name, unchecked());
   if (first) checkArray(first.grad, "gradient", first.name, unchecked());
   return parameters.map(({ name, data, grad, shape = [] }, i) => {
-    return { name, data, grad, type, length: lengths[i] as number, dataBuffer, gradBuffer, shape };
+    const source = grad && { array: grad, storage: type, buffer: gradBuffer };
+    return { name, data, grad, type, storage: type, length: lengths[i] as number, dataBuffer, source, shape };
   });
 }

@@ -2,6 +2,7 @@ import type { Backend } from "../backends/backend.ts";
 import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import type { CheckedParameter } from "./parameter.ts";
+import { intervalOfSource, stretchSource } from "./source.ts";
 
 /** A state array of a parameter, with the name of its slot. */
 export type StateArray = readonly [CheckedParameter, string, StoredArray];
@@ -13,11 +14,10 @@ export type StateArray = readonly [CheckedParameter, string, StoredArray];
 function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
   const stretches: Stretch[] = [];
   parameters.forEach((parameter) => {
-    stretch(stretches, backend, parameter.data, parameter.type, parameter.length, parameter.dataBuffer);
+    stretch(stretches, backend, parameter.data, parameter.storage, parameter.length, parameter.dataBuffer);
   });
-  parameters.forEach((parameter) => {
-    if (parameter.grad)
-      stretch(stretches, backend, parameter.grad, parameter.type, parameter.length, parameter.gradBuffer);
+  parameters.forEach(({ source, length }) => {
+    if (source) stretchSource(stretches, backend, source, length);
   });
   for (const [{ length }, , { array, storage }] of state) stretch(stretches, backend, array, storage, length);
   stretches.sort((a, b) => a.start - b.start);
@@ -42,11 +42,11 @@ export function checkOverlap(
   // Arrays of one kind follow one another, as they mostly lie in memory: sorting is fast where they are in order
   // already.
   const intervals: Interval[] = [];
-  for (const { name, data, type, length } of parameters) {
-    if (length > 0) intervals.push(intervalOf(backend, data, length, type, true, "data", name));
+  for (const { name, data, storage, length } of parameters) {
+    if (length > 0) intervals.push(intervalOf(backend, data, length, storage, true, "data", name));
   }
-  for (const { name, grad, type, length } of parameters) {
-    if (grad && length > 0) intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+  for (const { name, source, length } of parameters) {
+    if (source && length > 0) intervals.push(intervalOfSource(backend, source, length, false, name));
   }
   for (const [{ name, length }, slot, { array, storage }] of state) {
     if (length > 0) intervals.push(intervalOf(backend, array, length, storage, true, slot, name));

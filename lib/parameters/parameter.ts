@@ -1,5 +1,7 @@
+import type { GradientSource } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { memoryOf } from "../memory/memory.ts";
+import type { Storage } from "../numbers/storage.ts";
 import {
   bufferOf,
   canResize,
@@ -35,11 +37,15 @@ export type ParameterName<N extends string = string> = N | (string & {});
 
 /** A parameter as an optimizer keeps it: read once, checked. */
 export interface CheckedParameter extends Parameter {
+  /** The number type that its elements are computed in. */
   readonly type: NumberType;
+  /** The storage of `data`. */
+  readonly storage: Storage;
   readonly length: number;
-  /** The buffers of `data` and `grad`. An array keeps its buffer for life. */
+  /** The buffer of `data`. An array keeps its buffer for life. */
   readonly dataBuffer: ArrayBufferLike;
-  readonly gradBuffer: ArrayBufferLike | undefined;
+  /** The source of its gradient; null where it has none. */
+  readonly source: GradientSource | null;
 }
 
 /**
@@ -184,10 +190,9 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
   const own = data as FloatArray;
   const gradient = grad as FloatArray | null;
   const dataBuffer = bufferOf(own);
-  const gradBuffer = gradient ? bufferOf(gradient) : undefined;
-  return shape === undefined
-    ? { name, data: own, grad: gradient, type, length, dataBuffer, gradBuffer }
-    : { name, data: own, grad: gradient, type, length, dataBuffer, gradBuffer, shape: checkShape(shape, name, length) };
+  const source = gradient && { array: gradient, storage: type, buffer: bufferOf(gradient) };
+  const checked = { name, data: own, grad: gradient, type, storage: type, length, dataBuffer, source };
+  return shape === undefined ? checked : { ...checked, shape: checkShape(shape, name, length) };
 }
 
 /**

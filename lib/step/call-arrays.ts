@@ -1,10 +1,11 @@
-import type { Backend } from "../backends/backend.ts";
+import type { Backend, GradientSource } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { checkIntervals, type Interval, intervalOf } from "../memory/overlap.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, typedArrayName } from "../numbers/typed-array.ts";
 import type { Entry } from "../parameters/group.ts";
 import { checkArrayOf, unchecked } from "../parameters/parameter.ts";
+import { intervalOfSource } from "../parameters/source.ts";
 import { show } from "../values/show.ts";
 import { hasMethod, isRecord } from "../values/values.ts";
 import { didYouMean, meantKey } from "../values/words.ts";
@@ -116,7 +117,7 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
   const [checkedData, checkedGrad, checkedSlot] = [unchecked(), unchecked(), unchecked()];
   for (const [entry, input] of entered) {
     const { parameter, slots } = entry;
-    const { name, type, length } = parameter;
+    const { name, type, storage, length } = parameter;
     const data = input.data === undefined ? parameter.data : (input.data as FloatArray);
     checkArrayOf(data, "data", name, type, length, checkedData);
     const grad = input.grad as FloatArray;
@@ -125,15 +126,16 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
     if (given !== data) checkArrayOf(given, "out", name, type, length);
     // Two views of one place are one array.
     const out = given !== data && length > 0 && backend.address(given) === backend.address(data) ? data : given;
-    streams.set(entry, { data, out, grad });
+    const source = grad === parameter.grad ? (parameter.source as GradientSource) : { array: grad, storage: type };
+    streams.set(entry, { data, out, source });
     if (length === 0) continue;
-    intervals.push(intervalOf(backend, data, length, type, out === data, "data", name));
-    if (out !== data) intervals.push(intervalOf(backend, out, length, type, true, "out", name));
-    intervals.push(intervalOf(backend, grad, length, type, false, "gradient", name));
+    intervals.push(intervalOf(backend, data, length, storage, out === data, "data", name));
+    if (out !== data) intervals.push(intervalOf(backend, out, length, storage, true, "out", name));
+    intervals.push(intervalOfSource(backend, source, length, false, name));
     for (const slot in slots) {
-      const { array, storage } = slots[slot] as StoredArray;
-      checkArrayOf(array, slot, name, storage, length, checkedSlot);
-      intervals.push(intervalOf(backend, array, length, storage, true, slot, name));
+      const kept = slots[slot] as StoredArray;
+      checkArrayOf(kept.array, slot, name, kept.storage, length, checkedSlot);
+      intervals.push(intervalOf(backend, kept.array, length, kept.storage, true, slot, name));
     }
   }
   checkIntervals(intervals);
@@ -153,12 +155,12 @@ export function checkZeroed<O extends object>(
   const intervals: Interval[] = [];
   for (const { group, entries } of cohorts) {
     for (const entry of entries) {
-      const { name, type, length } = entry.parameter;
+      const { name, storage, length } = entry.parameter;
       if (length === 0) continue;
-      const { data, grad } = streamsOf(entry);
+      const { data, source } = streamsOf(entry);
       const { zeroGrads } = group.stageOptions;
-      intervals.push(intervalOf(backend, data, length, type, false, "data", name));
-      intervals.push(intervalOf(backend, grad, length, type, zeroGrads, "gradient", name));
+      intervals.push(intervalOf(backend, data, length, storage, false, "data", name));
+      intervals.push(intervalOfSource(backend, source, length, zeroGrads, name));
     }
   }
   checkIntervals(intervals);

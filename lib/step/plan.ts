@@ -1,8 +1,17 @@
-import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "../backends/backend.ts";
+import type {
+  BackendGroup,
+  BoundGroups,
+  GradientSource,
+  ParameterArrays,
+  Run,
+  RunStages,
+  Stages,
+} from "../backends/backend.ts";
 import { Liveness } from "../memory/liveness.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, numberTypes } from "../numbers/typed-array.ts";
 import { type Clock, type Entry, type Group, watchSlots } from "../parameters/group.ts";
+import { watchSource } from "../parameters/source.ts";
 import type { AnyRule } from "../rules/rule.ts";
 
 /** Parameters of one group whose step is equal, and the runs that step them, one for each number type. */
@@ -37,7 +46,8 @@ export interface Streams {
   readonly data: FloatArray;
   /** Written: `data`, or another array. */
   readonly out: FloatArray;
-  readonly grad: FloatArray;
+  /** The source of the gradient. */
+  readonly source: GradientSource;
 }
 
 /** The work of a step: parameters in cohorts, and, once bound, their arrays in the backend. */
@@ -180,31 +190,32 @@ export function describePlan<O extends object>(
       const streams = streamsOf(entry);
       watchStreams(liveness, entry, streams);
       const kept = entry.slots;
-      const slots = rule.slots.map((slot: string) => kept[slot]?.array ?? null);
-      const { data, out, grad } = streams;
-      const accumulated = flushes ? null : (kept.gradAccumulator?.array ?? null);
-      parameters.push({ data, out, grad, slots, average: kept.ema?.array ?? null, accumulated });
+      const slots = rule.slots.map((slot: string) => kept[slot] ?? null);
+      const { data, out, source } = streams;
+      const accumulated = flushes ? null : (kept.gradAccumulator ?? null);
+      const { storage } = entry.parameter;
+      parameters.push({ data, out, storage, source, slots, average: kept.ema ?? null, accumulated });
     }
     return { rule, type, parameters };
   });
 }
 
-function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, grad }: Streams): void {
-  const { name, length, type, dataBuffer, gradBuffer } = parameter;
-  liveness.watch(data, length, type, "data", name, data === parameter.data ? dataBuffer : undefined);
-  if (out !== data) liveness.watch(out, length, type, "out", name);
-  liveness.watch(grad, length, type, "gradient", name, grad === parameter.grad ? gradBuffer : undefined);
+function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, source }: Streams): void {
+  const { name, length, storage, dataBuffer } = parameter;
+  liveness.watch(data, length, storage, "data", name, data === parameter.data ? dataBuffer : undefined);
+  if (out !== data) liveness.watch(out, length, storage, "out", name);
+  watchSource(liveness, source, length, name);
 }
 
 /** The arrays of a parameter itself. */
-export const ownStreams = ({ parameter: { data, grad } }: Entry): Streams => ({
+export const ownStreams = ({ parameter: { data, source } }: Entry): Streams => ({
   data,
   out: data,
-  grad: grad as FloatArray,
+  source: source as GradientSource,
 });
 
 /** The accumulated gradient of a parameter in the gradient's place. */
 export const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
   ...{ data, out: data },
-  grad: (slots.gradAccumulator as StoredArray).array,
+  source: slots.gradAccumulator as StoredArray,
 });

@@ -208,7 +208,7 @@ export class Planner<O extends RatedOptions> {
 
   /** A plan of the step that is given no arrays. */
   #standingPlan(): Plan<O> {
-    return this.#planOf((entry) => entry.parameter.grad !== null && !entry.frozen, ownStreams);
+    return this.#planOf((entry) => entry.parameter.source !== null && !entry.frozen, ownStreams);
   }
 
   #planOf(included: (entry: Entry) => boolean, streamsOf: (entry: Entry) => Streams, flushes = false): Plan<O> {

@@ -33,7 +33,7 @@ function clipped(
   const Floats = type === "float32" ? Float32Array : Float64Array;
   const parameters = grads.map((values) => {
     const data = new Floats(values.length);
-    return { data, out: data, grad: Floats.from(values), slots: [null] };
+    return { data, out: data, storage: type, source: { array: Floats.from(values), storage: type }, slots: [null] };
   });
   const runs: Run[] = [
     {

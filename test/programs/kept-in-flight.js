@@ -12,7 +12,9 @@ const length = 2 ** 20; // memory of its own, so that a step over what has gone 
 function begin() {
   const [data, grad] = [0, 1].map(() => new Float32Array(new SharedArrayBuffer(4 * length)));
   const rule = rules.find(({ name }) => name === "sgd");
-  const parameters = [{ data, out: data, grad, slots: rule.slots.map(() => null) }];
+  const storage = "float32";
+  const source = { array: grad, storage };
+  const parameters = [{ data, out: data, storage, source, slots: rule.slots.map(() => null) }];
   const bound = createNative(loadBinding(rules)).bind([{ rule, type: "float32", parameters }], 1);
   const coefficients = rule.coefficients.map(() => 1);
   bound.stepAsync([{ group: 0, variant: 0, coefficients, selection: null }], { data, grad }, []);

@@ -54,8 +54,12 @@ export function stepAll(backend: Backend, rule: AnyRule, at: Layout, variant: nu
   const parameters = at.places.map((_, i) => ({
     data: data[i] as FloatArray,
     out: data[i] as FloatArray,
-    grad: grads[i] as FloatArray,
-    slots: rule.slots.map((slot: string) => slotViews[used.indexOf(slot)]?.[i] ?? null),
+    storage: at.type,
+    source: { array: grads[i] as FloatArray, storage: at.type },
+    slots: rule.slots.map((slot: string) => {
+      const array = slotViews[used.indexOf(slot)]?.[i];
+      return array ? { array, storage: at.type } : null;
+    }),
   }));
   const { coefficients } = inputs;
   const runs: Run[] = coefficients.map((values, set) => ({

@@ -87,14 +87,14 @@ function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean):
   // As long as it will be from the start: a list that grows is copied again and again, which a new process is slow at.
   const arrays = new Array<FloatArray | null>(parameters.length * (3 + used.length + (staged ? 2 : 0)));
   let at = 0;
-  parameters.forEach(({ data, out, grad, slots, average, accumulated }) => {
+  parameters.forEach(({ data, out, source, slots, average, accumulated }) => {
     arrays[at++] = data;
     arrays[at++] = out;
-    arrays[at++] = grad;
-    for (let i = 0; i < used.length; i++) arrays[at++] = slots[used[i] as number] ?? null;
+    arrays[at++] = source.array;
+    for (let i = 0; i < used.length; i++) arrays[at++] = slots[used[i] as number]?.array ?? null;
     if (!staged) return;
-    arrays[at++] = average ?? null;
-    arrays[at++] = accumulated ?? null;
+    arrays[at++] = average?.array ?? null;
+    arrays[at++] = accumulated?.array ?? null;
   });
   return { rule: rule.name, type, slots: used, arrays };
 }

@@ -1,4 +1,5 @@
 import { type Arithmetic, float32, float64 } from "../../numbers/arithmetic.ts";
+import type { StoredArray } from "../../numbers/storage.ts";
 import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import { type AnyRule, flagsOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
@@ -44,8 +45,9 @@ export function createTiles(): TileStages {
   const at = (stream: Stream): Range => {
     if (stream === "gradScratch") return whole(scratch[type].grad);
     if (stream === "paramScratch") return whole(scratch[type].param);
-    const { out, grad, average, accumulated } = parameter;
-    return { array: { param: out, grad, average, accumulated }[stream] as FloatArray, begin };
+    const { out, source, average, accumulated } = parameter;
+    if (stream === "param") return { array: out, begin };
+    return { array: ({ grad: source, average, accumulated }[stream] as StoredArray).array, begin };
   };
 
   return {
@@ -110,9 +112,11 @@ export function createReference(): Backend {
           const c = finished(rule, coefficients, arithmetic);
           const count = selection ? selection.length : parameters.length;
           for (let i = 0; i < count; i++) {
-            const { data, out, grad, slots } = parameters[selection ? (selection[i] as number) : i] as ParameterArrays;
+            const { data, out, source, slots } = parameters[
+              selection ? (selection[i] as number) : i
+            ] as ParameterArrays;
             const length = lengthOf(data);
-            applyRule(rule, arithmetic, flags, c, data, slots, 0, length, whole(grad), whole(out));
+            applyRule(rule, arithmetic, flags, c, data, slots, 0, length, whole(source.array), whole(out));
           }
         }
       };

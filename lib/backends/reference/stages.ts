@@ -2,6 +2,7 @@
 // rounded to the number type of an `Arithmetic`.
 
 import { type Arithmetic, limit as keptWithin } from "../../numbers/arithmetic.ts";
+import type { StoredArray } from "../../numbers/storage.ts";
 import type { FloatArray } from "../../numbers/typed-array.ts";
 import type { AnyRule, Flags } from "../../rules/rule.ts";
 
@@ -20,7 +21,7 @@ export function applyRule(
   flags: Flags,
   c: Scalars,
   data: FloatArray,
-  slots: readonly (FloatArray | null)[],
+  slots: readonly (StoredArray | null)[],
   begin: number,
   end: number,
   grad: Range,
@@ -28,7 +29,7 @@ export function applyRule(
 ): void {
   // No loop over the slots: with one name to each place, engines read and write them as fields.
   const [s0 = "", s1 = "", s2 = "", s3 = ""]: readonly string[] = rule.slots;
-  const arrayOf = (slot: string, i: number) => (slot !== "" && rule.uses(flags, slot) ? slots[i] : undefined);
+  const arrayOf = (slot: string, i: number) => (slot !== "" && rule.uses(flags, slot) ? slots[i]?.array : undefined);
   const a0 = arrayOf(s0, 0);
   const a1 = arrayOf(s1, 1);
   const a2 = arrayOf(s2, 2);

@@ -1,4 +1,4 @@
-import { bytesPerElement } from "../../numbers/storage.ts";
+import { bytesPerElement, type Storage, type StoredArray } from "../../numbers/storage.ts";
 import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
 import type { ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
@@ -39,10 +39,10 @@ export interface WindowedParameter extends ParameterArrays {
 }
 
 /** `count` elements of an array of some length, from `begin` on. */
-function partOf(array: FloatArray, type: NumberType, begin: number, count: number, length: number): FloatArray {
+function partOf(array: FloatArray, storage: Storage, begin: number, count: number, length: number): FloatArray {
   if (count === length) return array;
-  const offset = byteOffsetOf(array) + begin * bytesPerElement[type];
-  return new arrayTypes[type](bufferOf(array) as ArrayBuffer, offset, count);
+  const offset = byteOffsetOf(array) + begin * bytesPerElement[storage];
+  return new arrayTypes[storage](bufferOf(array) as ArrayBuffer, offset, count);
 }
 
 /** Where things lie in the kernels' memory, for one number type. */
@@ -131,21 +131,23 @@ export class Window {
   step(parameter: WindowedParameter, type: NumberType, kernel: StepKernel, usedSlots: number): void {
     const layout = this.#layouts[type];
     const { capacity, streams, views } = layout;
-    const { length, data, out, grad, slots } = parameter;
+    const { length, data, out, storage, source, slots } = parameter;
     for (let begin = 0; begin < length; begin += capacity) {
       const count = min(capacity, length - begin);
-      copyInto(views[0] as FloatArray, partOf(data, type, begin, count, length));
-      copyInto(views[1] as FloatArray, partOf(grad, type, begin, count, length));
+      copyInto(views[0] as FloatArray, partOf(data, storage, begin, count, length));
+      copyInto(views[1] as FloatArray, partOf(source.array, source.storage, begin, count, length));
       for (let s = 0; s < slots.length; s++) {
         if ((usedSlots & (1 << s)) === 0) continue;
-        copyInto(views[firstSlot + s] as FloatArray, partOf(slots[s] as FloatArray, type, begin, count, length));
+        const slot = slots[s] as StoredArray;
+        copyInto(views[firstSlot + s] as FloatArray, partOf(slot.array, slot.storage, begin, count, length));
       }
       kernel(streams, 0, count, this.coefficients);
-      copyInto(partOf(out, type, begin, count, length), viewOf(layout, type, parameter, 0, count));
+      copyInto(partOf(out, storage, begin, count, length), viewOf(layout, type, parameter, 0, count));
       for (let s = 0; s < slots.length; s++) {
         if ((usedSlots & (1 << s)) === 0) continue;
+        const slot = slots[s] as StoredArray;
         const view = viewOf(layout, type, parameter, firstSlot + s, count);
-        copyInto(partOf(slots[s] as FloatArray, type, begin, count, length), view);
+        copyInto(partOf(slot.array, slot.storage, begin, count, length), view);
       }
     }
   }
@@ -221,25 +223,28 @@ export class Window {
 
   #copyIn(place: number): void {
     const { data } = this.#parameter as WindowedParameter;
-    copyInto(this.#layout.views[place] as FloatArray, this.#part(place === 0 ? data : this.#arrayOf(place)));
+    copyInto(this.#layout.views[place] as FloatArray, this.#part(place, data));
     this.#present |= 1 << place;
   }
 
   #copyOut(place: number): void {
     const parameter = this.#parameter as WindowedParameter;
     const view = viewOf(this.#layout, this.#type, parameter, place, this.#length);
-    copyInto(this.#part(place === 0 ? parameter.out : this.#arrayOf(place)), view);
+    copyInto(this.#part(place, parameter.out), view);
   }
 
-  #arrayOf(place: number): FloatArray {
-    const { grad, average, accumulated, slots } = this.#parameter as WindowedParameter;
-    if (place >= firstSlot) return slots[place - firstSlot] as FloatArray;
-    return (place === 1 ? grad : place === 2 ? average : accumulated) as FloatArray;
+  /** The array of a place other than the first. */
+  #arrayOf(place: number): StoredArray {
+    const { source, average, accumulated, slots } = this.#parameter as WindowedParameter;
+    if (place >= firstSlot) return slots[place - firstSlot] as StoredArray;
+    return (place === 1 ? source : place === 2 ? average : accumulated) as StoredArray;
   }
 
-  /** The window's part of an array. */
-  #part(array: FloatArray): FloatArray {
-    const { length } = this.#parameter as WindowedParameter;
-    return partOf(array, this.#type, this.#begin, this.#length, length);
+  /** The window's part of the array of a place; `param` is the first place's, which is read in one and written in another. */
+  #part(place: number, param: FloatArray): FloatArray {
+    const { length, storage } = this.#parameter as WindowedParameter;
+    if (place === 0) return partOf(param, storage, this.#begin, this.#length, length);
+    const { array, storage: own } = this.#arrayOf(place);
+    return partOf(array, own, this.#begin, this.#length, length);
   }
 }
