@@ -6,6 +6,9 @@ export type { FloatArray, NumberType } from "./numbers/typed-array.ts";
 export type { ParameterState, ParamsInput, StepInfo } from "./optimizer.ts";
 export { Optimizer } from "./optimizer.ts";
 export {
+  Adadelta,
+  type AdadeltaOptions,
+  type AdadeltaState,
   Adagrad,
   type AdagradOptions,
   type AdagradState,

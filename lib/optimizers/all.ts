@@ -1,9 +1,11 @@
 import type { AnyDefinition } from "../definition.ts";
+import { adadeltaDefinition } from "./adadelta.ts";
 import { adagradDefinition } from "./adagrad.ts";
 import { rmspropDefinition } from "./rmsprop.ts";
 import { rpropDefinition } from "./rprop.ts";
 import { sgdDefinition } from "./sgd.ts";
 
+export { Adadelta, type AdadeltaOptions, type AdadeltaState } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
 export { RMSprop, type RMSpropState } from "./rmsprop.ts";
 export type { RMSpropOptions } from "./rmsprop-options.ts";
@@ -16,4 +18,5 @@ export const definitions: readonly AnyDefinition[] = [
   sgdDefinition,
   adagradDefinition,
   rpropDefinition,
+  adadeltaDefinition,
 ];

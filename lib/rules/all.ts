@@ -1,3 +1,4 @@
+import { adadeltaRule } from "./adadelta.ts";
 import { adagradRule } from "./adagrad.ts";
 import { rmspropRule } from "./rmsprop.ts";
 import { rpropRule } from "./rprop.ts";
@@ -5,4 +6,4 @@ import type { AnyRule } from "./rule.ts";
 import { sgdRule } from "./sgd.ts";
 
 /** Every rule of the library, the twin of native/kernels/rules/all.hpp. Optimizers over one rule have it from here once. */
-export const rules: readonly AnyRule[] = [rmspropRule, sgdRule, adagradRule, rpropRule];
+export const rules: readonly AnyRule[] = [rmspropRule, sgdRule, adagradRule, rpropRule, adadeltaRule];

@@ -31,6 +31,8 @@ CASES = [
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.02, "initial_accumulator_value": 0.1, "eps": 1e-7}),
     ("Rprop", {}),
     ("Rprop", {"lr": 0.003, "etas": [0.4, 1.3], "step_sizes": [1e-4, 0.5], "maximize": True}),
+    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 0.3, "rho": 0.95, "eps": 1e-4, "weight_decay": 0.02, "maximize": True}),
 ]
 
 
@@ -42,6 +44,7 @@ STATES = [
     ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 0.3}, {"momentum": 0.5}),
     ("Adagrad", {"lr_decay": 0.1, "eps": 1e-7}, {"lr": 0.1}),
     ("Rprop", {"lr": 0.003}, {"etas": [0.4, 1.3]}),
+    ("Adadelta", {"rho": 0.95, "lr": 0.3}, {"eps": 1e-4, "weight_decay": 0.02}),
 ]
 LENGTHS = [[33, 5], [7]]  # of each group's parameters
 HALF = 10

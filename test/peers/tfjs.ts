@@ -17,6 +17,8 @@ export const slots: Readonly<Record<string, string>> = {
   mg: "gradAvg",
   momentum: "momentumBuffer",
   accumulator: "sum",
+  accum_grad: "squareAvg",
+  accum_var: "accDelta",
 };
 
 export interface TfjsCase {
@@ -73,5 +75,13 @@ export const cases: readonly TfjsCase[] = [
     theirs: (train) => train.adagrad(0.3, 1),
     optimizer: "Adagrad",
     options: { lr: 0.3, initialAccumulator: 1 },
+  },
+  { title: "Adadelta", draw: any, theirs: (train) => train.adadelta(), optimizer: "Adadelta", options: {} },
+  {
+    title: "Adadelta with its own lr, rho and eps",
+    draw: any,
+    theirs: (train) => train.adadelta(0.3, 0.9, 1e-5),
+    optimizer: "Adadelta",
+    options: { lr: 0.3, rho: 0.9, eps: 1e-5 },
   },
 ];

@@ -56,6 +56,7 @@ export const cases = {
     ...["torch", "keras", "tfjs", "optax"].map((preset) => ({ preset })),
   ],
   Rprop: [{}, { etas: [0.4, 1.3], stepSizes: [1e-4, 0.1] }, { preset: "torch" }, { preset: "optax" }],
+  Adadelta: [{}, { rho: 0.5, weightDecay: 0.1, lr: (step) => 1 / step }, { preset: "torch" }, { preset: "tfjs" }],
 };
 
 const names = Object.keys(shapes);

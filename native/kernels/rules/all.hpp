@@ -1,6 +1,7 @@
 // Every rule of the library. The twin of lib/optimizers/all.ts.
 #pragma once
 
+#include "adadelta.hpp"
 #include "adagrad.hpp"
 #include "rmsprop.hpp"
 #include "rprop.hpp"
@@ -12,7 +13,7 @@ namespace {
 template <typename... Rules>
 struct RuleList {};
 
-using AllRules = RuleList<Rmsprop, Sgd, Adagrad, Rprop>;
+using AllRules = RuleList<Rmsprop, Sgd, Adagrad, Rprop, Adadelta>;
 
 }  // namespace
 }  // namespace rmsprop::RMSPROP_ISA

@@ -1,3 +1,4 @@
+import { adadelta } from "./adadelta.ts";
 import { adagrad } from "./adagrad.ts";
 import { rmsprop } from "./rmsprop.ts";
 import { rprop } from "./rprop.ts";
@@ -5,7 +6,7 @@ import type { ConvertedRule } from "./rule.ts";
 import { sgd } from "./sgd.ts";
 
 /** Every rule by its name, with what it is in other systems. */
-export const convertedRules: Readonly<Record<string, ConvertedRule>> = { rmsprop, sgd, adagrad, rprop };
+export const convertedRules: Readonly<Record<string, ConvertedRule>> = { rmsprop, sgd, adagrad, rprop, adadelta };
 
 /** What a rule is in one system; undefined where it is unknown there. */
 export const convertedRule = <S extends keyof ConvertedRule>(system: S, rule: string): ConvertedRule[S] | undefined =>
