@@ -1,12 +1,14 @@
 import type { AnyDefinition } from "../definition.ts";
 import { adadeltaDefinition } from "./adadelta.ts";
 import { adagradDefinition } from "./adagrad.ts";
+import { adamDefinition } from "./adam.ts";
 import { rmspropDefinition } from "./rmsprop.ts";
 import { rpropDefinition } from "./rprop.ts";
 import { sgdDefinition } from "./sgd.ts";
 
 export { Adadelta, type AdadeltaOptions, type AdadeltaState } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
+export { Adam, type AdamOptions, type AdamState } from "./adam.ts";
 export { RMSprop, type RMSpropState } from "./rmsprop.ts";
 export type { RMSpropOptions } from "./rmsprop-options.ts";
 export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
@@ -19,4 +21,5 @@ export const definitions: readonly AnyDefinition[] = [
   adagradDefinition,
   rpropDefinition,
   adadeltaDefinition,
+  adamDefinition,
 ];

@@ -33,6 +33,9 @@ CASES = [
     ("Rprop", {"lr": 0.003, "etas": [0.4, 1.3], "step_sizes": [1e-4, 0.5], "maximize": True}),
     ("Adadelta", {"lr": 1.0}),
     ("Adadelta", {"lr": 0.3, "rho": 0.95, "eps": 1e-4, "weight_decay": 0.02, "maximize": True}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.003, "betas": [0.5, 0.99], "eps": 1e-6, "weight_decay": 0.03, "maximize": True}),
+    ("Adam", {"amsgrad": True}),
 ]
 
 
@@ -45,6 +48,7 @@ STATES = [
     ("Adagrad", {"lr_decay": 0.1, "eps": 1e-7}, {"lr": 0.1}),
     ("Rprop", {"lr": 0.003}, {"etas": [0.4, 1.3]}),
     ("Adadelta", {"rho": 0.95, "lr": 0.3}, {"eps": 1e-4, "weight_decay": 0.02}),
+    ("Adam", {"lr": 0.003, "amsgrad": True}, {"betas": [0.8, 0.99], "weight_decay": 0.02}),
 ]
 LENGTHS = [[33, 5], [7]]  # of each group's parameters
 HALF = 10

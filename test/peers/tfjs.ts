@@ -19,6 +19,8 @@ export const slots: Readonly<Record<string, string>> = {
   accumulator: "sum",
   accum_grad: "squareAvg",
   accum_var: "accDelta",
+  m: "gradAvg",
+  v: "squareAvg",
 };
 
 export interface TfjsCase {
@@ -83,5 +85,13 @@ export const cases: readonly TfjsCase[] = [
     theirs: (train) => train.adadelta(0.3, 0.9, 1e-5),
     optimizer: "Adadelta",
     options: { lr: 0.3, rho: 0.9, eps: 1e-5 },
+  },
+  { title: "Adam", draw: any, theirs: (train) => train.adam(), optimizer: "Adam", options: {} },
+  {
+    title: "Adam with its own lr, betas and eps",
+    draw: any,
+    theirs: (train) => train.adam(0.01, 0.5, 0.9, 1e-5),
+    optimizer: "Adam",
+    options: { lr: 0.01, beta1: 0.5, beta2: 0.9, eps: 1e-5 },
   },
 ];

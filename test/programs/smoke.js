@@ -57,6 +57,12 @@ export const cases = {
   ],
   Rprop: [{}, { etas: [0.4, 1.3], stepSizes: [1e-4, 0.1] }, { preset: "torch" }, { preset: "optax" }],
   Adadelta: [{}, { rho: 0.5, weightDecay: 0.1, lr: (step) => 1 / step }, { preset: "torch" }, { preset: "tfjs" }],
+  Adam: [
+    {},
+    { amsgrad: true, weightDecay: 0.1, beta2: 0.9, maximize: true },
+    { preset: "torch", amsgrad: true },
+    { preset: "tfjs" },
+  ],
 };
 
 const names = Object.keys(shapes);

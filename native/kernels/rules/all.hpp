@@ -3,6 +3,7 @@
 
 #include "adadelta.hpp"
 #include "adagrad.hpp"
+#include "adam.hpp"
 #include "rmsprop.hpp"
 #include "rprop.hpp"
 #include "sgd.hpp"
@@ -13,7 +14,7 @@ namespace {
 template <typename... Rules>
 struct RuleList {};
 
-using AllRules = RuleList<Rmsprop, Sgd, Adagrad, Rprop, Adadelta>;
+using AllRules = RuleList<Rmsprop, Sgd, Adagrad, Rprop, Adadelta, Adam>;
 
 }  // namespace
 }  // namespace rmsprop::RMSPROP_ISA

@@ -1,12 +1,13 @@
 // The table of optimizers under test: a new one adds its row, and no test.
 import { adadeltaRow } from "./adadelta.ts";
 import { adagradRow } from "./adagrad.ts";
+import { adamRow } from "./adam.ts";
 import { rmspropRow } from "./rmsprop.ts";
 import type { OptimizerRow, RuleCase } from "./row.ts";
 import { rpropRow } from "./rprop.ts";
 import { sgdRow } from "./sgd.ts";
 
-export const rows: readonly OptimizerRow[] = [rmspropRow, sgdRow, adagradRow, rpropRow, adadeltaRow];
+export const rows: readonly OptimizerRow[] = [rmspropRow, sgdRow, adagradRow, rpropRow, adadeltaRow, adamRow];
 
 /** The row of an optimizer, by its name. */
 export function rowOf(name: string): OptimizerRow {
