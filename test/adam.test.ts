@@ -1,6 +1,6 @@
-// What Adam is by descent: RMSprop of an averaged gradient.
+// What Adam is by descent: RMSprop of an averaged gradient, and AdamW with other defaults.
 import { describe, expect, test } from "vitest";
-import { Adam, type AdamOptions, type Optimizer, RMSprop } from "../lib/index.ts";
+import { Adam, type AdamOptions, AdamW, type Optimizer, RMSprop } from "../lib/index.ts";
 import { arrayType } from "./support/arena.ts";
 import { gradients, numberTypes, uniformFrom } from "./support/cases.ts";
 import { bitText } from "./support/steps.ts";
@@ -43,6 +43,24 @@ describe.each(numberTypes)("in %s", (type) => {
     expect(bitText(ours.state("x").squareAvg)).toBe(bitText(theirs.state("x").squareAvg));
     expect(adam.data.every(Number.isFinite)).toBe(options.eps !== 0);
   });
+
+  test.each<AdamOptions>([{}, { amsgrad: true, lr: 0.1 }, { preset: "torch" }])(
+    "AdamW with %o leaves the bits of Adam with decoupled weight decay, and takes its state",
+    (options) => {
+      const [w, plain] = [setUp(type), setUp(type)];
+      const ours = new AdamW([w.parameter], options as object);
+      const theirs = new Adam([plain.parameter], { ...options, weightDecay: 0.01, decoupledWeightDecay: true });
+      train(ours, w.draw, 20);
+      train(theirs, plain.draw, 20);
+      expect(bitText(w.data)).toBe(bitText(plain.data));
+      expect(ours.stateDict()).toEqual(theirs.stateDict());
+      const resumed = new AdamW([plain.parameter], options as object);
+      resumed.loadStateDict(theirs.stateDict());
+      train(ours, w.draw, 20);
+      train(resumed, plain.draw, 20);
+      expect(bitText(w.data)).toBe(bitText(plain.data));
+    },
+  );
 
   test("with amsgrad the mean square that counts is the largest so far, and NaN stays", () => {
     const { parameter, grad, draw } = setUp(type);

@@ -36,6 +36,8 @@ CASES = [
     ("Adam", {}),
     ("Adam", {"lr": 0.003, "betas": [0.5, 0.99], "eps": 1e-6, "weight_decay": 0.03, "maximize": True}),
     ("Adam", {"amsgrad": True}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.003, "betas": [0.0, 0.9], "weight_decay": 0.1, "amsgrad": True}),
 ]
 
 
@@ -49,6 +51,7 @@ STATES = [
     ("Rprop", {"lr": 0.003}, {"etas": [0.4, 1.3]}),
     ("Adadelta", {"rho": 0.95, "lr": 0.3}, {"eps": 1e-4, "weight_decay": 0.02}),
     ("Adam", {"lr": 0.003, "amsgrad": True}, {"betas": [0.8, 0.99], "weight_decay": 0.02}),
+    ("AdamW", {"eps": 1e-6}, {"weight_decay": 0.1, "maximize": True}),
 ]
 LENGTHS = [[33, 5], [7]]  # of each group's parameters
 HALF = 10

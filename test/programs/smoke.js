@@ -63,6 +63,7 @@ export const cases = {
     { preset: "torch", amsgrad: true },
     { preset: "tfjs" },
   ],
+  AdamW: [{}, { preset: "torch" }],
 };
 
 const names = Object.keys(shapes);

@@ -1,4 +1,4 @@
-// Adam as each system computes it, written from that system's formulas and not from lib.
+// Adam and AdamW as each system computes them, written from that system's formulas and not from lib.
 import { type Formula, fma, type State } from "./formula.ts";
 import { wholePower } from "./formulas-rmsprop.ts";
 
@@ -6,7 +6,7 @@ const { max, sqrt } = Math;
 
 type Averages = State & Record<"gradAvg" | "squareAvg", number>;
 
-/** PyTorch's, with its L2 weight decay or a decoupled one; powers by squaring, which is not its way. */
+/** PyTorch's, with its L2 weight decay or AdamW's; powers by squaring, which is not its way. */
 const torch =
   (decoupled: boolean, decay: number): Formula =>
   ({
@@ -43,6 +43,7 @@ const torch =
   };
 
 export const torchAdam = torch(false, 0);
+export const torchAdamW = torch(true, 0.01);
 
 /** It multiplies its powers step by step. */
 export const tfjsAdam: Formula = ({ lr = 0.001, beta1 = 0.9, beta2 = 0.999, eps = 1e-7 }) => {

@@ -2,12 +2,13 @@
 import { adadeltaRow } from "./adadelta.ts";
 import { adagradRow } from "./adagrad.ts";
 import { adamRow } from "./adam.ts";
+import { adamwRow } from "./adamw.ts";
 import { rmspropRow } from "./rmsprop.ts";
 import type { OptimizerRow, RuleCase } from "./row.ts";
 import { rpropRow } from "./rprop.ts";
 import { sgdRow } from "./sgd.ts";
 
-export const rows: readonly OptimizerRow[] = [rmspropRow, sgdRow, adagradRow, rpropRow, adadeltaRow, adamRow];
+export const rows: readonly OptimizerRow[] = [rmspropRow, sgdRow, adagradRow, rpropRow, adadeltaRow, adamRow, adamwRow];
 
 /** The row of an optimizer, by its name. */
 export function rowOf(name: string): OptimizerRow {
