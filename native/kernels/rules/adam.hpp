@@ -42,8 +42,8 @@ struct Adam {
 
   template <typename Number>
   struct Coefficients {
-    Number grad_scale, weight_decay, beta1, one_minus_beta1, beta2, one_minus_beta2, bias_correction1,
-        bias_correction2, root_correction, eps, lr, step_size, param_decay, least_variance;
+    Number grad_scale, weight_decay, beta1, one_minus_beta1, beta2, one_minus_beta2, bias_correction1, bias_correction2,
+        root_correction, eps, lr, step_size, param_decay, least_variance;
   };
 
   // With neither a gradient scale nor a decay of the parameter itself.
@@ -87,7 +87,8 @@ struct Adam {
       param = c.param_decay * param - c.lr * (m / c.bias_correction1 / root);
     } else {
       Number variance = square / c.bias_correction2;
-      // With the usual eps a subnormal one counts as the least normal number (lib/optimizers/rmsprop.ts, `leastVariance`).
+      // With the usual eps a subnormal one counts as the least normal number (lib/optimizers/rmsprop.ts,
+      // `leastVariance`).
       variance = select_less(variance, c.least_variance, c.least_variance, variance);
       const Number root = square_root(variance) + c.eps;
       param = c.param_decay * param - (c.step_size * m) / root;
