@@ -25,7 +25,12 @@ async function collectGarbage() {
 
 /** For every optimizer, its second set of options. */
 const trained = Object.entries(cases).flatMap(([optimizerName, [, options]]) =>
-  ["float32", "float64"].map((dtype) => ({ optimizerName, options, dtype, title: `${optimizerName} 1 ${dtype}` })),
+  ["float32", "float64"].map((dtype) => ({
+    optimizerName,
+    options,
+    dtype,
+    title: `${optimizerName} ${options.preset ?? 1} ${dtype}`,
+  })),
 );
 
 /** Where buffers over other memory are forbidden, all of it is shared. */
