@@ -16,11 +16,13 @@ const f64 = (...values: number[]) => Float64Array.from(values);
 const stateful: Readonly<Record<string, object>> = {
   RMSprop: { momentum: 0.9, centered: true, gains: {} },
   SGD: { momentum: 0.9 },
+  Adam: { amsgrad: true },
+  AdamW: { amsgrad: true },
 };
 
 describe.each(definitions)("$name", ({ name: optimizerName, rule }) => {
   const Class = (library as unknown as Record<string, AnyClass>)[optimizerName] as AnyClass;
-  const others = definitions.filter(({ name }) => name !== optimizerName);
+  const others = definitions.filter((other) => other.rule !== rule);
 
   /** Two groups, both number types, after some steps. */
   function make(seed: number) {
