@@ -4,6 +4,7 @@ import type { Optimizer, StateDict } from "../lib/index.ts";
 import * as library from "../lib/index.ts";
 import { definitions } from "../lib/optimizers/all.ts";
 import { arraysOf, detach, parameter, plain, refuses, train } from "./support/arrays.ts";
+import { rowOf } from "./support/optimizers/all.ts";
 
 type AnyOptimizer = Optimizer<Record<string, unknown>>;
 type AnyClass = new (params: readonly object[], options?: object) => AnyOptimizer;
@@ -12,14 +13,6 @@ type SlotArray = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 const f64 = (...values: number[]) => Float64Array.from(values);
 
-/** What has a slot of each kind that the optimizer can have. */
-const stateful: Readonly<Record<string, object>> = {
-  RMSprop: { momentum: 0.9, centered: true, gains: {} },
-  SGD: { momentum: 0.9 },
-  Adam: { amsgrad: true },
-  AdamW: { amsgrad: true },
-};
-
 describe.each(definitions)("$name", ({ name: optimizerName, rule }) => {
   const Class = (library as unknown as Record<string, AnyClass>)[optimizerName] as AnyClass;
   const others = definitions.filter((other) => other.rule !== rule);
@@ -27,7 +20,7 @@ describe.each(definitions)("$name", ({ name: optimizerName, rule }) => {
   /** Two groups, both number types, after some steps. */
   function make(seed: number) {
     const [w, b, x] = [parameter("w", 7, "float32", seed), parameter("b", 3, "float64", seed + 1), parameter("x", 2)];
-    const optimizer = new Class([{ params: [w, b] }, { params: [x], weightDecay: 0.1 }], stateful[optimizerName]);
+    const optimizer = new Class([{ params: [w, b] }, { params: [x], weightDecay: 0.1 }], rowOf(optimizerName).fullest);
     train(optimizer, [w, b, x], 3, seed);
     return { parameters: [w, b, x], optimizer };
   }
