@@ -26,24 +26,24 @@ function listOf(given: unknown, what: string): unknown[] {
 /** Reads a group's description, each property once. Afterwards none of the user's code is left to run. */
 export function takeGroup(given: object, position: string): RawGroup {
   const options = { ...(given as Record<string, unknown>) };
-  return takeList(options.params, options, `the 'params' of ${position}`, ` of ${position}`);
+  const made = madeParameters(options.params);
+  if (made) return { options, params: [], made };
+  return takeItems(listOf(options.params, `the 'params' of ${position}`), options, ` of ${position}`);
 }
 
-function takeList(given: unknown, options: Record<string, unknown>, what: string, list?: string): RawGroup {
-  const made = madeParameters(given);
-  if (made) return { options, params: [], made };
-  const params = listOf(given, what).map((parameter, i) => takeParameter(parameter, i, list));
-  return { options, params, made };
+function takeItems(items: readonly unknown[], options: Record<string, unknown>, list?: string): RawGroup {
+  return { options, params: items.map((item, i) => takeParameter(item, i, list)), made: undefined };
 }
 
 const isGroup = (item: unknown): item is object => typeof item === "object" && item !== null && "params" in item;
 
 /** Reads the parameters that a constructor was given. A list of parameters is one group. */
 export function takeGroups(given: unknown): RawGroup[] {
-  if (madeParameters(given)) return [takeList(given, {}, "the parameters")];
+  const made = madeParameters(given);
+  if (made) return [{ options: {}, params: [], made }];
   const items = listOf(given, "the parameters");
   const groups = items.filter(isGroup);
-  if (groups.length === 0) return [takeList(items, {}, "the parameters")];
+  if (groups.length === 0) return [takeItems(items, {})];
   if (groups.length < items.length) {
     const other = items.findIndex((item) => !isGroup(item));
     throw new OptimError(

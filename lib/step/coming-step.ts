@@ -78,13 +78,15 @@ export function describeStages<O extends object>(plan: Plan<O>, stages: StepStag
   let applies = false;
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Draft<Cohort<O>>;
-    const { group, clock, runs } = cohort;
+    const { clock, runs } = cohort;
+    const { stageOptions } = cohort.group;
+    const averages = cohort.applies && stages.takesAverage(stageOptions, clock);
+    const flushed = flushedOf(plan, clock);
     applies ||= cohort.applies;
-    cohort.averages = cohort.applies && stages.takesAverage(group.stageOptions, clock);
+    cohort.averages = averages;
     for (const run of runs) {
       const parameter = firstOf(plan, run.group);
-      const flushed = flushedOf(plan, clock);
-      stages.describeRun(run.stages as RunStages, group.stageOptions, clock, cohort.applies, flushed, parameter);
+      stages.describeRun(run.stages as RunStages, stageOptions, clock, cohort.applies, averages, flushed, parameter);
     }
   }
   return stages.describeStep(applies);

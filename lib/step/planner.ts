@@ -203,7 +203,7 @@ export class Planner<O extends RatedOptions> {
     this.#made = none;
     (plan as Draft<Plan<O>>).repeats = again && plan.cohorts.length > 0 && isConstant(plan);
     // The next step over the parameters' own data is no repeat: it notes that they are there again.
-    if (this.#plan && !this.progress.areInPlace) (this.#plan as Draft<Plan<O>>).repeats = false;
+    if (this.#plan && !this.progress.places.areAllOwn) (this.#plan as Draft<Plan<O>>).repeats = false;
   }
 
   /** A plan of the step that is given no arrays. */

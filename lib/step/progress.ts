@@ -31,11 +31,6 @@ export class Progress {
     return this.#findings;
   }
 
-  /** Whether the last step of every parameter was over its own data. */
-  get areInPlace(): boolean {
-    return this.places.areAllOwn;
-  }
-
   /** Counts a repeated step, which differs from the last only in its number. */
   countAgain<O extends object>({ cohorts }: Plan<O>): void {
     let highest = 0;

@@ -30,13 +30,6 @@ export interface Findings {
   readonly nonFinite?: number;
 }
 
-/** Whether an average takes in this step of a parameter. */
-function takesIn(ema: Readonly<Ema> | null, step: number): boolean {
-  if (!ema) return false;
-  const { start = 1, every = 1 } = ema;
-  return step >= start && (step - start) % every === 0;
-}
-
 /**
  * The decay of an average that takes in the coming step. At step `start` it is 0, so that the average begins as that
  * step leaves the weights.
@@ -112,11 +105,15 @@ export class StepStages implements LossScaling {
 
   /** Whether the average of the weights takes in a parameter's coming step. */
   takesAverage({ ema }: AnyStageOptions, { step }: Clock): boolean {
-    return takesIn(ema, step + 1);
+    if (!ema) return false;
+    const { start = 1, every = 1 } = ema;
+    const coming = step + 1;
+    return coming >= start && (coming - start) % every === 0;
   }
 
   /**
    * Writes the stages of a run in the coming step.
+   * @param averages As `takesAverage` says of a call that takes a step.
    * @param flushed As for `ruleScaleOf`.
    * @param parameter One of the run's.
    * @throws OptimError ERR_OPTION where its number type does not hold the factor of the gradients.
@@ -126,12 +123,12 @@ export class StepStages implements LossScaling {
     options: AnyStageOptions,
     clock: Clock,
     applies: boolean,
+    averages: boolean,
     flushed: number,
     parameter: CheckedParameter,
   ): void {
     const scale = this.#scaleOf(options, flushed);
     if (run.scale !== scale) checkCoefficients(["gradScale"], [scale], parameter);
-    const averages = applies && this.takesAverage(options, clock);
     const decay = averages ? decayOf(options.ema as Ema, clock) : 0;
     run.accumulates = flushed === 0 && this.options.gradientAccumulationSteps > 1;
     run.applies = applies;
