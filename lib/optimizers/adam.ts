@@ -1,5 +1,5 @@
 import type { Definition, Preset } from "../definition.ts";
-import { power } from "../numbers/power.ts";
+import { leastVariance, power } from "../numbers/power.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import type { CommonOptions } from "../options/common.ts";
@@ -10,7 +10,6 @@ import { stageOptions } from "../options/stages.ts";
 import { adamRule } from "../rules/adam.ts";
 import type { FlagsOf } from "../rules/rule.ts";
 import { type LearningRate, learningRate } from "../schedules/learning-rate.ts";
-import { leastVariance } from "./rmsprop.ts";
 
 const { fround, sqrt } = Math;
 

@@ -1,6 +1,6 @@
 import type { Definition } from "../definition.ts";
-import { complement, power } from "../numbers/power.ts";
-import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
+import { complement, leastVariance, power } from "../numbers/power.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import { decay, finite, kept } from "../options/domains.ts";
 import { boolean, choice, fraction } from "../options/option.ts";
@@ -16,8 +16,6 @@ import {
   type RMSpropPreset,
   rmspropPresets,
 } from "./rmsprop-options.ts";
-
-const { fround } = Math;
 
 /** A parameter's state in RMSprop. Options decide which slots there are beside the first. */
 export interface RMSpropState extends ParameterState {
@@ -35,20 +33,6 @@ const noPreset: RMSpropPreset = { arithmetic: "standard", complementIn: "double"
 
 const presetOf = ({ preset }: Pick<RMSpropOptions, "preset">): RMSpropPreset =>
   preset ? rmspropPresets[preset] : noPreset;
-
-/** The root of the least normal number. */
-const leastRoot: Readonly<Record<NumberType, number>> = { float32: 1 / power(2, 63), float64: 1 / power(2, 511) };
-
-/**
- * What a variance is kept from going below: zero, or where it changes no bit the least normal number. Of smaller ones, which
- * a mean square decays to, a processor takes the root in twice the time and more; beside an `eps` of some size the roots of
- * all of them vanish.
- */
-export function leastVariance(eps: number, type: NumberType): number {
-  const root = leastRoot[type];
-  const sum = type === "float32" ? fround(root + fround(eps)) : root + eps;
-  return sum === (type === "float32" ? fround(eps) : eps) ? root * root : 0;
-}
 
 type Arithmetic = RMSpropPreset["arithmetic"];
 

@@ -1,4 +1,4 @@
-// Adagrad (Duchi, Hazan and Singer 2011): the arithmetic of one element. The twin of lib/optimizers/adagrad.ts.
+// Adagrad (Duchi, Hazan and Singer 2011): the arithmetic of one element. The twin of lib/rules/adagrad.ts.
 #pragma once
 
 #include "../arithmetic.hpp"

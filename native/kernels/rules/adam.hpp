@@ -87,7 +87,7 @@ struct Adam {
       param = c.param_decay * param - c.lr * (m / c.bias_correction1 / root);
     } else {
       Number variance = square / c.bias_correction2;
-      // With the usual eps a subnormal one counts as the least normal number (lib/optimizers/rmsprop.ts,
+      // With the usual eps a subnormal one counts as the least normal number (lib/numbers/power.ts,
       // `leastVariance`).
       variance = select_less(variance, c.least_variance, c.least_variance, variance);
       const Number root = square_root(variance) + c.eps;

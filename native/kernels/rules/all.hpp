@@ -1,4 +1,4 @@
-// Every rule of the library. The twin of lib/optimizers/all.ts.
+// Every rule of the library. The twin of lib/rules/all.ts.
 #pragma once
 
 #include "adadelta.hpp"

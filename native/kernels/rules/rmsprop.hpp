@@ -1,6 +1,6 @@
-// RMSprop (Hinton 2012): the arithmetic of one element. The twin of lib/optimizers/rmsprop.ts, whose documentation
-// gives the formula; a test holds both to the same expression graph for every variant. This is the rule to copy for a
-// new one.
+// RMSprop (Hinton 2012): the arithmetic of one element. The twin of lib/rules/rmsprop.ts; a test holds both
+// to the same expression graph for every variant. lib/optimizers/rmsprop.ts documents the formula. This is the rule to
+// copy for a new one.
 #pragma once
 
 #include "../arithmetic.hpp"
@@ -143,7 +143,7 @@ struct Rmsprop {
       }
     }
     // A variance that rounding leaves below zero counts as zero, and with the usual eps a subnormal one as the least
-    // normal number (lib/optimizers/rmsprop.ts, `leastVariance`).
+    // normal number (lib/numbers/power.ts, `leastVariance`).
     if constexpr (flags.arithmetic == Arithmetic::standard) {
       variance = select_less(variance, c.least_variance, c.least_variance, variance);
     }

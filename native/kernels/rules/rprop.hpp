@@ -1,5 +1,5 @@
 // Rprop (Riedmiller and Braun 1993), without weight backtracking: the arithmetic of one element. The twin of
-// lib/optimizers/rprop.ts. There is neither root nor division to hide an operation under, so what is not always needed
+// lib/rules/rprop.ts. There is neither root nor division to hide an operation under, so what is not always needed
 // is a flag.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Stochastic gradient descent with momentum: the arithmetic of one element. The twin of lib/optimizers/sgd.ts. There is
+// Stochastic gradient descent with momentum: the arithmetic of one element. The twin of lib/rules/sgd.ts. There is
 // neither root nor division to hide an operation under, so what is not always needed is a flag.
 #pragma once
 
