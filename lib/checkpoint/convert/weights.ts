@@ -152,7 +152,8 @@ export function fromKeras(weights: Weights, like: StateDict, order?: readonly st
 
 /**
  * A state as TensorFlow.js's `optimizer.getWeights()` lists it, tensors as flat arrays: iterations, mean squares, momentums
- * (always), mean gradients if it is centered; for its momentum optimizer momentums, for Adagrad accumulators.
+ * (always), mean gradients if it is centered; for its momentum optimizer momentums, for Adagrad accumulators, for Adadelta
+ * accumulated squares of gradients and then of updates, for Adam first and then second moments.
  * @param order The names of the parameters in the order of its variables. Default that of the groups.
  * @throws OptimError ERR_STATE where TensorFlow.js cannot have it.
  */

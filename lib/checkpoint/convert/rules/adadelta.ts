@@ -7,4 +7,5 @@ export const adadelta: ConvertedRule = {
     options: { ...torchCommon, rho: true, eps: true },
     others: { ...torchRunning, capturable: false },
   },
+  tfjs: () => [{ slot: "squareAvg" }, { slot: "accDelta" }],
 };

@@ -14,4 +14,8 @@ export const adam: ConvertedRule = {
     },
     others: { ...torchRunning, capturable: false, fused: false },
   },
+  tfjs: ({ amsgrad }) =>
+    amsgrad
+      ? "Expected no 'amsgrad', because TensorFlow.js has none, but it is true."
+      : [{ slot: "gradAvg" }, { slot: "squareAvg" }],
 };
