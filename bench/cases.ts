@@ -102,6 +102,7 @@ const large: Suite = {
     [
       { title: "RMSprop", options: plain },
       { title: "RMSprop, centered, momentum", options: centeredMomentum },
+      { title: "Adam", optimizer: "Adam", options: plain },
     ].flatMap((formula) =>
       [2 ** 23, 2 ** 24, 2 ** 26, 2 ** 27].map((size) => ({
         ...base,
@@ -121,6 +122,7 @@ const rivals: Suite = {
     [
       { title: "RMSprop", options: plain },
       { title: "RMSprop, everything on", options: everything },
+      { title: "Adam", optimizer: "Adam", options: plain },
     ].map((formula) => ({
       ...base,
       ...formula,

@@ -29,7 +29,7 @@ const drawings: readonly Drawing[] = [
     title: "Out of cache: steps and the limit of memory",
     x: "size",
     set: (result) =>
-      `${result.case.options["centered"] ? "centered, momentum" : "plain"}, ${threadsOf(result)} thread${threadsOf(result) === 1 ? "" : "s"}: `,
+      `${result.case.title?.replace(/^RMSprop, /, "") ?? "plain"}, ${threadsOf(result)} thread${threadsOf(result) === 1 ? "" : "s"}: `,
     contenders: ["native", "limit"],
   },
   {

@@ -5,7 +5,7 @@ import sys
 import serve
 
 form = sys.argv[1]
-classes = {"RMSprop": "RMSprop", "SGD": "SGD", "Adagrad": "Adagrad"}
+classes = {"RMSprop": "RMSprop", "SGD": "SGD", "Adagrad": "Adagrad", "Adam": "Adam"}
 names = {
     "lr": "lr",
     "alpha": "alpha",
