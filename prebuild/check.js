@@ -8,11 +8,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { countDivisions, inspect } from "./inspect.js";
-import { hashesFile, hashOf, listOfHashes, products } from "./products.js";
+import { hashesFile, hashOf, largest, listOfHashes, products } from "./products.js";
 import { targets } from "./targets.js";
 import { packageFile, root } from "./toolchain.js";
 
-const largest = 1_500_000;
 const newestGlibc = "2.28";
 
 const require = createRequire(import.meta.url);
