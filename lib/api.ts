@@ -33,7 +33,7 @@ export type { CommonOptions } from "./options/common.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./options/stage-options.ts";
 export { type AllocateOptions, allocate, type Model, type Shapes } from "./parameters/allocate.ts";
 export type { ParamGroup, ParamGroupInput } from "./parameters/group.ts";
-export type { Parameter, ParameterName } from "./parameters/parameter.ts";
+export type { AnyParameter, Parameter, ParameterName, PlaceholderParameter } from "./parameters/parameter.ts";
 export type { LearningRate } from "./schedules/learning-rate.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { LossScaleState } from "./state/loss-scale.ts";

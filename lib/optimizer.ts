@@ -24,10 +24,10 @@ import { guardParameter, refuseProperties, release } from "./parameters/guards.t
 import { checkMade } from "./parameters/made.ts";
 import { checkOverlap } from "./parameters/overlap.ts";
 import {
+  type AnyParameter,
   checkNames,
   checkNoOptions,
   checkParameters,
-  type Parameter,
   type ParameterName,
 } from "./parameters/parameter.ts";
 import { zeroSource } from "./parameters/source.ts";
@@ -53,7 +53,7 @@ import { type Findings, StepStages } from "./step/step-stages.ts";
 import { show } from "./values/show.ts";
 
 /** Parameters, or groups of them that override options; not both in one list. */
-export type ParamsInput<O, N extends string = string> = Iterable<Parameter<N> | ParamGroupInput<O, N>>;
+export type ParamsInput<O, N extends string = string> = Iterable<AnyParameter<N> | ParamGroupInput<O, N>>;
 
 /** The `push` of `paramGroups`. It refuses, because it would not add a group. */
 const noPush: PropertyDescriptor = {
@@ -158,8 +158,8 @@ export abstract class Optimizer<
    * ```
    */
   get lastStep(): StepInfo | undefined {
-    const { lastStep: step, applied, findings } = this.#planner.progress;
-    if (!findings && step === 0) return undefined;
+    const { begun, lastStep: step, applied, findings } = this.#planner.progress;
+    if (!begun) return undefined;
     return Object.freeze({ step, applied, skipped: false, ...findings });
   }
 

@@ -10,7 +10,7 @@ const calls = Number(process.env.RMSPROP_WALK ?? (asan ? 1_000_000 : full ? 200_
 const events = [
   ...["skipped", "only accumulated", "some only accumulated", "clipped by value", "clipped by norm", "averaged"],
   ...["measured a norm", "measured the update", "moved the loss scale", "zeroed gradients", "exchanged averages"],
-  ...["flushed", "dropped", "left out by null", "given a bare gradient"],
+  ...["flushed", "dropped", "left out by null", "given a bare gradient", "given all its arrays"],
 ];
 
 test(`a random walk of ${calls} calls over the whole interface`, { timeout: 1_800_000 }, async () => {

@@ -6,7 +6,13 @@
 import { OptimError } from "../errors.ts";
 import { checkIdle, memoryOf } from "../memory/memory.ts";
 import { bufferOf, hasMemory, lengthOf } from "../numbers/typed-array.ts";
-import { type CheckedParameter, checkNames, checkParameters } from "../parameters/parameter.ts";
+import {
+  type CheckedParameter,
+  checkNames,
+  checkParameters,
+  isPlaced,
+  type PlacedParameter,
+} from "../parameters/parameter.ts";
 import { takeParameter } from "../parameters/take.ts";
 import type { StateDict } from "../state/state-dict.ts";
 import { show } from "../values/show.ts";
@@ -56,7 +62,7 @@ export function checkOptions(given: unknown, names: readonly string[], owner: st
 }
 
 /** @throws OptimError ERR_DTYPE, ERR_NAME, ERR_LENGTH, ERR_DETACHED. */
-export function readParameters(given: unknown): CheckedParameter[] {
+export function readParameters(given: unknown): PlacedParameter[] {
   if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
     throw new OptimError(
       "ERR_DTYPE",
@@ -66,7 +72,16 @@ export function readParameters(given: unknown): CheckedParameter[] {
   const raw = [...(given as Iterable<unknown>)].map((parameter, i) => takeParameter(parameter, i));
   const parameters = checkParameters(raw);
   checkNames(parameters);
-  return parameters;
+  for (const parameter of parameters) if (!isPlaced(parameter)) throw lacksData(parameter);
+  return parameters as PlacedParameter[];
+}
+
+function lacksData({ name }: CheckedParameter): OptimError {
+  return new OptimError(
+    "ERR_DTYPE",
+    `Expected the data of '${name}', which a checkpoint holds, but it is null: ` +
+      "give { name, data, grad: null } with the array that holds it now.",
+  );
 }
 
 export function checkOptimizer(given: unknown): StatefulOptimizer | undefined {
@@ -81,7 +96,7 @@ export function checkOptimizer(given: unknown): StatefulOptimizer | undefined {
  * @param meanwhile The sentence's words for that code.
  * @throws OptimError ERR_DETACHED, ERR_STEP_IN_FLIGHT.
  */
-export function checkPlaces(parameters: readonly CheckedParameter[], meanwhile = ""): void {
+export function checkPlaces(parameters: readonly PlacedParameter[], meanwhile = ""): void {
   for (const { name, data, length } of parameters) {
     if (!hasMemory(data) || lengthOf(data) !== length || memoryOf(bufferOf(data))?.disposed) {
       throw new OptimError(

@@ -1,6 +1,6 @@
 import { OptimError } from "../errors.ts";
 import type { FloatArray } from "../numbers/typed-array.ts";
-import type { CheckedParameter, Parameter } from "../parameters/parameter.ts";
+import type { CheckedParameter, Parameter, PlacedParameter } from "../parameters/parameter.ts";
 import { showShape, sizeOf } from "../parameters/shape.ts";
 import { beforeLoad } from "../state/partial-state.ts";
 import type { StateDict, Unmatched } from "../state/state-dict.ts";
@@ -51,7 +51,7 @@ export interface Loaded extends Unmatched {
 
 /** The options of a load, checked. */
 interface Asked {
-  readonly parameters: readonly CheckedParameter[];
+  readonly parameters: readonly PlacedParameter[];
   readonly optimizer: StatefulOptimizer | undefined;
   readonly partial: boolean;
 }
@@ -70,7 +70,7 @@ export function readLoadOptions(options: LoadOptions, owner: string): Asked {
 interface Match {
   readonly isOurs: boolean;
   /** By the names of their tensors. */
-  readonly fills: ReadonlyMap<string, CheckedParameter>;
+  readonly fills: ReadonlyMap<string, PlacedParameter>;
   /** The tensors of states, and the rest of the optimizer's state. */
   readonly slots: ReadonlySet<string>;
   readonly rest: object | undefined;
@@ -101,7 +101,7 @@ function match({ metadata, tensors }: Opened, { parameters, optimizer, partial }
   }
   const missing: string[] = [];
   const left = new Map(tensors.map((info) => [info.name, info]));
-  const fills = new Map<string, CheckedParameter>();
+  const fills = new Map<string, PlacedParameter>();
   for (const parameter of parameters) {
     const name = isOurs ? tensorName(parameter.name) : parameter.name;
     const reason = misfit(parameter, left.get(name));

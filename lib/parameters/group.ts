@@ -18,7 +18,7 @@ import {
 import { usedSlots, variantOf } from "../rules/rule.ts";
 import type { Guard } from "./guards.ts";
 import type { StateArray } from "./overlap.ts";
-import type { CheckedParameter, Parameter } from "./parameter.ts";
+import type { AnyParameter, CheckedParameter } from "./parameter.ts";
 import { watchSource } from "./source.ts";
 
 /**
@@ -35,7 +35,7 @@ import { watchSource } from "./source.ts";
  */
 export type ParamGroupInput<O, N extends string = string> = {
   // The list by itself, because TypeScript infers no names through an iterable in an iterable.
-  readonly params: readonly Parameter<N>[] | Iterable<Parameter<N>>;
+  readonly params: readonly AnyParameter<N>[] | Iterable<AnyParameter<N>>;
 } & Partial<O>;
 
 /** A group's options, to read and to set; a new value takes effect at the next step. */
@@ -237,7 +237,7 @@ export function checkMemory(entries: Iterable<Entry>): void {
   const liveness = new Liveness();
   for (const { parameter, slots } of entries) {
     const { name, data, storage, source, length, dataBuffer } = parameter;
-    liveness.watch(data, length, storage, "data", name, dataBuffer);
+    if (data) liveness.watch(data, length, storage, "data", name, dataBuffer);
     if (source) watchSource(liveness, source, length, name);
     watchSlots(liveness, parameter, slots);
   }

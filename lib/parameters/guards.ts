@@ -5,7 +5,7 @@ import { OptimError } from "../errors.ts";
 import type { OptionTable } from "../options/option.ts";
 import { isPlain, isProxy } from "../values/values.ts";
 import { otherNamesOf } from "../values/words.ts";
-import type { Parameter } from "./parameter.ts";
+import type { CheckedParameter } from "./parameter.ts";
 
 /** Refuses other arrays on the object that a parameter was given as. */
 export interface Guard {
@@ -26,7 +26,7 @@ const guards = new WeakMap<object, Guard>();
  * object that is frozen, sealed, a proxy or of a class, and one that computes its arrays, is left alone. No user code
  * runs here, except the traps of a proxy in a browser, where a proxy cannot be told.
  */
-export function guardParameter(given: object, parameter: Parameter): Guard | undefined {
+export function guardParameter(given: object, parameter: CheckedParameter): Guard | undefined {
   const found = guards.get(given);
   if (found) {
     found.owners++;
@@ -44,13 +44,13 @@ export function guardParameter(given: object, parameter: Parameter): Guard | und
   return guard;
 }
 
-function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], parameter: Parameter): void {
+function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], parameter: CheckedParameter): void {
   const { name, [key]: array } = parameter;
   Object.defineProperty(given, key, {
     get: () => array,
     set(this: object, value: unknown) {
       if (this === given && value === array) return;
-      if (this === given && guard.owners > 0) throw replaced(key, name, value);
+      if (this === given && guard.owners > 0) throw replaced(key, name, array, value);
       // No optimizer has it any more: both are as they were before one had.
       if (this === given) for (const each of all) Object.defineProperty(given, each, plainProperty(parameter[each]));
       if (this === given) guards.delete(given);
@@ -62,11 +62,19 @@ function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], 
 /** The descriptor of a property that is simply assigned. */
 const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
 
-function replaced(key: Key, name: string, value: unknown): OptimError {
+function replaced(key: Key, name: string, given: unknown, value: unknown): OptimError {
   const quoted = JSON.stringify(name);
   const dropped =
     "An optimizer that is no longer used lets go of its parameters by dispose(); where it is out of reach, " +
     `give the next one a new object, { ...parameter, ${key} }.`;
+  if (key === "data" && given === null) {
+    return new OptimError(
+      "ERR_OPTION",
+      `Expected 'data' of '${name}' to stay null, because its arrays come with each call, but it is set: ` +
+        `give them to the call, step({ ${quoted}: { data, grad } }), or for good remove(${quoted}) and add ` +
+        `{ ...parameter, data, grad } by addParamGroup(). ${dropped}`,
+    );
+  }
   if (key === "grad" && value === null) {
     return new OptimError(
       "ERR_OPTION",

@@ -13,8 +13,8 @@ export type StateArray = readonly [CheckedParameter, string, StoredArray];
  */
 function areApart(parameters: readonly CheckedParameter[], state: readonly StateArray[], backend: Backend): boolean {
   const stretches: Stretch[] = [];
-  parameters.forEach((parameter) => {
-    stretch(stretches, backend, parameter.data, parameter.storage, parameter.length, parameter.dataBuffer);
+  parameters.forEach(({ data, storage, length, dataBuffer }) => {
+    if (data) stretch(stretches, backend, data, storage, length, dataBuffer);
   });
   parameters.forEach(({ source, length }) => {
     if (source) stretchSource(stretches, backend, source, length);
@@ -43,7 +43,7 @@ export function checkOverlap(
   // already.
   const intervals: Interval[] = [];
   for (const { name, data, storage, length } of parameters) {
-    if (length > 0) intervals.push(intervalOf(backend, data, length, storage, true, "data", name));
+    if (data && length > 0) intervals.push(intervalOf(backend, data, length, storage, true, "data", name));
   }
   for (const { name, source, length } of parameters) {
     if (source && length > 0) intervals.push(intervalOfSource(backend, source, length, false, name));

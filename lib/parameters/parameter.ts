@@ -11,11 +11,12 @@ import {
   lengthOf,
   type NumberType,
   numberTypeOf,
+  numberTypes,
 } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
 import { hasMethod } from "../values/values.ts";
 import { didYouMean, meantKey } from "../values/words.ts";
-import { checkShape } from "./shape.ts";
+import { checkedSize, checkShape } from "./shape.ts";
 
 /** An array to train, with its gradient. */
 export interface Parameter<N extends string = string> {
@@ -30,23 +31,59 @@ export interface Parameter<N extends string = string> {
 }
 
 /**
+ * A parameter without arrays of its own. They come with each call, `step({ w: { data, grad } })`, and may be others each
+ * time. A call that does not name it leaves it out. Its state is kept under its name.
+ * @example
+ * ```js
+ * import { SGD } from "rmsprop";
+ *
+ * const optimizer = new SGD([{ name: "w", data: null, shape: [2] }], { lr: 0.5, momentum: 0.9 });
+ * const [data, grad] = [Float32Array.of(1, 2), Float32Array.of(1, 1)];
+ * optimizer.step({ w: { data, grad } });
+ * console.log(data, optimizer.state("w").momentumBuffer); // Float32Array(2) [ 0.5, 1.5 ] Float32Array(2) [ 1, 1 ]
+ * ```
+ */
+export interface PlaceholderParameter<N extends string = string> {
+  /** Unique within an optimizer; state is kept and travels under it. */
+  readonly name: N;
+  /** Null: each call brings the values. */
+  readonly data: null;
+  /** Null or left out: each call brings the gradient. */
+  readonly grad?: null;
+  /** The shape, outermost dimension first; its product is the length of the arrays. */
+  readonly shape: readonly number[];
+  /** The number type of the arrays. Default "float32". */
+  readonly dtype?: NumberType;
+}
+
+/** A parameter with arrays of its own, or without. */
+export type AnyParameter<N extends string = string> = Parameter<N> | PlaceholderParameter<N>;
+
+/**
  * A name of a parameter: an editor offers those of the constructor's arguments. Any other is taken too, because
  * `addParamGroup` brings more.
  */
 export type ParameterName<N extends string = string> = N | (string & {});
 
 /** A parameter as an optimizer keeps it: read once, checked. */
-export interface CheckedParameter extends Parameter {
+export interface CheckedParameter extends Omit<Parameter, "data"> {
+  /** Null: its arrays come with each call. */
+  readonly data: FloatArray | null;
   /** The number type that its elements are computed in. */
   readonly type: NumberType;
   /** The storage of `data`. */
   readonly storage: Storage;
   readonly length: number;
-  /** The buffer of `data`. An array keeps its buffer for life. */
-  readonly dataBuffer: ArrayBufferLike;
+  /** The buffer of `data`, where it is there. An array keeps its buffer for life. */
+  readonly dataBuffer: ArrayBufferLike | undefined;
   /** The source of its gradient; null where it has none. */
   readonly source: GradientSource | null;
 }
+
+/** A checked parameter with arrays of its own. */
+export type PlacedParameter = CheckedParameter & { readonly data: FloatArray };
+
+export const isPlaced = (parameter: CheckedParameter): parameter is PlacedParameter => parameter.data !== null;
 
 /**
  * The buffer of the array that was checked last, if it cannot be resized. Then another array over it has its memory
@@ -91,6 +128,7 @@ export function checkArray(array: unknown, kind: string, name: string, checked: 
 
 /**
  * Checks an array that goes with a parameter's data. No user code runs here.
+ * @param like The sentence's words for where the type and the length come from.
  * @throws OptimError ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
  */
 export function checkArrayOf(
@@ -100,19 +138,20 @@ export function checkArrayOf(
   type: NumberType,
   length: number,
   checked: Checked = unchecked(),
+  like = "like its data",
 ): void {
   const foundType = checkArray(array, kind, name, checked);
   if (foundType !== type) {
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the ${kind} of '${name}' to be ${type} like its data, but it is ${foundType}.`,
+      `Expected the ${kind} of '${name}' to be ${type} ${like}, but it is ${foundType}.`,
     );
   }
   const foundLength = lengthOf(array as FloatArray);
   if (foundLength !== length) {
     throw new OptimError(
       "ERR_LENGTH",
-      `Expected the ${kind} of '${name}' to have ${length} elements like its data, but it has ${foundLength}.`,
+      `Expected the ${kind} of '${name}' to have ${length} elements ${like}, but it has ${foundLength}.`,
     );
   }
 }
@@ -129,6 +168,8 @@ export interface RawParameter {
   readonly data: unknown;
   readonly grad: unknown;
   readonly shape: unknown;
+  /** Read where `data` is null. */
+  readonly dtype: unknown;
 }
 
 /**
@@ -151,7 +192,7 @@ export function checkNoOptions(raw: readonly RawParameter[], options: object): v
 /** Refuses what is no parameter at all, or lacks something that it has under another name. */
 function checkForm({ given, index, list, others, name, data, grad }: RawParameter): void {
   const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
-  const isWhole = name !== undefined && data !== undefined && grad !== undefined;
+  const isWhole = name !== undefined && (data === null || (data !== undefined && grad !== undefined));
   if (isObject && isWhole) return;
   const isTensor = hasMethod(given, "dataSync");
   const what = `Expected parameter ${index}${list} to be { name, data, grad }`;
@@ -184,6 +225,7 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
       `Expected parameter ${index}${list} to have a string as its name, but it is ${show(name)}.`,
     );
   }
+  if (data === null) return checkPlaceholder(raw, name);
   const type = checkArray(data, "data", name, checkedData);
   const length = lengthOf(data as FloatArray);
   if (grad !== null) checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
@@ -193,6 +235,33 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
   const source = gradient && { array: gradient, storage: type, buffer: bufferOf(gradient) };
   const checked = { name, data: own, grad: gradient, type, storage: type, length, dataBuffer, source };
   return shape === undefined ? checked : { ...checked, shape: checkShape(shape, name, length) };
+}
+
+function checkPlaceholder({ grad = null, shape, dtype = "float32" }: RawParameter, name: string): CheckedParameter {
+  if (shape === undefined) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the data of '${name}' to be a Float32Array or a Float64Array, or null beside a shape, ` +
+        "with arrays that come with each call, but it is null and there is no shape.",
+    );
+  }
+  const type = numberTypes.find((each) => each === dtype);
+  if (!type) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the dtype of '${name}' to be "float32" or "float64", but it is ${show(dtype)}.`,
+    );
+  }
+  if (grad !== null) {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected '${name}', whose data is null, to have no gradient of its own, because both come with each call, ` +
+        `but its grad is ${show(grad)}.`,
+    );
+  }
+  const length = checkedSize(shape, name);
+  const own = Object.freeze(shape) as readonly number[];
+  return { name, data: null, grad, type, storage: type, length, dataBuffer: undefined, source: null, shape: own };
 }
 
 /**

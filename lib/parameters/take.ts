@@ -63,8 +63,9 @@ const none: readonly string[] = [];
 export function takeParameter(given: unknown, index: number, list = ""): RawParameter {
   const source = (typeof given === "object" && given !== null ? given : {}) as Partial<Parameter>;
   const { name, data, grad, shape } = source;
+  const dtype = data === null ? (source as { readonly dtype?: unknown }).dtype : undefined;
   const others = othersOf(given, shape === undefined ? 3 : 4);
-  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape };
+  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape, dtype };
 }
 
 /** An object's own properties beside those that are read, of which there are at most `count`. No trap of a proxy runs. */

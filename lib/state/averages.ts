@@ -1,4 +1,5 @@
 import type { StoredArray } from "../numbers/storage.ts";
+import type { FloatArray } from "../numbers/typed-array.ts";
 import type { Entry, Group } from "../parameters/group.ts";
 
 /** The entries whose average of the weights has begun. */
@@ -17,7 +18,8 @@ export function begunSlots({ slots, clock }: Entry): Readonly<Record<string, Sto
 /** Exchanges parameters with their averages. */
 export function swapAverages(entries: readonly Entry[]): void {
   for (const { parameter, slots } of entries) {
-    const { data, length } = parameter;
+    const { length } = parameter;
+    const data = parameter.data as FloatArray; // swapEma() refuses those that have none
     const ema = (slots.ema as StoredArray).array;
     for (let i = 0; i < length; i++) {
       const value = data[i] as number;

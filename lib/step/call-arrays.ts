@@ -118,8 +118,10 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
   for (const [entry, input] of entered) {
     const { parameter, slots } = entry;
     const { name, type, storage, length } = parameter;
-    const data = input.data === undefined ? parameter.data : (input.data as FloatArray);
-    checkArrayOf(data, "data", name, type, length, checkedData);
+    const data = (input.data === undefined ? parameter.data : input.data) as FloatArray;
+    if (data === null && input.data === undefined) throw lacksData(name);
+    const like = parameter.data ? undefined : "as its shape and dtype say";
+    checkArrayOf(data, "data", name, type, length, checkedData, like);
     const grad = input.grad as FloatArray;
     checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
     const given = input.out === undefined ? data : (input.out as FloatArray);
@@ -140,6 +142,14 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
   }
   checkIntervals(intervals);
   return (entry) => streams.get(entry) as Streams;
+}
+
+function lacksData(name: string): OptimError {
+  return new OptimError(
+    "ERR_DTYPE",
+    `Expected the data of '${name}' beside its gradient, because it has none of its own, ` +
+      `but the call gives none: step({ ${JSON.stringify(name)}: { data, grad } }).`,
+  );
 }
 
 /**

@@ -17,7 +17,7 @@ export class Places {
   }
 
   isElsewhere(entry: Entry): boolean {
-    return this.#elsewhere.has(entry);
+    return entry.parameter.data === null || this.#elsewhere.has(entry);
   }
 
   /** Forgets all other entries. */
@@ -32,6 +32,7 @@ export class Places {
       for (let e = 0; e < entries.length; e++) {
         const entry = entries[e] as Entry;
         const { data, length } = entry.parameter;
+        if (!data) continue; // it is always elsewhere
         const { out } = streamsOf(entry);
         const own = out === data || length === 0 || this.#backend.address(out) === this.#backend.address(data);
         if (!own) this.#elsewhere.add(entry);

@@ -207,15 +207,14 @@ function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, sou
   watchSource(liveness, source, length, name);
 }
 
-/** The arrays of a parameter itself. */
-export const ownStreams = ({ parameter: { data, source } }: Entry): Streams => ({
-  data,
-  out: data,
-  source: source as GradientSource,
-});
+/** The arrays of a parameter itself, which has its own. */
+export const ownStreams = ({ parameter }: Entry): Streams => {
+  const data = parameter.data as FloatArray;
+  return { data, out: data, source: parameter.source as GradientSource };
+};
 
 /** The accumulated gradient of a parameter in the gradient's place. */
-export const accumulatedStreams = ({ parameter: { data }, slots }: Entry): Streams => ({
-  ...{ data, out: data },
-  source: slots.gradAccumulator as StoredArray,
-});
+export const accumulatedStreams = ({ parameter, slots }: Entry): Streams => {
+  const data = parameter.data as FloatArray;
+  return { data, out: data, source: slots.gradAccumulator as StoredArray };
+};

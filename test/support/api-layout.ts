@@ -37,6 +37,8 @@ export const entryPoints: readonly EntryPoint[] = [
           "AllocateOptions",
           "Shapes",
           "Parameter",
+          "PlaceholderParameter",
+          "AnyParameter",
           "ParameterName",
           "FloatArray",
           "NumberType",

@@ -34,6 +34,8 @@ export interface Entry {
   readonly parameter: Tracked;
   readonly model: StagedPart;
   readonly group: number;
+  /** Whether the optimizer has its arrays; else they come with each call. */
+  readonly placed: boolean;
   frozen: boolean;
   /** Whether its last step was over data that it was given for it. */
   elsewhere: boolean;
@@ -70,6 +72,8 @@ export interface Trainee {
   saved: Saved | undefined;
   /** The parameters whose averages are in their place. */
   swapped: readonly Entry[] | undefined;
+  /** Whether there was a step, of whatever. */
+  called: boolean;
   /** The step that `lastStep` must tell. */
   lastStep: number;
   disposed: boolean;
@@ -86,7 +90,7 @@ export const settledCode = (trainee: Trainee): string | undefined =>
 
 /** What refuses a call that reads or writes all of an optimizer's arrays. */
 export const memoryCode = ({ entries }: Trainee): string | undefined =>
-  [...entries.values()].some(({ parameter }) => isGone(parameter)) ? "ERR_DETACHED" : undefined;
+  [...entries.values()].some(({ placed, parameter }) => placed && isGone(parameter)) ? "ERR_DETACHED" : undefined;
 
 /** Whether two arrays hold the same bits; every NaN is one NaN. */
 export function same(a: FloatArray, b: FloatArray): boolean {

@@ -17,6 +17,9 @@ import {
 
 const included = ({ entries }: Trainee): Entry[] => [...entries.values()].filter(({ frozen }) => !frozen);
 
+/** Those whose arrays the optimizer has. */
+const standing = (trainee: Trainee): Entry[] => included(trainee).filter(({ placed }) => placed);
+
 const asTaken = ({ model, parameter }: Entry): Taken => ({ part: model, grad: parameter.expectedGrad });
 
 function stepCode(trainee: Trainee, entries: readonly Entry[], asynchronous: boolean): string | undefined {
@@ -32,6 +35,7 @@ function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): vo
   const { stages } = trainee;
   const { lossScale } = stages;
   stages.step(taken);
+  trainee.called = true;
   noteStep(walk, trainee, taken, lossScale);
   if (taken.length > 0 && !stages.last?.skipped) notePlaces(trainee, taken);
   compareLastStep(trainee, taken);
@@ -51,7 +55,7 @@ function compareLastStep(trainee: Trainee, taken: readonly Taken[]): void {
   const { last } = stages;
   const applied = last?.skipped !== true && taken.some(({ part }) => part.waiting === 0);
   const info = { step: trainee.lastStep, applied, ...(last ?? { skipped: false }) };
-  const expected = last || trainee.lastStep > 0 ? info : undefined;
+  const expected = trainee.called ? info : undefined;
   const found = optimizer.lastStep as unknown as Record<string, unknown> | undefined;
   const names = new Set([...Object.keys(expected ?? {}), ...Object.keys(found ?? {})]);
   for (const name of names) {
@@ -86,7 +90,7 @@ function noteStep(walk: WalkState, { stages }: Trainee, taken: readonly Taken[],
 }
 
 export function step(walk: WalkState, trainee: Trainee): void {
-  const entries = included(trainee);
+  const entries = standing(trainee);
   const code = stepCode(trainee, entries, false);
   walk.call("step", code, () => trainee.optimizer.step());
   if (code === undefined) advance(walk, trainee, entries.map(asTaken));
@@ -126,7 +130,7 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
   const arrays: GivenArrays = {};
   const taken: Taken[] = [];
   const given: (readonly [what: string, found: FloatArray, expected: FloatArray])[] = [];
-  for (const { parameter, model } of entries) {
+  for (const { parameter, model, placed } of entries) {
     const { name, data, expectedGrad } = parameter;
     if (walk.chance(0.1)) {
       arrays[name] = walk.one([null, { grad: null }, { grad: null, out: new Float32Array(1) }]);
@@ -142,20 +146,27 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
       return { array, expected };
     };
     const [grad, out, from] = [own("grad", 0.5), own("out", 0.3), own("data", 0.1)];
-    const bare = grad && !out && !from && walk.chance(0.5);
+    const bare = placed && grad && !out && !from && walk.chance(0.5);
     walk.note("given a bare gradient", bare);
     arrays[name] = bare
       ? grad.array
       : {
-          ...(grad && { grad: grad.array }),
+          ...((grad || !placed) && { grad: grad?.array ?? parameter.grad }),
           ...(out && { out: out.array }),
           // An object that names none is refused: here the parameter's own stand for it.
-          ...((from || (!grad && !out)) && { data: from?.array ?? data }),
+          ...((from || !placed || (!grad && !out)) && { data: from?.array ?? data }),
         };
+    walk.note("given all its arrays", !placed);
     const [wanted, read] = [out?.expected, from?.expected];
     taken.push({ part: model, grad: grad?.expected ?? expectedGrad, data: read, out: wanted });
   }
-  const bad = walk.chance(0.2) ? spoil(walk, arrays, entries[0]) : undefined;
+  const bad = walk.chance(0.2)
+    ? spoil(
+        walk,
+        arrays,
+        entries.find(({ placed }) => placed),
+      )
+    : undefined;
   const code = settledCode(trainee) ?? bad;
   walk.call("step with arrays", code, () => trainee.optimizer.step(arrays as never));
   if (code === undefined) advance(walk, trainee, taken);
@@ -166,7 +177,7 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
 
 /** A step off the event loop, and meanwhile calls that must all be refused. */
 export async function stepAsync(walk: WalkState, trainee: Trainee, change: () => void): Promise<void> {
-  const entries = included(trainee);
+  const entries = standing(trainee);
   const code = stepCode(trainee, entries, true);
   const own = entries.map(({ parameter }) => parameter).filter(({ expectedGrad }) => expectedGrad.length > 0);
   const settled = trainee.optimizer.stepAsync().then(
@@ -195,13 +206,14 @@ export async function stepAsync(walk: WalkState, trainee: Trainee, change: () =>
 /** Takes a step with what was accumulated. */
 export function flush(walk: WalkState, trainee: Trainee): void {
   const entries = included(trainee).filter(({ model }) => model.waiting > 0);
-  const elsewhere = entries.some((entry) => entry.elsewhere) ? "ERR_STATE" : undefined;
+  const elsewhere = entries.some((entry) => entry.elsewhere || !entry.placed) ? "ERR_STATE" : undefined;
   const lost = entries.some(({ parameter }) => isGone(parameter)) ? "ERR_DETACHED" : undefined;
   const code = settledCode(trainee) ?? elsewhere ?? lost;
   const parts = entries.map(({ model }) => model);
   walk.call("flushAccumulated", code, () => trainee.optimizer.flushAccumulated());
   if (code !== undefined || parts.length === 0) return;
   trainee.stages.flush(parts);
+  trainee.called = true;
   walk.note("flushed", true);
   compareLastStep(trainee, entries.map(asTaken));
 }
@@ -221,14 +233,15 @@ export function drop(walk: WalkState, trainee: Trainee): void {
 export function zeroGrad(walk: WalkState, trainee: Trainee): void {
   const code = idleCode(trainee) ?? memoryCode(trainee);
   walk.call("zeroGrad", code, () => trainee.optimizer.zeroGrad());
-  if (code === undefined) for (const { parameter } of trainee.entries.values()) parameter.expectedGrad.fill(0);
+  if (code !== undefined) return;
+  for (const { parameter, placed } of trainee.entries.values()) if (placed) parameter.expectedGrad.fill(0);
 }
 
 export function swapEma(walk: WalkState, trainee: Trainee): void {
   const averages = trainee.groups.some(({ ema }) => ema);
   const hasBegun = ({ group, model: { ema } }: Entry) => trainee.groups[group]?.ema && ema;
   const swapped = trainee.swapped ?? [...trainee.entries.values()].filter(hasBegun);
-  const elsewhere = swapped.some((entry) => entry.elsewhere) ? "ERR_STATE" : undefined;
+  const elsewhere = swapped.some((entry) => entry.elsewhere || !entry.placed) ? "ERR_STATE" : undefined;
   const code = idleCode(trainee) ?? (averages ? (elsewhere ?? memoryCode(trainee)) : "ERR_OPTION");
   walk.call("swapEma", code, () => trainee.optimizer.swapEma());
   if (code !== undefined) return;

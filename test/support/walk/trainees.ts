@@ -1,5 +1,6 @@
 // A walk's optimizers: made, given groups and options, their parameters frozen and removed, disposed.
-import { RMSprop, type RMSpropOptions } from "../../../lib/index.ts";
+import { type AnyParameter, type NumberType, RMSprop, type RMSpropOptions } from "../../../lib/index.ts";
+import { numberTypeOf } from "../../../lib/numbers/typed-array.ts";
 import { StagedModel, StagedPart } from "../staged-model.ts";
 import { chooseChange, chooseOptions } from "./options.ts";
 import { idleCode, isGone, memoryCode, settledCode, type Tracked, type Trainee, type WalkState } from "./state.ts";
@@ -12,42 +13,59 @@ function freeParameters(walk: WalkState): Tracked[] {
   return walk.parameters.filter((each) => !used.has(each.name) && isKnown(each) && walk.chance(0.5));
 }
 
-function enter(trainee: Trainee, params: readonly Tracked[], options: RMSpropOptions): void {
+/** A parameter as an optimizer gets it, now and then without its arrays. */
+interface Given {
+  readonly parameter: Tracked;
+  readonly placed: boolean;
+}
+
+const chooseGiven = (walk: WalkState, params: readonly Tracked[]): Given[] =>
+  params.map((parameter) => ({ parameter, placed: walk.chance(0.85) }));
+
+const asGiven = ({ parameter, placed }: Given): AnyParameter => {
+  const { name, expectedGrad } = parameter;
+  const dtype = numberTypeOf(expectedGrad) as NumberType;
+  return placed ? parameter : { name, data: null, shape: [expectedGrad.length], dtype };
+};
+
+const isLost = ({ parameter, placed }: Given) => placed && isGone(parameter);
+
+function enter(trainee: Trainee, params: readonly Given[], options: RMSpropOptions): void {
   trainee.groups.push({ ...options });
   const group = trainee.groups.length - 1;
-  for (const parameter of params) {
+  for (const { parameter, placed } of params) {
     const model = new StagedPart(parameter.expected.data, options, group);
     parameter.expected.data = model.expected.data;
-    trainee.entries.set(parameter.name, { parameter, model, group, frozen: false, elsewhere: false });
+    trainee.entries.set(parameter.name, { parameter, model, group, placed, frozen: false, elsewhere: false });
   }
 }
 
 export function construct(walk: WalkState): void {
-  const params = freeParameters(walk);
+  const params = chooseGiven(walk, freeParameters(walk));
   const { group, whole, bad } = chooseOptions(walk);
   const options = { ...whole, ...group };
-  const gone = params.some(isGone) ? "ERR_DETACHED" : undefined;
+  const gone = params.some(isLost) ? "ERR_DETACHED" : undefined;
   if (walk.chance(0.05) && params[0]) {
-    const twice = [...params, params[0]];
+    const twice = [...params, params[0]].map(asGiven);
     const code = bad ? "ERR_OPTION" : (gone ?? "ERR_NAME");
     walk.call("construct with one twice", code, () => new RMSprop(twice, options));
     return;
   }
-  const optimizer = walk.call("construct", bad ? "ERR_OPTION" : gone, () => new RMSprop(params, options));
+  const optimizer = walk.call("construct", bad ? "ERR_OPTION" : gone, () => new RMSprop(params.map(asGiven), options));
   if (!optimizer) return;
   const trainee: Trainee = {
     ...{ optimizer, stages: new StagedModel(whole), base: { ...group }, entries: new Map(), groups: [] },
-    ...{ saved: undefined, swapped: undefined, lastStep: 0, disposed: false, pending: false },
+    ...{ saved: undefined, swapped: undefined, called: false, lastStep: 0, disposed: false, pending: false },
   };
   enter(trainee, params, group);
   walk.trainees.push(trainee);
 }
 
 export function addGroup(walk: WalkState, trainee: Trainee): void {
-  const params = freeParameters(walk).slice(0, 2);
-  const gone = memoryCode(trainee) ?? (params.some(isGone) ? "ERR_DETACHED" : undefined);
+  const params = chooseGiven(walk, freeParameters(walk).slice(0, 2));
+  const gone = memoryCode(trainee) ?? (params.some(isLost) ? "ERR_DETACHED" : undefined);
   const code = idleCode(trainee) ?? gone;
-  walk.call("addParamGroup", code, () => trainee.optimizer.addParamGroup({ params }));
+  walk.call("addParamGroup", code, () => trainee.optimizer.addParamGroup({ params: params.map(asGiven) }));
   if (code === undefined) enter(trainee, params, trainee.base);
 }
 
@@ -91,7 +109,7 @@ export function remove(walk: WalkState, trainee: Trainee): void {
 
 /** Assigns what nothing would read: other arrays for a parameter that an optimizer has, or an option on the optimizer. */
 export function assign(walk: WalkState, trainee: Trainee): void {
-  const entry = walk.one([...trainee.entries.values()]);
+  const entry = walk.one([...trainee.entries.values()].filter(({ placed }) => placed));
   const option = walk.one(["lr", "momentum", "clipGlobalNorm", "preset"]) as string;
   walk.call("set an option of the optimizer", "ERR_OPTION", () => Object.assign(trainee.optimizer, { [option]: 0 }));
   if (!entry) return;
