@@ -22,6 +22,7 @@ const entries = {
     index: "lib/index.ts",
     "schedules/index": schedules,
     "checkpoint/index": "lib/checkpoint/index.ts",
+    "tfjs/index": "lib/tfjs/index.ts",
     "cli/main": "lib/cli/main.ts",
   },
   browser: {
@@ -29,6 +30,7 @@ const entries = {
     workerd: "lib/workerd.ts",
     "schedules/browser": schedules,
     "checkpoint/browser": "lib/checkpoint/browser.ts",
+    "tfjs/browser": "lib/tfjs/browser.ts",
   },
 };
 
@@ -43,6 +45,15 @@ const schedulesApart = (platform) => ({
     return { id: platform === "browser" ? "./schedules/browser.js" : "./schedules/index.js", external: true };
   },
 });
+
+/** Keeps the package's own entry point, which `rmsprop/tfjs` stands on, a file of its own. */
+const entryApart = {
+  name: "entry",
+  resolveId(id, importer) {
+    const isEntry = importer !== undefined && /^\.\.\/(index|browser)\.ts$/.test(id);
+    return isEntry ? { id: id.replace(/\.ts$/, ".js"), external: true } : undefined;
+  },
+};
 
 /**
  * Files of the package that stay files of their own: the paths of the binaries, which bundlers and tracers of files follow, and
@@ -85,7 +96,7 @@ async function bundle(input, external, plugins, output) {
 
 const files = [];
 for (const [platform, input] of Object.entries(entries)) {
-  const made = await bundle(input, external, [schedulesApart(platform)], {
+  const made = await bundle(input, external, [schedulesApart(platform), entryApart], {
     dir: dist,
     // What several entry points need is one file.
     codeSplitting: { groups: [{ name: `shared/${platform}`, minShareCount: 2 }] },

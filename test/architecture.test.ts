@@ -40,6 +40,7 @@ const whoIncludes = (target: string) => native.filter((file) => includesOf(file)
  * The rooms of lib/, each above those that it may import, types included. A room is a folder, or files in lib/ itself.
  */
 const rooms: readonly (readonly string[])[] = [
+  ["tfjs/"],
   ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
   ["cli/"],
   ["checkpoint/"],

@@ -1,0 +1,165 @@
+// The exports of `rmsprop/tfjs`.
+import type {
+  AdadeltaOptions,
+  AdagradOptions,
+  AdamOptions,
+  AdamWOptions,
+  OptimizerOptions,
+  RMSpropOptions,
+  RpropOptions,
+  SGDOptions,
+} from "../api.ts";
+import type { LearningRate } from "../schedules/learning-rate.ts";
+import { classesFor, type TfMomentumOptimizer, type TfOptimizer } from "./optimizer.ts";
+import type { Write } from "./options.ts";
+import type { TensorFlow } from "./tensorflow.ts";
+
+export type { TfMomentumOptimizer, TfOptimizer } from "./optimizer.ts";
+export type { Write } from "./options.ts";
+export type { TensorFlow } from "./tensorflow.ts";
+
+/** The options that an optimizer of `rmsprop` has and TensorFlow.js's has not, but for those that it has by another name. */
+type Beside<O, Renamed extends keyof O> = Omit<O & OptimizerOptions, Renamed | "lr" | "zeroGrads" | "lossScale">;
+
+/** Options of every optimizer for TensorFlow.js. */
+export interface CommonTfOptions {
+  /** Learning rate: a number of 0 or more, a function of the step, which counts from 1, or a schedule. */
+  learningRate: LearningRate;
+  /**
+   * How variables get their values: "replace" puts them into new tensors, as TensorFlow.js's own optimizers do; "inPlace"
+   * writes them where they lie, unless something else has that memory too. Default "auto": in place on the wasm backend,
+   * new tensors on others. In place on the cpu backend, arrays that `dataSync()` gave and those that tensors were made from
+   * change with the variables.
+   */
+  write?: Write;
+}
+
+/** Options of `createRMSProp`: TensorFlow.js's, and beside them those of `RMSprop`. */
+export interface TfRMSPropOptions
+  extends CommonTfOptions,
+    Beside<RMSpropOptions, "alpha" | "eps" | "momentum" | "centered"> {
+  /** Decay of the moving average of squared gradients. Default 0.9. */
+  decay?: number;
+  /** Decay of the momentum buffer. Default 0. */
+  momentum?: number;
+  /** Added under the root. Default that of the backend, 1e-7. */
+  epsilon?: number;
+  /** Divides by the standard deviation of gradients. Default false. It makes no NaN, as TensorFlow.js's does. */
+  centered?: boolean;
+}
+
+/** Options of `createSGD`. */
+export interface TfSGDOptions extends CommonTfOptions, Beside<SGDOptions, never> {}
+
+/** Options of `createMomentum`. */
+export interface TfMomentumOptions extends CommonTfOptions, Beside<SGDOptions, "momentum" | "nesterov"> {
+  /** Decay of the momentum buffer. */
+  momentum: number;
+  /** Looks ahead by Nesterov's formula. Default false. */
+  useNesterov?: boolean;
+}
+
+/** Options of `createAdagrad`. */
+export interface TfAdagradOptions extends CommonTfOptions, Beside<AdagradOptions, "initialAccumulator" | "eps"> {
+  /** The value that accumulators begin with. Default 0.1. */
+  initialAccumulatorValue?: number;
+  /** Added under the root. Default that of the backend, 1e-7. */
+  epsilon?: number;
+}
+
+/** Options of `createAdadelta`. */
+export interface TfAdadeltaOptions extends Partial<CommonTfOptions>, Beside<AdadeltaOptions, "rho" | "eps"> {
+  /** Decay of both moving averages. Default 0.95. */
+  rho?: number;
+  /** Added under both roots. Default that of the backend, 1e-7. */
+  epsilon?: number;
+}
+
+/** Options of `createAdam`. The learning rate's default is 0.001. */
+export interface TfAdamOptions extends Partial<CommonTfOptions>, Beside<AdamOptions, "beta1" | "beta2" | "eps"> {
+  /** Decay of the moving average of gradients. Default 0.9. */
+  beta1?: number;
+  /** Decay of the moving average of squared gradients. Default 0.999. */
+  beta2?: number;
+  /** Added to the root. Default that of the backend, 1e-7. */
+  epsilon?: number;
+}
+
+/** Options of `createAdamW`. The learning rate's default is 0.001. */
+export interface TfAdamWOptions extends Partial<CommonTfOptions>, Beside<AdamWOptions, "beta1" | "beta2" | "eps"> {
+  /** Decay of the moving average of gradients. Default 0.9. */
+  beta1?: number;
+  /** Decay of the moving average of squared gradients. Default 0.999. */
+  beta2?: number;
+  /** Added to the root. Default that of the backend, 1e-7. */
+  epsilon?: number;
+}
+
+/** Options of `createRprop`. The learning rate's default, the first step size, is 0.01. */
+export interface TfRpropOptions extends Partial<CommonTfOptions>, Beside<RpropOptions, never> {}
+
+/**
+ * `tf.train.rmsprop` in one native step: the same bits on the cpu and wasm backends, state by the variables' names, and the
+ * options of `RMSprop` beside TensorFlow.js's. It goes wherever a `tf.Optimizer` goes.
+ * @param tf TensorFlow.js as the program imports it.
+ * @throws OptimError ERR_OPTION; Error without a learning rate.
+ */
+export const createRMSProp = (tf: TensorFlow, options: TfRMSPropOptions): TfOptimizer =>
+  new (classesFor(tf).RMSProp)(options);
+
+/**
+ * `tf.train.sgd`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @throws OptimError ERR_OPTION; Error without a learning rate.
+ */
+export const createSGD = (tf: TensorFlow, options: TfSGDOptions): TfOptimizer => new (classesFor(tf).SGD)(options);
+
+/**
+ * `tf.train.momentum`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @throws OptimError ERR_OPTION; Error without a learning rate.
+ */
+export const createMomentum = (tf: TensorFlow, options: TfMomentumOptions): TfMomentumOptimizer =>
+  new (classesFor(tf).Momentum)(options);
+
+/**
+ * `tf.train.adagrad`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @throws OptimError ERR_OPTION; Error without a learning rate.
+ */
+export const createAdagrad = (tf: TensorFlow, options: TfAdagradOptions): TfOptimizer =>
+  new (classesFor(tf).Adagrad)(options);
+
+/**
+ * `tf.train.adadelta`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @throws OptimError ERR_OPTION.
+ */
+export const createAdadelta = (tf: TensorFlow, options: TfAdadeltaOptions = {}): TfOptimizer =>
+  new (classesFor(tf).Adadelta)(options);
+
+/**
+ * `tf.train.adam`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @throws OptimError ERR_OPTION.
+ */
+export const createAdam = (tf: TensorFlow, options: TfAdamOptions = {}): TfOptimizer =>
+  new (classesFor(tf).Adam)(options);
+
+/**
+ * Adam with decoupled weight decay, which TensorFlow.js lacks.
+ * @throws OptimError ERR_OPTION.
+ */
+export const createAdamW = (tf: TensorFlow, options: TfAdamWOptions = {}): TfOptimizer =>
+  new (classesFor(tf).AdamW)(options);
+
+/**
+ * Rprop, which TensorFlow.js lacks: for gradients of the whole data.
+ * @throws OptimError ERR_OPTION.
+ */
+export const createRprop = (tf: TensorFlow, options: TfRpropOptions = {}): TfOptimizer =>
+  new (classesFor(tf).Rprop)(options);
+
+/**
+ * Has models that are loaded from now on get these optimizers in the place of TensorFlow.js's, which are saved under the same
+ * names. `compile({ optimizer: "rmsprop" })` goes on to give TensorFlow.js's.
+ * @param tf TensorFlow.js as the program imports it.
+ */
+export function register(tf: TensorFlow): void {
+  for (const Class of Object.values(classesFor(tf))) tf.serialization.registerClass(Class as never);
+}

@@ -1,0 +1,109 @@
+// The optimizers of TensorFlow.js, each with ours that does its work: names, defaults, state.
+import { Adadelta, Adagrad, Adam, AdamW, type Optimizer, RMSprop, Rprop, SGD } from "../api.ts";
+
+/** A run of an optimizer's weights: an array for each variable. */
+export interface WeightRun {
+  /** The slot of ours. */
+  readonly slot: string;
+  /** The end of its name in TensorFlow.js, behind the variable's. */
+  readonly suffix: string;
+  /** Whether the list has it, by the options; default yes. Where ours keeps no such slot, it is zeros. */
+  readonly isThere?: (options: Readonly<Record<string, unknown>>) => boolean;
+}
+
+export interface Kind {
+  /** The name of the class in TensorFlow.js, under which models are saved. */
+  readonly name: string;
+  readonly optimizer: new (params: readonly never[], options: object) => Optimizer;
+  /** Options by the names of TensorFlow.js, in the order of its constructor, and their names in ours. */
+  readonly names: Readonly<Record<string, string>>;
+  /** The defaults of TensorFlow.js. The default of an epsilon is the backend's. */
+  readonly defaults: Readonly<Record<string, number | boolean>>;
+  /**
+   * Options of ours that make it compute as TensorFlow.js does, beside those that a program gives; left out where it gives a
+   * preset.
+   */
+  readonly base: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+  readonly runs: readonly WeightRun[];
+}
+
+const asInTfjs = () => ({ preset: "tfjs" });
+
+const adam = {
+  names: { learningRate: "lr", beta1: "beta1", beta2: "beta2", epsilon: "eps" },
+  defaults: { learningRate: 0.001, beta1: 0.9, beta2: 0.999 },
+  runs: [
+    { slot: "gradAvg", suffix: "m" },
+    { slot: "squareAvg", suffix: "v" },
+    { slot: "maxSquareAvg", suffix: "vhat", isThere: ({ amsgrad }) => amsgrad === true },
+  ],
+} as const satisfies Pick<Kind, "names" | "defaults" | "runs">;
+
+const kindTable = {
+  RMSProp: {
+    optimizer: RMSprop,
+    names: { learningRate: "lr", decay: "alpha", momentum: "momentum", epsilon: "eps", centered: "centered" },
+    defaults: { decay: 0.9, momentum: 0, centered: false },
+    // Without the preset, which keeps TensorFlow.js's fault where it is centered; all else has the same bits.
+    base: () => ({ epsInSqrt: true, lrInMomentum: true }),
+    runs: [
+      { slot: "squareAvg", suffix: "rms" },
+      { slot: "momentumBuffer", suffix: "momentum" },
+      { slot: "gradAvg", suffix: "mg", isThere: ({ centered }) => centered === true },
+    ],
+  },
+  SGD: {
+    optimizer: SGD,
+    names: { learningRate: "lr" },
+    defaults: {},
+    base: asInTfjs,
+    runs: [{ slot: "momentumBuffer", suffix: "momentum", isThere: ({ momentum }) => Number(momentum ?? 0) > 0 }],
+  },
+  Momentum: {
+    optimizer: SGD,
+    names: { learningRate: "lr", momentum: "momentum", useNesterov: "nesterov" },
+    defaults: { useNesterov: false },
+    base: asInTfjs,
+    runs: [{ slot: "momentumBuffer", suffix: "momentum" }],
+  },
+  Adagrad: {
+    optimizer: Adagrad,
+    names: { learningRate: "lr", initialAccumulatorValue: "initialAccumulator", epsilon: "eps" },
+    defaults: { initialAccumulatorValue: 0.1 },
+    base: asInTfjs,
+    runs: [{ slot: "sum", suffix: "accumulator" }],
+  },
+  Adadelta: {
+    optimizer: Adadelta,
+    names: { learningRate: "lr", rho: "rho", epsilon: "eps" },
+    defaults: { learningRate: 0.001, rho: 0.95 },
+    base: asInTfjs,
+    runs: [
+      { slot: "squareAvg", suffix: "accum_grad" },
+      { slot: "accDelta", suffix: "accum_var" },
+    ],
+  },
+  Adam: {
+    optimizer: Adam,
+    ...adam,
+    base: ({ amsgrad }) => (amsgrad === true ? {} : asInTfjs()), // TensorFlow.js has no amsgrad
+  },
+  AdamW: { optimizer: AdamW, ...adam, base: () => ({}) },
+  Rprop: {
+    optimizer: Rprop,
+    names: { learningRate: "lr" },
+    defaults: { learningRate: 0.01 },
+    base: () => ({}),
+    runs: [
+      { slot: "prev", suffix: "prev" },
+      { slot: "stepSize", suffix: "step_size" },
+    ],
+  },
+} as const satisfies Readonly<Record<string, Omit<Kind, "name">>>;
+
+export type KindName = keyof typeof kindTable;
+
+/** Every kind by its name. */
+export const kinds = Object.fromEntries(
+  Object.entries(kindTable).map(([name, kind]) => [name, { name, ...kind }]),
+) as unknown as Readonly<Record<KindName, Kind>>;

@@ -1,0 +1,78 @@
+// From options by TensorFlow.js's names to those of ours.
+import { OptimError } from "../errors.ts";
+import type { LearningRate } from "../schedules/learning-rate.ts";
+import { show } from "../values/show.ts";
+import { isRecord } from "../values/values.ts";
+import type { Kind } from "./kinds.ts";
+import type { ConfigDict, TensorFlow } from "./tensorflow.ts";
+
+/** How variables get their new values. */
+export type Write = "auto" | "replace" | "inPlace";
+
+const writes: readonly unknown[] = ["auto", "replace", "inPlace"];
+
+/** An optimizer's options, read and not yet checked by ours. */
+export interface TakenOptions {
+  readonly write: Write;
+  /** By the names of ours, but for the learning rate. */
+  readonly core: Readonly<Record<string, unknown>>;
+  readonly learningRate: LearningRate;
+  /** By the names of TensorFlow.js, with its defaults; then what was given beside them. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Options of ours that a step over tensors cannot have, with the reason. */
+const refused: Readonly<Record<string, string>> = {
+  zeroGrads: "because TensorFlow.js makes new gradients for each step",
+  lossScale: "because TensorFlow.js computes in float32, and the loss is scaled by none",
+};
+
+/** Options from an object, or in the order of TensorFlow.js's constructor. */
+function named(kind: Kind, given: readonly unknown[]): Record<string, unknown> {
+  const [first] = given;
+  if (given.length === 1 && isRecord(first) && !("rate" in first)) return { ...first };
+  const names = Object.keys(kind.names);
+  return Object.fromEntries(given.slice(0, names.length).map((value, i) => [names[i], value]));
+}
+
+/**
+ * Reads options, each once.
+ * @throws Error without a learning rate, in TensorFlow.js's words; OptimError ERR_OPTION.
+ */
+export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[]): TakenOptions {
+  const all = Object.entries(named(kind, given)).filter(([, value]) => value !== undefined && value !== null);
+  const { write = "auto", ...options } = Object.fromEntries(all);
+  if (!writes.includes(write)) {
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected 'write' to be "auto", "replace" or "inPlace", but it is ${show(write)}.`,
+    );
+  }
+  for (const name of Object.keys(options)) {
+    const reason = refused[name];
+    if (reason) throw new OptimError("ERR_OPTION", `Expected no '${name}', ${reason}, but it is given.`);
+    const own = Object.keys(kind.names).find((each) => each !== name && kind.names[each] === name);
+    if (own) throw new OptimError("ERR_OPTION", `Expected '${own}', as in TensorFlow.js, but found '${name}'.`);
+  }
+  const hasPreset = options.preset !== undefined;
+  const epsilon = "epsilon" in kind.names && !hasPreset ? { epsilon: tf.backend().epsilon() } : {};
+  const config: Record<string, unknown> = { ...kind.defaults, ...epsilon, ...options };
+  const { learningRate } = config;
+  if (learningRate === undefined) throw new Error(`learningRate for ${kind.name}Optimizer must be defined.`);
+  const wanted = hasPreset ? options : { ...kind.base(options), ...config };
+  const core = Object.entries(wanted).map(([name, value]) => [kind.names[name] ?? name, value] as const);
+  return {
+    write: write as Write,
+    core: Object.fromEntries(core.filter(([name]) => name !== "lr")),
+    learningRate: learningRate as LearningRate,
+    config: { ...config, ...(write === "auto" ? {} : { write }) },
+  };
+}
+
+/** The options as TensorFlow.js saves them: its own in its order, then what was given beside them. */
+export function configOf(kind: Kind, config: Readonly<Record<string, unknown>>, learningRate: number): ConfigDict {
+  const own = Object.keys(kind.names).filter((name) => name in config);
+  const others = Object.keys(config).filter((name) => !(name in kind.names));
+  const entries = [...own, ...others].map((name) => [name, name === "learningRate" ? learningRate : config[name]]);
+  return Object.fromEntries(entries) as ConfigDict;
+}

@@ -1,0 +1,278 @@
+// A step over TensorFlow.js's variables by an optimizer of ours.
+
+import type { FloatArray, Optimizer, StateDict, StepArraysOf, StepInfo } from "../api.ts";
+import { OptimError } from "../errors.ts";
+import type { LearningRate } from "../schedules/learning-rate.ts";
+import { type Access, accessOf, type Output } from "./access.ts";
+import type { Kind, WeightRun } from "./kinds.ts";
+import { type TakenOptions, takeOptions } from "./options.ts";
+import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
+import { type Given, takeGradients, Variables } from "./variables.ts";
+import { type Arrays, matchWeights, type Pending, takeWeights, WeightTensors } from "./weights.ts";
+
+/** A variable that a step changes. */
+interface Stepped {
+  readonly variable: Variable;
+  readonly gradient: Tensor;
+  /** The tensor that takes its place; undefined where it is written in its place. */
+  readonly output: Output | undefined;
+}
+
+/** The learning rate of a step. */
+export function rateOf(learningRate: LearningRate, step: number): number {
+  if (typeof learningRate === "number") return learningRate;
+  return typeof learningRate === "function" ? learningRate(step) : learningRate.rate(step);
+}
+
+/** An optimizer of ours over the variables that it comes to know by their gradients. */
+export class Training {
+  readonly kind: Kind;
+  readonly options: TakenOptions;
+  readonly #tf: TensorFlow;
+  readonly #core: Optimizer;
+  readonly #variables = new Variables();
+  readonly #weights: WeightTensors;
+  /** Options that were set since it was made, which groups of later variables take too. */
+  readonly #changed: Record<string, unknown> = {};
+  #pending: Pending | undefined;
+  #pendingState: StateDict | undefined;
+  /** Whether the averages are in the variables' place. */
+  #swapped = false;
+
+  constructor(tf: TensorFlow, kind: Kind, given: readonly unknown[]) {
+    this.#tf = tf;
+    this.kind = kind;
+    this.options = takeOptions(tf, kind, given);
+    this.#weights = new WeightTensors(tf);
+    const { core, learningRate } = this.options;
+    this.#core = new kind.optimizer([], { ...core, lr: learningRate });
+  }
+
+  get lastStep(): StepInfo | undefined {
+    return this.#core.lastStep;
+  }
+
+  get learningRate(): LearningRate {
+    return (this.#changed.lr ?? this.options.learningRate) as LearningRate;
+  }
+
+  /** An option's value now, by its name in ours. */
+  optionOf(name: string): unknown {
+    return this.#changed[name] ?? this.options.core[name];
+  }
+
+  /** Sets an option of ours from the next step on. */
+  set(name: string, value: unknown): void {
+    const { paramGroups } = this.#core;
+    // Without variables there is no group yet that could refuse the value.
+    if (paramGroups.length === 0) new this.kind.optimizer([], { ...this.options.core, [name]: value }).dispose();
+    for (const group of paramGroups) (group as Record<string, unknown>)[name] = value;
+    this.#changed[name] = value;
+  }
+
+  /**
+   * Steps variables by their gradients.
+   * @throws OptimError; nothing is changed then, and no tensor is left.
+   */
+  step(gradients: NamedTensorMap | NamedTensor[]): void {
+    const given = takeGradients(this.#tf, gradients);
+    this.#refuseSwapped();
+    const access = accessOf(this.#tf);
+    this.#learn(given);
+    this.#load();
+    const made: Tensor[] = [];
+    const outputs: Output[] = [];
+    try {
+      const stepped = this.#prepare(access, given, made, outputs);
+      this.#core.step(arraysOf(access, stepped));
+      if (!this.#core.lastStep?.applied) return;
+      outputs.length = 0;
+      for (const { variable, output } of stepped) {
+        if (!output) {
+          access.written(variable);
+          continue;
+        }
+        const tensor = output.tensor();
+        variable.assign(tensor);
+        tensor.dispose();
+      }
+    } finally {
+      for (const tensor of made) tensor.dispose();
+      for (const output of outputs) output.dispose();
+    }
+  }
+
+  /** Takes in variables that it does not know, and lets go of those that are no more. */
+  #learn(given: readonly Given[]): void {
+    const added = [...new Set(this.#variables.newAmong(given))];
+    if (added.length === 0) return;
+    const gone = new Set([...this.#variables.goneFrom(this.#tf), ...added.map(({ name }) => name)]);
+    const leaving = [...gone].filter((name) => this.#variables.has(name));
+    this.#core.remove(...leaving);
+    this.#variables.remove(leaving);
+    const params = added.map(({ name, shape }) => ({ name, data: null, shape }));
+    this.#core.addParamGroup({ ...this.#changed, params });
+    this.#variables.add(added);
+  }
+
+  /** Everything that may allocate. Views are taken afterwards. */
+  #prepare(access: Access, given: readonly Given[], made: Tensor[], outputs: Output[]): readonly Stepped[] {
+    const { write } = this.options;
+    const inPlace = write === "inPlace" || (write === "auto" && access.inPlace);
+    const tensors = given.flatMap(({ variable, gradient }) =>
+      gradient ? [{ variable, gradient: this.#fitted(gradient, variable, made) }] : [],
+    );
+    for (const { variable, gradient } of tensors) {
+      access.prepare(variable);
+      access.prepare(gradient);
+    }
+    return tensors.map(({ variable, gradient }) => {
+      if (inPlace && access.isOwn(variable)) return { variable, gradient, output: undefined };
+      const output = access.output(variable.shape);
+      outputs.push(output);
+      return { variable, gradient, output };
+    });
+  }
+
+  /** A gradient as float32 and in its variable's shape, as TensorFlow.js's operators would take it. */
+  #fitted(gradient: Tensor, variable: Variable, made: Tensor[]): Tensor {
+    const tf = this.#tf;
+    const { shape } = variable;
+    const isShaped = gradient.shape.length === shape.length && gradient.shape.every((size, i) => size === shape[i]);
+    if (isShaped && gradient.dtype === "float32") return gradient;
+    const fitted = tf.tidy(() => {
+      const floats = gradient.dtype === "float32" ? gradient : tf.cast(gradient, "float32");
+      if (isShaped) return floats;
+      try {
+        return tf.broadcastTo(floats, [...shape] as never);
+      } catch {
+        throw new OptimError(
+          "ERR_LENGTH",
+          `Expected the gradient of '${variable.name}' to have its shape, [${shape}], or one that broadcasts to it, ` +
+            `but it has [${gradient.shape}].`,
+        );
+      }
+    });
+    made.push(fitted);
+    return fitted;
+  }
+
+  /** Gives the variables the state that waits for them. */
+  #load(): void {
+    if (this.#pendingState) this.#loadState(this.#pendingState);
+    if (!this.#pending) return;
+    const { given, rest } = matchWeights(this.#pending, this.#variables.all);
+    const state = this.#core.stateDict();
+    for (const [{ name }, arrays] of given) {
+      state.state[name] = { step: this.#pending.iterations, ...this.#slotsOf(name, arrays) };
+    }
+    this.#core.loadStateDict(state);
+    this.#pending = rest.length > 0 ? { ...this.#pending, waiting: rest } : undefined;
+  }
+
+  /** Those of a variable's weights that ours keeps. */
+  #slotsOf(name: string, arrays: Arrays): Record<string, Float32Array> {
+    const kept = this.#core.state(name);
+    const slots = this.#runs.filter(({ slot }) => slot in kept);
+    return Object.fromEntries(slots.map(({ slot, suffix }) => [slot, arrays[suffix] as Float32Array]));
+  }
+
+  get #runs(): readonly WeightRun[] {
+    const { config } = this.options;
+    return this.kind.runs.filter(({ isThere }) => isThere?.(config) ?? true);
+  }
+
+  /** The weights but for the iterations. */
+  weights(): NamedTensor[] {
+    this.#refuseSwapped();
+    const waiting = this.#pending?.waiting ?? [];
+    const known = this.#pending && waiting.length >= this.#variables.all.length ? [] : this.#variables.all;
+    return this.#runs.flatMap(({ slot, suffix }) => [
+      ...known.map(({ name, size, shape }) => {
+        const array = (this.#core.state(name)[slot] ?? new Float32Array(size)) as Float32Array;
+        return this.#weights.named(`${name}/${suffix}`, array, shape);
+      }),
+      ...waiting.map(({ name, arrays }) => {
+        const array = arrays[suffix] as Float32Array;
+        return this.#weights.named(`${name}/${suffix}`, array, [array.length]);
+      }),
+    ]);
+  }
+
+  /** @returns The iterations. */
+  async setWeights(weights: readonly NamedTensor[]): Promise<number> {
+    this.#pending = await takeWeights(weights, this.#runs);
+    const { iterations, waiting } = this.#pending;
+    if (waiting.length === 0) this.#pending = undefined;
+    return iterations;
+  }
+
+  stateDict(): StateDict {
+    this.#refuseSwapped();
+    return this.#pendingState ?? this.#core.stateDict();
+  }
+
+  /** @returns The iterations. */
+  loadStateDict(state: StateDict): number {
+    this.#refuseSwapped();
+    if (this.#variables.all.length > 0) this.#loadState(state);
+    else this.#pendingState = state;
+    return Math.max(0, ...Object.values(state.state).map(({ step }) => step));
+  }
+
+  #loadState(state: StateDict): void {
+    for (const { name } of this.#variables.all) {
+      if (Object.hasOwn(state.state, name)) continue;
+      throw new OptimError("ERR_STATE", `Expected the state to have an entry for '${name}', but it has none.`);
+    }
+    this.#core.loadStateDict(state, { partial: true });
+    this.#pendingState = undefined;
+  }
+
+  /** Exchanges variables with the averages of their weights. */
+  swapEma(): void {
+    if (!this.options.core.ema) {
+      throw new OptimError(
+        "ERR_OPTION",
+        "Expected the option 'ema' to exchange weights with averages, but it is not given.",
+      );
+    }
+    const tf = this.#tf;
+    for (const variable of this.#variables.all) {
+      const { ema } = this.#core.state(variable.name) as { readonly ema?: FloatArray };
+      if (!ema) continue;
+      const before = (variable.dataSync() as Float32Array).slice();
+      const tensor = tf.tensor(Float32Array.from(ema), [...variable.shape], "float32");
+      variable.assign(tensor as never);
+      tensor.dispose();
+      ema.set(before);
+    }
+    this.#swapped = !this.#swapped;
+  }
+
+  #refuseSwapped(): void {
+    if (!this.#swapped) return;
+    throw new OptimError(
+      "ERR_STATE",
+      "Expected the variables to be in their place, but swapEma() has put averages there: call it again first.",
+    );
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+    this.#core.dispose();
+  }
+}
+
+/** The arrays of a step, now that nothing allocates any more. */
+function arraysOf(access: Access, stepped: readonly Stepped[]): Record<string, StepArraysOf> {
+  const inPlace = new Set<object>();
+  for (const { variable, output } of stepped) if (!output) inPlace.add(variable.dataId);
+  const entries = stepped.map(({ variable, gradient, output }) => {
+    const seen = access.view(gradient);
+    // A gradient that is a variable's own tensor, of a variable that the step writes, is what it was before the step.
+    const grad = inPlace.has(gradient.dataId) ? seen.slice() : seen;
+    return [variable.name, { data: access.view(variable), grad, ...(output && { out: output.view() }) }] as const;
+  });
+  return Object.fromEntries(entries);
+}
