@@ -62,6 +62,13 @@ describe.each(definitions)("$name", ({ name, rule, presets }) => {
   });
 
   test("is in the documentation", () => {
+    expect(text("README.md").split("\n")[2], `README.md's first sentence does not name ${name}`).toContain(name);
+    for (const system of ["torch", "tfjs"]) {
+      if (!presetNames.includes(system)) continue;
+      const page = text("docs/coming-from.md");
+      const named = [name, `tf.train.${name.toLowerCase()}`].some((each) => page.includes(each));
+      expect(named, `docs/coming-from.md lacks ${name}, which has the preset "${system}"`).toBe(true);
+    }
     const made = "; npm run docs makes it";
     expect(text("docs/api.md").includes(`\n### \`${name}\`\n`), `docs/api.md lacks ${name}${made}`).toBe(true);
     expect(text("docs/options.md").includes(`\n## ${name}\n`), `docs/options.md lacks ${name}${made}`).toBe(true);

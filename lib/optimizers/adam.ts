@@ -3,8 +3,8 @@ import { leastVariance, power } from "../numbers/power.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import { Optimizer, type ParameterState, type ParamsInput } from "../optimizer.ts";
 import type { CommonOptions } from "../options/common.ts";
-import { finite, kept } from "../options/domains.ts";
-import { boolean, choice, isRate, type OptionSpec } from "../options/option.ts";
+import { correctedDecay, finite, kept } from "../options/domains.ts";
+import { boolean, choice } from "../options/option.ts";
 import type { OptimizerOptions } from "../options/stage-options.ts";
 import { stageOptions } from "../options/stages.ts";
 import { adamRule } from "../rules/adam.ts";
@@ -76,14 +76,6 @@ export interface AdamState extends ParameterState {
 const noPreset: AdamPreset = { arithmetic: "standard", options: {} };
 
 const presetOf = ({ preset }: Pick<AdamOptions, "preset">): AdamPreset => (preset ? adamPresets[preset] : noPreset);
-
-/** A decay whose power the bias correction subtracts from 1, to divide by what is left. */
-const correctedDecay = (value: number): OptionSpec => ({
-  default: value,
-  domain: "a number from 0 to less than 1",
-  accepts: (found) => isRate(found) && found < 1,
-  float32: { domain: "below 0.9999999701976776", accepts: (found) => fround(found as number) < 1 },
-});
 
 /**
  * `1 - factor^step`, the power by one product for each step, each rounded to the number type: as TensorFlow.js, which

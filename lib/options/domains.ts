@@ -10,6 +10,14 @@ export const kept = (value: number): OptionSpec => ({ ...nonNegative(value), flo
 /** The decay of an average, which takes in `1 - decay` of each new value. */
 export const decay = (value: number): OptionSpec => ({ ...fraction(value), float32: decay32 });
 
+/** A decay whose power a bias correction subtracts from 1, to divide by what is left. */
+export const correctedDecay = (value: number): OptionSpec => ({
+  default: value,
+  domain: "a number from 0 to less than 1",
+  accepts: (found) => isRate(found) && found < 1,
+  float32: { domain: "below 0.9999999701976776", accepts: (found) => Math.fround(found as number) < 1 },
+});
+
 /** A frozen copy of an object's own properties that are not undefined, over others; what is no object stays as it is. */
 export function copyRecord(found: unknown, over: object = {}): unknown {
   if (!isRecord(found)) return found;

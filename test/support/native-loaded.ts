@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { loadBinding } from "../../lib/backends/native/native.ts";
+import { StaleError } from "../../lib/backends/signatures.ts";
 import { rules } from "../../lib/rules/all.ts";
 
 /** Whether the native backend is to be tested here. */
@@ -20,9 +21,13 @@ export default function setup(): void {
   try {
     loadBinding(rules);
   } catch (error) {
+    const difference = error instanceof StaleError ? error.difference : undefined;
+    const how = difference
+      ? ` It has ${difference.found ?? "nothing"} where ${difference.expected ?? "nothing"} is expected: spell both alike.`
+      : "";
     throw new Error(
       "Expected the native backend to load, so that it is tested; build it with `npm run build:native`, or set " +
-        `RMSPROP_BACKEND=wasm or reference to test without it. The reason: ${(error as Error).message}`,
+        `RMSPROP_BACKEND=wasm or reference to test without it. The reason: ${(error as Error).message}.${how}`,
     );
   }
 }

@@ -65,6 +65,14 @@ export const decay = (value: number): OptionCase => ({
   wide: [toOne32, 1 - epsilon],
   held: false,
 });
+/** A decay of an average that is corrected for its start. */
+export const correctedDecay = (value: number): OptionCase => ({
+  ...decay(value),
+  domain: "a number from 0 to less than 1",
+  good: decay(value).good.filter((found) => found !== 1),
+  bad: [...badNumbers, 1, 1 + epsilon, 2, most],
+});
+
 export const boolean = (value: boolean): OptionCase => ({
   default: value,
   domain: "true or false",

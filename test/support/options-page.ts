@@ -6,6 +6,7 @@ import { optimizerOptions } from "../../lib/options/stages.ts";
 import { readInterfaces } from "./declarations.ts";
 import type { Docstring } from "./docstrings.ts";
 import { written, writtenStep } from "./infix.ts";
+import { rowOf } from "./optimizers/all.ts";
 import { anchorOf } from "./pages.ts";
 
 type AnyOptions = Record<string, unknown>;
@@ -68,6 +69,7 @@ function entry(definition: AnyDefinition, name: string, { text, tags }: Docstrin
     if (!tags[tag]) throw new Error(`Expected the docstring of '${name}' of ${definition.name} to have @${tag}.`);
   }
   const formula = tags.formula ?? formulas(definition, name).map(code).join(", ");
+  if (!formula) rowOf(definition.name); // throws where there is none, and so no formulas
   if (!formula) throw new Error(`Expected '${name}' of ${definition.name} to show in the step, or to have @formula.`);
   return `### \`${name}\`
 

@@ -40,8 +40,10 @@ const newest = (folder: string, ending: string) =>
 /** Programs run what is built, so it must have been built of what is there. */
 export function checkBuilt(): void {
   const entry = join(root, "dist", "index.js");
-  if (!existsSync(entry) || statSync(entry).mtimeMs < newest("lib", ".ts")) {
-    throw new Error("Expected dist/ to be built of lib/ as it is; run `npm run build:lib`.");
+  const kernels = join(root, "prebuilds", "wasm", "kernels.js");
+  const newestSource = Math.max(newest("lib", ".ts"), existsSync(kernels) ? statSync(kernels).mtimeMs : 0);
+  if (!existsSync(entry) || statSync(entry).mtimeMs < newestSource) {
+    throw new Error("Expected dist/ to be built of lib/ and the kernels as they are; run `npm run build:lib`.");
   }
 }
 

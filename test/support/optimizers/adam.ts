@@ -1,26 +1,7 @@
 import { adamDefinition } from "../../../lib/optimizers/adam.ts";
 import { tfjsAdam, torchAdam } from "../formulas-adam.ts";
-import {
-  badNumbers,
-  boolean,
-  common,
-  decay,
-  epsilon,
-  kept,
-  most,
-  type OptionCase,
-  preset,
-  rate,
-} from "../option-kinds.ts";
+import { boolean, common, correctedDecay, kept, preset, rate } from "../option-kinds.ts";
 import type { OptimizerRow } from "./row.ts";
-
-/** A decay of an average that is corrected for its start. */
-export const corrected = (value: number): OptionCase => ({
-  ...decay(value),
-  domain: "a number from 0 to less than 1",
-  good: decay(value).good.filter((found) => found !== 1),
-  bad: [...badNumbers, 1, 1 + epsilon, 2, most],
-});
 
 export const adamRow: OptimizerRow = {
   definition: adamDefinition,
@@ -65,8 +46,8 @@ export const adamRow: OptimizerRow = {
   fullest: { amsgrad: true },
   options: {
     lr: rate(0.001),
-    beta1: corrected(0.9),
-    beta2: corrected(0.999),
+    beta1: correctedDecay(0.9),
+    beta2: correctedDecay(0.999),
     eps: kept(1e-8),
     amsgrad: boolean(false),
     preset: preset("torch", "tfjs"),
