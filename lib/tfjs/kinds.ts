@@ -17,6 +17,8 @@ export interface Kind {
   readonly optimizer: new (params: readonly never[], options: object) => Optimizer;
   /** Options by the names of TensorFlow.js, in the order of its constructor, and their names in ours. */
   readonly names: Readonly<Record<string, string>>;
+  /** Those of them that TensorFlow.js's constructor lacks, and so its config: saved only where they are given. */
+  readonly beside?: readonly string[];
   /** The defaults of TensorFlow.js. The default of an epsilon is the backend's. */
   readonly defaults: Readonly<Record<string, number | boolean>>;
   /**
@@ -69,6 +71,7 @@ const kindTable = {
   Adagrad: {
     optimizer: Adagrad,
     names: { learningRate: "lr", initialAccumulatorValue: "initialAccumulator", epsilon: "eps" },
+    beside: ["epsilon"],
     defaults: { initialAccumulatorValue: 0.1 },
     base: asInTfjs,
     runs: [{ slot: "sum", suffix: "accumulator" }],

@@ -40,8 +40,8 @@ function named(kind: Kind, given: readonly unknown[]): Record<string, unknown> {
  * @throws Error without a learning rate, in TensorFlow.js's words; OptimError ERR_OPTION.
  */
 export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[]): TakenOptions {
-  const all = Object.entries(named(kind, given)).filter(([, value]) => value !== undefined && value !== null);
-  const { write = "auto", ...options } = Object.fromEntries(all);
+  const found = Object.entries(named(kind, given)).filter(([, value]) => value !== undefined && value !== null);
+  const { write = "auto", ...options } = Object.fromEntries(found);
   if (!writes.includes(write)) {
     throw new OptimError(
       "ERR_OPTION",
@@ -56,16 +56,17 @@ export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[
   }
   const hasPreset = options.preset !== undefined;
   const epsilon = "epsilon" in kind.names && !hasPreset ? { epsilon: tf.backend().epsilon() } : {};
-  const config: Record<string, unknown> = { ...kind.defaults, ...epsilon, ...options };
-  const { learningRate } = config;
+  const all: Record<string, unknown> = { ...kind.defaults, ...epsilon, ...options };
+  const { learningRate } = all;
   if (learningRate === undefined) throw new Error(`learningRate for ${kind.name}Optimizer must be defined.`);
-  const wanted = hasPreset ? options : { ...kind.base(options), ...config };
+  const wanted = hasPreset ? options : { ...kind.base(options), ...all };
   const core = Object.entries(wanted).map(([name, value]) => [kind.names[name] ?? name, value] as const);
+  const saved = Object.entries(all).filter(([name]) => name in options || !kind.beside?.includes(name));
   return {
     write: write as Write,
     core: Object.fromEntries(core.filter(([name]) => name !== "lr")),
     learningRate: learningRate as LearningRate,
-    config: { ...config, ...(write === "auto" ? {} : { write }) },
+    config: { ...Object.fromEntries(saved), ...(write === "auto" ? {} : { write }) },
   };
 }
 
