@@ -99,8 +99,7 @@ function classOf(tf: TensorFlow, kind: Kind): TfClass {
     }
 
     override async getWeights(): Promise<NamedTensor[]> {
-      const weights = this.#training.weights();
-      return [await this.saveIterations(), ...weights];
+      return this.#training.weights(this.iterations);
     }
 
     override async setWeights(weights: NamedTensor[]): Promise<void> {

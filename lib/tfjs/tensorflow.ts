@@ -12,7 +12,6 @@ export type TensorFlow = Pick<
   | "matMul"
   | "Optimizer"
   | "ones"
-  | "scalar"
   | "serialization"
   | "tensor"
   | "tidy"

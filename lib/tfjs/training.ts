@@ -108,11 +108,15 @@ export class Training {
     if (added.length === 0) return;
     const gone = new Set([...this.#variables.goneFrom(this.#tf), ...added.map(({ name }) => name)]);
     const leaving = [...gone].filter((name) => this.#variables.has(name));
-    this.#core.remove(...leaving);
-    this.#variables.remove(leaving);
+    this.#forget(leaving);
     const params = added.map(({ name, shape }) => ({ name, data: null, shape }));
     this.#core.addParamGroup({ ...this.#changed, params });
     this.#variables.add(added);
+  }
+
+  #forget(names: readonly string[]): void {
+    this.#core.remove(...names);
+    this.#variables.remove(names);
   }
 
   /** Everything that may allocate. Views are taken afterwards. */
@@ -161,13 +165,18 @@ export class Training {
   #load(): void {
     if (this.#pendingState) this.#loadState(this.#pendingState);
     if (!this.#pending) return;
-    const { given, rest } = matchWeights(this.#pending, this.#variables.all);
+    const known = this.#variables.all;
+    const { given, rest } =
+      this.#runs.length === 0
+        ? { given: known.map((variable) => [variable, {}] as const), rest: [] }
+        : matchWeights(this.#pending, known);
+    if (given.length === 0) return;
     const state = this.#core.stateDict();
     for (const [{ name }, arrays] of given) {
       state.state[name] = { step: this.#pending.iterations, ...this.#slotsOf(name, arrays) };
     }
     this.#core.loadStateDict(state);
-    this.#pending = rest.length > 0 ? { ...this.#pending, waiting: rest } : undefined;
+    this.#pending = rest.length > 0 ? { ...this.#pending, waiting: rest, isPart: true } : undefined;
   }
 
   /** Those of a variable's weights that ours keeps. */
@@ -182,29 +191,34 @@ export class Training {
     return this.kind.runs.filter(({ isThere }) => isThere?.(config) ?? true);
   }
 
-  /** The weights but for the iterations. */
-  weights(): NamedTensor[] {
+  weights(iterations: number): NamedTensor[] {
     this.#refuseSwapped();
-    const waiting = this.#pending?.waiting ?? [];
-    const known = this.#pending && waiting.length >= this.#variables.all.length ? [] : this.#variables.all;
-    return this.#runs.flatMap(({ slot, suffix }) => [
+    const { waiting, isPart } = this.#pending ?? { waiting: [], isPart: true };
+    const known = isPart ? this.#variables.all : [];
+    const iter = this.#weights.named("iter", Int32Array.of(iterations), []);
+    const weights = this.#runs.flatMap(({ slot, suffix }) => [
       ...known.map(({ name, size, shape }) => {
         const array = (this.#core.state(name)[slot] ?? new Float32Array(size)) as Float32Array;
         return this.#weights.named(`${name}/${suffix}`, array, shape);
       }),
-      ...waiting.map(({ name, arrays }) => {
-        const array = arrays[suffix] as Float32Array;
-        return this.#weights.named(`${name}/${suffix}`, array, [array.length]);
-      }),
+      ...waiting.map(({ name, arrays, shapes }) =>
+        this.#weights.named(`${name}/${suffix}`, arrays[suffix] as Float32Array, shapes[suffix] ?? []),
+      ),
     ]);
+    return [iter, ...weights];
   }
 
   /** @returns The iterations. */
   async setWeights(weights: readonly NamedTensor[]): Promise<number> {
-    this.#pending = await takeWeights(weights, this.#runs);
-    const { iterations, waiting } = this.#pending;
-    if (waiting.length === 0) this.#pending = undefined;
-    return iterations;
+    const pending = await takeWeights(weights, this.#runs);
+    if (this.#runs.length > 0 && pending.waiting.length === 0) {
+      // Those of an optimizer that has not stepped: this one begins anew.
+      this.#forget(this.#variables.all.map(({ name }) => name));
+      this.#pending = undefined;
+    } else {
+      this.#pending = pending;
+    }
+    return pending.iterations;
   }
 
   stateDict(): StateDict {

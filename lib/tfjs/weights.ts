@@ -12,12 +12,16 @@ export interface Waiting {
   /** The variable's name where they were saved. */
   readonly name: string;
   readonly arrays: Arrays;
+  /** The shapes of the arrays. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Weights that were set, until the next step shows the variables that they are of. */
+/** Weights that were set, until steps show the variables that they are of. */
 export interface Pending {
   readonly iterations: number;
   readonly waiting: readonly Waiting[];
+  /** Whether a step has shown some of their variables. The others are known by name then. */
+  readonly isPart: boolean;
 }
 
 /**
@@ -36,10 +40,14 @@ export async function takeWeights(weights: readonly NamedTensor[], runs: readonl
     );
   }
   const waiting = Array.from({ length: count }, (_, i) => {
-    const own = runs.map(({ suffix }, r) => [suffix, arrays[r * count + i] as Float32Array] as const);
-    return { name: nameOf(weights[1 + i] as NamedTensor, runs[0] as WeightRun), arrays: Object.fromEntries(own) };
+    const own = runs.map(({ suffix }, r) => [suffix, r * count + i] as const);
+    return {
+      name: nameOf(weights[1 + i] as NamedTensor, runs[0] as WeightRun),
+      arrays: Object.fromEntries(own.map(([suffix, at]) => [suffix, arrays[at] as Float32Array])),
+      shapes: Object.fromEntries(own.map(([suffix, at]) => [suffix, (weights[1 + at] as NamedTensor).tensor.shape])),
+    };
   });
-  return { iterations: iterations[0] as number, waiting };
+  return { iterations: iterations[0] as number, waiting, isPart: false };
 }
 
 function nameOf({ name }: NamedTensor, { suffix }: WeightRun): string {
@@ -54,12 +62,14 @@ export interface Matched {
 
 /**
  * Gives weights to variables: by name where every variable has weights of its name, else by their order, as TensorFlow.js
- * does, because variables of a model that is loaded get names anew.
+ * does, because variables of a model that is loaded get names anew. Weights that are left of others are given by name alone.
  * @throws OptimError ERR_STATE where neither fits.
  */
-export function matchWeights({ waiting }: Pending, variables: readonly Variable[]): Matched {
+export function matchWeights({ waiting, isPart }: Pending, known: readonly Variable[]): Matched {
   const byName = new Map(waiting.map((each) => [each.name, each]));
-  const isNamed = variables.every(({ name }) => byName.has(name));
+  const named = known.filter(({ name }) => byName.has(name));
+  const isNamed = isPart || named.length === known.length;
+  const variables = isNamed ? named : known;
   if (!isNamed && waiting.length !== variables.length) {
     throw new OptimError(
       "ERR_STATE",
@@ -96,8 +106,9 @@ export class WeightTensors {
   }
 
   /** @param array Is copied. */
-  named(name: string, array: Float32Array, shape: readonly number[]): NamedTensor {
-    const tensor = this.#tf.tensor(array.slice(), [...shape], "float32");
+  named(name: string, array: Float32Array | Int32Array, shape: readonly number[]): NamedTensor {
+    const dtype = array instanceof Int32Array ? "int32" : "float32";
+    const tensor = this.#tf.tensor(array.slice(), [...shape], dtype);
     const found = this.#variables.get(name);
     const isUsable = found && !found.isDisposed && found.size === array.length && found.shape.length === shape.length;
     if (isUsable && found.shape.every((size, i) => size === shape[i])) {
