@@ -56,7 +56,9 @@ export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[
   }
   const hasPreset = options.preset !== undefined;
   const epsilon = "epsilon" in kind.names && !hasPreset ? { epsilon: tf.backend().epsilon() } : {};
-  const all: Record<string, unknown> = { ...kind.defaults, ...epsilon, ...options };
+  // A preset has defaults of its own, which those of TensorFlow.js would overrule when a model is loaded.
+  const { learningRate: rate, ...defaults } = kind.defaults;
+  const all: Record<string, unknown> = { learningRate: rate, ...(hasPreset ? {} : defaults), ...epsilon, ...options };
   const { learningRate } = all;
   if (learningRate === undefined) throw new Error(`learningRate for ${kind.name}Optimizer must be defined.`);
   const wanted = hasPreset ? options : { ...kind.base(options), ...all };

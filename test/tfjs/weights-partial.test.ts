@@ -12,7 +12,7 @@ import {
   tf,
   valuesOf,
   variablesOf,
-} from "../support/tfjs.ts";
+} from "./support/pairs.ts";
 
 /** The rows of some variables of a list, which has an equal number of weights for each run. */
 const rowsOf = (weights: Saved, names: readonly string[]) =>

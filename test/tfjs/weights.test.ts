@@ -14,7 +14,7 @@ import {
   tf,
   valuesOf,
   variablesOf,
-} from "../support/tfjs.ts";
+} from "./support/pairs.ts";
 
 describe.each(backends)("on the %s backend", (backend) => {
   beforeAll(async () => {

@@ -1,8 +1,4 @@
-// TensorFlow.js on its cpu and wasm backends, with its optimizers and ours beside each other.
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+// TensorFlow.js's optimizers and ours beside each other.
 import {
   createAdadelta,
   createAdagrad,
@@ -11,21 +7,12 @@ import {
   createRMSProp,
   createSGD,
   type TfOptimizer,
-} from "../../lib/tfjs/index.ts";
-import type { NamedTensor } from "../../lib/tfjs/tensorflow.ts";
-import { values } from "./arrays.ts";
+} from "../../../lib/tfjs/index.ts";
+import type { NamedTensor } from "../../../lib/tfjs/tensorflow.ts";
+import { values } from "../../support/arrays.ts";
+import { tf } from "./tensorflow.ts";
 
-export { tf };
-
-/** The folder of the wasm backend's binaries. */
-export const wasmFolder = join(
-  dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json")),
-  "dist/",
-);
-setWasmPaths(wasmFolder);
-
-/** The backends of TensorFlow.js that tests run on. */
-export const backends = ["cpu", "wasm"] as const;
+export { backendNames as backends, tf } from "./tensorflow.ts";
 
 export interface Pair {
   readonly title: string;
