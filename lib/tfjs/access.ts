@@ -1,5 +1,6 @@
 // How the values of tensors are read and written on each of TensorFlow.js's backends.
 import { OptimError } from "../errors.ts";
+import { typedArrayName } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
 import type { KernelBackend, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
@@ -47,6 +48,13 @@ interface WasmBackend extends KernelBackend {
   makeOutput(shape: readonly number[], dtype: "float32"): never;
 }
 
+/**
+ * An array's values as float32. A float32 tensor that was cast may still hold the int32 array that it was cast from: those
+ * are copied.
+ */
+const floats = (array: Float32Array) =>
+  typedArrayName(array) === "Float32Array" ? array : Float32Array.from(array as Iterable<number>);
+
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
 /** A tensor of the backend as an output. */
@@ -64,12 +72,8 @@ function cpuAccess(tf: TensorFlow, backend: CpuBackend): Access {
   const read = (tensor: Tensor) => backend.readSync(tensor.dataId);
   const access: Access = {
     prepare: read,
-    view: read,
-    isOwn(variable) {
-      // A float32 tensor that was cast holds the int32 array, and each reading is a copy.
-      const [first, second] = [read(variable), read(variable)];
-      return backend.refCount(variable.dataId) === 1 && first === second;
-    },
+    view: (tensor) => floats(read(tensor)),
+    isOwn: (variable) => backend.refCount(variable.dataId) === 1 && typedArrayName(read(variable)) === "Float32Array",
     output(shape) {
       const info = backend.makeTensorInfo(shape, "float32", new Float32Array(sizeOf(shape)));
       return outputOf(tf.engine().makeTensorFromTensorInfo(info, backend), access);
@@ -103,10 +107,9 @@ function wasmAccess(tf: TensorFlow, backend: WasmBackend): Access {
 
 /** Another backend, with synchronous reads: values come and go as copies. */
 function copyAccess(tf: TensorFlow, backend: KernelBackend): Access {
-  const read = ({ dataId }: Tensor) => backend.readSync(dataId) as Float32Array;
   return {
     prepare: () => {},
-    view: read,
+    view: ({ dataId }) => floats(backend.readSync(dataId) as Float32Array),
     isOwn: () => false,
     output(shape) {
       const array = new Float32Array(sizeOf(shape));
