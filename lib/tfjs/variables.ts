@@ -11,14 +11,19 @@ export interface Given {
 
 /**
  * Reads what `applyGradients` was given.
- * @throws OptimError ERR_NAME for a name that no variable has, ERR_DTYPE for a variable that is not float32.
+ * @throws OptimError ERR_NAME for a name that no variable has, or that comes twice, ERR_DTYPE for a variable that is not float32.
  */
 export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTensor[]): Given[] {
   const pairs: readonly (readonly [string, Tensor | null | undefined])[] = Array.isArray(given)
     ? given.map(({ name, tensor }) => [name, tensor])
     : Object.entries(given);
   const { registeredVariables } = tf.engine();
+  const names = new Set<string>();
   return pairs.map(([name, gradient]) => {
+    if (names.has(name)) {
+      throw new OptimError("ERR_NAME", `Expected one gradient for each variable, but there are two for ${show(name)}.`);
+    }
+    names.add(name);
     const variable = Object.hasOwn(registeredVariables, name) ? registeredVariables[name] : undefined;
     if (!variable) {
       throw new OptimError(
