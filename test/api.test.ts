@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as checkpoint from "../lib/checkpoint/index.ts";
 import * as library from "../lib/index.ts";
+import * as tfjs from "../lib/tfjs/index.ts";
 import { entryPoints } from "./support/api-layout.ts";
 import { root } from "./support/compile.ts";
 import { namesExported } from "./support/declarations.ts";
@@ -15,7 +16,11 @@ const page = textOf("docs/api.md");
 const headings = new Set([...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => (title as string).replaceAll("`", "")));
 const isOnPage = (name: string) => headings.has(name) || headings.has(`${name}()`);
 
-const modules: Readonly<Record<string, object>> = { rmsprop: library, "rmsprop/checkpoint": checkpoint };
+const modules: Readonly<Record<string, object>> = {
+  rmsprop: library,
+  "rmsprop/checkpoint": checkpoint,
+  "rmsprop/tfjs": tfjs,
+};
 const specifiers = entryPoints.map(({ specifier }) => specifier);
 
 test("the page has every entry point", () => {

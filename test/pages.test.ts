@@ -33,6 +33,7 @@ const runners: Readonly<Record<string, { readonly command: string | undefined; r
 const notRun: readonly { readonly page: string; readonly language: string; readonly reason: string }[] = [
   { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
   { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
+  { page: "docs/tfjs.md", language: "sh", reason: "the installation" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
   ...["js", "ts", "json", "html"].map((language) => ({
     page: "docs/recipes.md",

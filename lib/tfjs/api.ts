@@ -44,7 +44,7 @@ export interface TfRMSPropOptions
   momentum?: number;
   /** Added under the root. Default that of the backend, 1e-7. */
   epsilon?: number;
-  /** Divides by the standard deviation of gradients. Default false. It makes no NaN, as TensorFlow.js's does. */
+  /** Divides by the standard deviation of gradients. Default false. Where TensorFlow.js's makes NaN, this makes none. */
   centered?: boolean;
 }
 
@@ -102,58 +102,82 @@ export interface TfRpropOptions extends Partial<CommonTfOptions>, Beside<RpropOp
  * `tf.train.rmsprop` in one native step: the same bits on the cpu and wasm backends, state by the variables' names, and the
  * options of `RMSprop` beside TensorFlow.js's. It goes wherever a `tf.Optimizer` goes.
  * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
-export const createRMSProp = (tf: TensorFlow, options: TfRMSPropOptions): TfOptimizer =>
-  new (classesFor(tf).RMSProp)(options);
+export function createRMSProp(tf: TensorFlow, options: TfRMSPropOptions): TfOptimizer {
+  return new (classesFor(tf).RMSProp)(options);
+}
 
 /**
  * `tf.train.sgd`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
-export const createSGD = (tf: TensorFlow, options: TfSGDOptions): TfOptimizer => new (classesFor(tf).SGD)(options);
+export function createSGD(tf: TensorFlow, options: TfSGDOptions): TfOptimizer {
+  return new (classesFor(tf).SGD)(options);
+}
 
 /**
  * `tf.train.momentum`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
-export const createMomentum = (tf: TensorFlow, options: TfMomentumOptions): TfMomentumOptimizer =>
-  new (classesFor(tf).Momentum)(options);
+export function createMomentum(tf: TensorFlow, options: TfMomentumOptions): TfMomentumOptimizer {
+  return new (classesFor(tf).Momentum)(options);
+}
 
 /**
  * `tf.train.adagrad`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
-export const createAdagrad = (tf: TensorFlow, options: TfAdagradOptions): TfOptimizer =>
-  new (classesFor(tf).Adagrad)(options);
+export function createAdagrad(tf: TensorFlow, options: TfAdagradOptions): TfOptimizer {
+  return new (classesFor(tf).Adagrad)(options);
+}
 
 /**
  * `tf.train.adadelta`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION.
  */
-export const createAdadelta = (tf: TensorFlow, options: TfAdadeltaOptions = {}): TfOptimizer =>
-  new (classesFor(tf).Adadelta)(options);
+export function createAdadelta(tf: TensorFlow, options: TfAdadeltaOptions = {}): TfOptimizer {
+  return new (classesFor(tf).Adadelta)(options);
+}
 
 /**
  * `tf.train.adam`, as `createRMSProp` is `tf.train.rmsprop`.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION.
  */
-export const createAdam = (tf: TensorFlow, options: TfAdamOptions = {}): TfOptimizer =>
-  new (classesFor(tf).Adam)(options);
+export function createAdam(tf: TensorFlow, options: TfAdamOptions = {}): TfOptimizer {
+  return new (classesFor(tf).Adam)(options);
+}
 
 /**
  * Adam with decoupled weight decay, which TensorFlow.js lacks.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION.
  */
-export const createAdamW = (tf: TensorFlow, options: TfAdamWOptions = {}): TfOptimizer =>
-  new (classesFor(tf).AdamW)(options);
+export function createAdamW(tf: TensorFlow, options: TfAdamWOptions = {}): TfOptimizer {
+  return new (classesFor(tf).AdamW)(options);
+}
 
 /**
  * Rprop, which TensorFlow.js lacks: for gradients of the whole data.
+ * @param tf TensorFlow.js as the program imports it.
+ * @param options Those of TensorFlow.js by its names, and those of this package beside them.
  * @throws OptimError ERR_OPTION.
  */
-export const createRprop = (tf: TensorFlow, options: TfRpropOptions = {}): TfOptimizer =>
-  new (classesFor(tf).Rprop)(options);
+export function createRprop(tf: TensorFlow, options: TfRpropOptions = {}): TfOptimizer {
+  return new (classesFor(tf).Rprop)(options);
+}
 
 /**
  * Has models that are loaded from now on get these optimizers in the place of TensorFlow.js's, which are saved under the same

@@ -282,7 +282,7 @@ export async function makeApiPage(): Promise<string> {
 
 Made by \`npm run docs\` from the docstrings; do not edit it.
 
-Every export of \`rmsprop\` and \`rmsprop/checkpoint\`. All errors are [\`OptimError\`](#optimerror)s, thrown before anything is changed, except where the file system or your own functions throw.
+Every export of \`rmsprop\`, \`rmsprop/checkpoint\` and \`rmsprop/tfjs\`. All errors are [\`OptimError\`](#optimerror)s, thrown before anything is changed, except where the file system or your own functions throw.
 
 ${contents.join("\n")}
 
