@@ -63,7 +63,7 @@ async function train(): Promise<Training> {
   });
 
   console.log(`Training on ${counted(trainCount)} of them; the steps run on the ${describeBackend()}.`);
-  const progress = new Progress(epochs, steps);
+  const progress = new Progress({ steps, epochs });
   let stepMilliseconds = 0;
   const start = performance.now();
   for (let epoch = 1; epoch <= epochs; epoch++) {

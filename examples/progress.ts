@@ -4,32 +4,48 @@ import { Presets, SingleBar } from "cli-progress";
 /** In milliseconds: as soon as timers run. */
 const lineDelay = 1;
 
-/** A progress bar that moves with each step of a training; where the output is no terminal, a line an epoch. */
+/** What a progress bar shows beside its bar. */
+export interface ProgressOptions {
+  /** How many steps make it full. */
+  readonly steps: number;
+  /** How many epochs they are. Left out where a training has none. */
+  readonly epochs?: number;
+  /** What the value of `step()` is. Default: "loss". */
+  readonly value?: string;
+}
+
+/** A progress bar that moves with each step of a training; where the output is no terminal, a line for each `line()`. */
 export class Progress {
   readonly #bar: SingleBar;
 
-  constructor(epochs: number, steps: number) {
+  constructor({ steps, epochs, value = "loss" }: ProgressOptions) {
+    const epoch = epochs === undefined ? "" : ` | epoch {epoch} of ${epochs}`;
     const options = {
-      format: `  {bar} {percentage} % | epoch {epoch} of ${epochs} | loss {loss} | {duration} s`,
+      format: `  {bar} {percentage} %${epoch} | ${value} {shown} | {duration} s`,
       stream: process.stdout,
       linewrap: null,
       noTTYOutput: true,
       notTTYSchedule: lineDelay,
     };
     this.#bar = new SingleBar(options, Presets.shades_classic);
-    this.#bar.start(steps, 0, { epoch: 1, loss: "-" });
+    this.#bar.start(steps, 0, { epoch: 1, shown: "-" });
   }
 
   async epoch(epoch: number): Promise<void> {
-    // The bar writes its lines from a timer, which a training that never waits would not let run. Timers of one delay
-    // run in the order they were set, so the bar's is done when this one is.
-    if (epoch > 1) await setTimeout(lineDelay);
+    if (epoch > 1) await this.line();
     this.#bar.update({ epoch });
   }
 
-  /** @param loss The mean loss so far in the epoch. */
-  step(loss: number): void {
-    this.#bar.increment({ loss: loss.toFixed(4) });
+  /** Lets the bar write its line, where the output is no terminal. */
+  async line(): Promise<void> {
+    // The bar writes its lines from a timer, which a training that never waits would not let run. Timers of one delay
+    // run in the order they were set, so the bar's is done when this one is.
+    await setTimeout(lineDelay);
+  }
+
+  /** @param value The mean loss so far in the epoch, or what else the bar shows. */
+  step(value: number): void {
+    this.#bar.increment({ shown: value.toFixed(4) });
   }
 
   stop(): void {
