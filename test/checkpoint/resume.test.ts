@@ -1,14 +1,13 @@
 // A training on digits that is saved, ended, and gone on with in another process ends with the bits of one that was not.
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { definitions } from "../../lib/optimizers/all.ts";
-import { root } from "../support/compile.ts";
+import { compileTools, root } from "../support/compile.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { rowOf } from "../support/optimizers/all.ts";
 
-const program = join(root, "build", "tools", "examples", "resume.js");
+let program: string;
 
 /** The last line that a run of the example prints. */
 function run(...args: string[]): string {
@@ -24,8 +23,7 @@ function weightsIn(line: string, step: number): string {
 }
 
 beforeAll(() => {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.tools.json"], { cwd: root, stdio: "inherit" });
+  program = join(compileTools("resume"), "examples", "resume.js");
 }, 120_000);
 
 describe.each(definitions)("$name", ({ name }) => {

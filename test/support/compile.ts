@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
 export const root = join(import.meta.dirname, "..", "..");
 
@@ -23,6 +24,21 @@ export function compileProgram(
     stdio: ["ignore", "ignore", "pipe"],
   });
   return program;
+}
+
+/**
+ * Compiles the examples and the other programs in TypeScript.
+ * @param folder Of build/test/, for one test file alone: two that compile at once would overwrite what the other runs.
+ * @returns The path of it.
+ */
+export function compileTools(folder: string): string {
+  const target = join(root, "build", "test", folder);
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+  execFileSync(process.execPath, [tsc, "-p", "tsconfig.tools.json", "--outDir", target], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  return target;
 }
 
 /** What a program prints. */
