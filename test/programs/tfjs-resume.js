@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import * as wasm from "@tensorflow/tfjs-backend-wasm";
 import { createRMSProp, register } from "rmsprop/tfjs";
-import { hashOf, makeModel, onBackend, train } from "./tfjs-training.js";
+import { onBackend } from "./tfjs-node.js";
+import { hashOf, makeModel, train } from "./tfjs-training.js";
 
 const [, , backend, whose, way, file] = process.argv;
 await onBackend(tf, wasm, backend);

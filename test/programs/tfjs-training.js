@@ -56,13 +56,3 @@ export function hashOf(model) {
   }
   return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
 }
-
-/** TensorFlow.js on a backend, in Node. */
-export async function onBackend(tf, wasm, name) {
-  const { createRequire } = await import("node:module");
-  const { dirname, join } = await import("node:path");
-  const folder = dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json"));
-  wasm.setWasmPaths(join(folder, "dist/"));
-  tf.enableProdMode(); // says nothing of its other backends
-  if (!(await tf.setBackend(name))) throw new Error(`Expected TensorFlow.js to have its backend ${name}.`);
-}

@@ -3,7 +3,8 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import * as tf from "@tensorflow/tfjs";
 import * as wasm from "@tensorflow/tfjs-backend-wasm";
 import { createRMSProp } from "rmsprop/tfjs";
-import { hashOf, makeModel, onBackend, train } from "./tfjs-training.js";
+import { onBackend } from "./tfjs-node.js";
+import { hashOf, makeModel, train } from "./tfjs-training.js";
 
 const [backend, threads] = isMainThread ? process.argv.slice(2) : [workerData, 0];
 

@@ -1,10 +1,10 @@
 // Pages in headless Chromium, from a server on this machine. A page reports by one request.
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import { temporaryFolder } from "./folder.ts";
 
 /** Without the sanitizer that this process may run under: it hangs the browser, and nothing native of ours runs there. */
 const env = { ...process.env, LD_PRELOAD: undefined };
@@ -80,7 +80,7 @@ export async function open<T>(page: Page, folders: Readonly<Record<string, strin
   const server = serve(page, folders, settle);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const profile = temporaryFolder();
+  const profile = mkdtempSync(join(tmpdir(), "rmsprop-chromium-"));
   const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
   const args = [...flags, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`];
   const browser = spawn(chromium as string, args, { env, stdio: ["ignore", "ignore", "pipe"] });
@@ -102,5 +102,7 @@ export async function open<T>(page: Page, folders: Readonly<Record<string, strin
     await ended;
     server.closeAllConnections();
     server.close();
+    // Processes of the browser may write a moment longer than it runs.
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

@@ -9,7 +9,10 @@ export { tf };
 export const backendNames = ["cpu", "wasm"] as const;
 export type BackendName = (typeof backendNames)[number];
 
-setWasmPaths(dirname(fileURLToPath(import.meta.resolve("@tensorflow/tfjs-backend-wasm"))) + sep);
+/** The folder of the wasm backend's binaries. */
+export const wasmFolder = dirname(fileURLToPath(import.meta.resolve("@tensorflow/tfjs-backend-wasm"))) + sep;
+
+setWasmPaths(wasmFolder);
 
 /** Makes a backend the one in use. */
 export async function useBackend(name: BackendName): Promise<void> {
