@@ -1,22 +1,15 @@
 // A step over TensorFlow.js's variables by an optimizer of ours.
 
-import type { FloatArray, Optimizer, StateDict, StepArraysOf, StepInfo } from "../api.ts";
+import type { FloatArray, Optimizer, StateDict, StepInfo } from "../api.ts";
 import { OptimError } from "../errors.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
-import { type Access, accessOf, type Output } from "./access.ts";
+import { accessOf, type Output } from "./access.ts";
 import type { Kind, WeightRun } from "./kinds.ts";
 import { type TakenOptions, takeOptions } from "./options.ts";
-import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
+import { arraysOf, prepare } from "./stepped.ts";
+import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow } from "./tensorflow.ts";
 import { type Given, takeGradients, Variables } from "./variables.ts";
 import { type Arrays, matchWeights, type Pending, takeWeights, WeightTensors } from "./weights.ts";
-
-/** A variable that a step changes. */
-interface Stepped {
-  readonly variable: Variable;
-  readonly gradient: Tensor;
-  /** The tensor that takes its place; undefined where it is written in its place. */
-  readonly output: Output | undefined;
-}
 
 /** The learning rate of a step. */
 export function rateOf(learningRate: LearningRate, step: number): number {
@@ -83,7 +76,7 @@ export class Training {
     const made: Tensor[] = [];
     const outputs: Output[] = [];
     try {
-      const stepped = this.#prepare(access, given, made, outputs);
+      const stepped = prepare(this.#tf, access, this.options.write, given, made, outputs);
       this.#core.step(arraysOf(access, stepped));
       if (!this.#core.lastStep?.applied) return;
       outputs.length = 0;
@@ -117,48 +110,6 @@ export class Training {
   #forget(names: readonly string[]): void {
     this.#core.remove(...names);
     this.#variables.remove(names);
-  }
-
-  /** Everything that may allocate. Views are taken afterwards. */
-  #prepare(access: Access, given: readonly Given[], made: Tensor[], outputs: Output[]): readonly Stepped[] {
-    const { write } = this.options;
-    const inPlace = write === "inPlace" || (write === "auto" && access.inPlace);
-    const tensors = given.flatMap(({ variable, gradient }) =>
-      gradient ? [{ variable, gradient: this.#fitted(gradient, variable, made) }] : [],
-    );
-    for (const { variable, gradient } of tensors) {
-      access.prepare(variable);
-      access.prepare(gradient);
-    }
-    return tensors.map(({ variable, gradient }) => {
-      if (inPlace && access.isOwn(variable)) return { variable, gradient, output: undefined };
-      const output = access.output(variable.shape);
-      outputs.push(output);
-      return { variable, gradient, output };
-    });
-  }
-
-  /** A gradient as float32 and in its variable's shape, as TensorFlow.js's operators would take it. */
-  #fitted(gradient: Tensor, variable: Variable, made: Tensor[]): Tensor {
-    const tf = this.#tf;
-    const { shape } = variable;
-    const isShaped = gradient.shape.length === shape.length && gradient.shape.every((size, i) => size === shape[i]);
-    if (isShaped && gradient.dtype === "float32") return gradient;
-    const fitted = tf.tidy(() => {
-      const floats = gradient.dtype === "float32" ? gradient : tf.cast(gradient, "float32");
-      if (isShaped) return floats;
-      try {
-        return tf.broadcastTo(floats, [...shape] as never);
-      } catch {
-        throw new OptimError(
-          "ERR_LENGTH",
-          `Expected the gradient of '${variable.name}' to have its shape, [${shape}], or one that broadcasts to it, ` +
-            `but it has [${gradient.shape}].`,
-        );
-      }
-    });
-    made.push(fitted);
-    return fitted;
   }
 
   /** Gives the variables the state that waits for them. */
@@ -276,17 +227,4 @@ export class Training {
     this.#weights.dispose();
     this.#core.dispose();
   }
-}
-
-/** The arrays of a step, now that nothing allocates any more. */
-function arraysOf(access: Access, stepped: readonly Stepped[]): Record<string, StepArraysOf> {
-  const inPlace = new Set<object>();
-  for (const { variable, output } of stepped) if (!output) inPlace.add(variable.dataId);
-  const entries = stepped.map(({ variable, gradient, output }) => {
-    const seen = access.view(gradient);
-    // A gradient that is a variable's own tensor, of a variable that the step writes, is what it was before the step.
-    const grad = inPlace.has(gradient.dataId) ? seen.slice() : seen;
-    return [variable.name, { data: access.view(variable), grad, ...(output && { out: output.view() }) }] as const;
-  });
-  return Object.fromEntries(entries);
 }
