@@ -19,7 +19,7 @@ export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTenso
     : Object.entries(given);
   const { registeredVariables } = tf.engine();
   const names = new Set<string>();
-  return pairs.map(([name, gradient]) => {
+  return pairs.flatMap(([name, gradient]) => {
     if (names.has(name)) {
       throw new OptimError("ERR_NAME", `Expected one gradient for each variable, but there are two for ${show(name)}.`);
     }
@@ -32,12 +32,13 @@ export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTenso
       );
     }
     if (variable.dtype !== "float32") {
+      if (!gradient) return []; // a list of variables may have others, for which there are no gradients
       throw new OptimError(
         "ERR_DTYPE",
         `Expected the variable ${show(name)} to be float32, but it is ${variable.dtype}.`,
       );
     }
-    return { variable, gradient: gradient ?? undefined };
+    return [{ variable, gradient: gradient ?? undefined }];
   });
 }
 

@@ -376,6 +376,19 @@ const coming: readonly Hazard[] = [
     ],
   },
   {
+    title: "null for the gradient of a variable of int32",
+    run: (make) => {
+      const [v, optimizer] = [variable([1, 2]), make()];
+      const whole = tf.tidy(() => tf.variable(tf.tensor1d([1, 2], "int32")));
+      optimizer.applyGradients([
+        { name: whole.name, tensor: null as never },
+        { name: v.name, tensor: tf.tensor1d([1, 2]) },
+      ] as never);
+      return [list(v), list(whole)];
+    },
+    builtin: [once, [1, 2]],
+  },
+  {
     title: "no gradient at all",
     run: (make) => {
       const [v, optimizer] = [variable([1, 2]), make()];
