@@ -1,5 +1,13 @@
 // The optimizers of TensorFlow.js, each with ours that does its work: names, defaults, state.
 import { Adadelta, Adagrad, Adam, AdamW, type Optimizer, RMSprop, Rprop, SGD } from "../api.ts";
+import type { AnyDefinition } from "../definition.ts";
+import { adadeltaDefinition } from "../optimizers/adadelta.ts";
+import { adagradDefinition } from "../optimizers/adagrad.ts";
+import { adamDefinition } from "../optimizers/adam.ts";
+import { adamwDefinition } from "../optimizers/adamw.ts";
+import { rmspropDefinition } from "../optimizers/rmsprop.ts";
+import { rpropDefinition } from "../optimizers/rprop.ts";
+import { sgdDefinition } from "../optimizers/sgd.ts";
 
 /** A run of an optimizer's weights: an array for each variable. */
 export interface WeightRun {
@@ -15,6 +23,7 @@ export interface Kind {
   /** The name of the class in TensorFlow.js, under which models are saved. */
   readonly name: string;
   readonly optimizer: new (params: readonly never[], options: object) => Optimizer;
+  readonly definition: AnyDefinition;
   /** Options by the names of TensorFlow.js, in the order of its constructor, and their names in ours. */
   readonly names: Readonly<Record<string, string>>;
   /** Those of them that TensorFlow.js's constructor lacks, and so its config: saved only where they are given. */
@@ -44,6 +53,7 @@ const adam = {
 const kindTable = {
   RMSProp: {
     optimizer: RMSprop,
+    definition: rmspropDefinition,
     names: { learningRate: "lr", decay: "alpha", momentum: "momentum", epsilon: "eps", centered: "centered" },
     defaults: { decay: 0.9, momentum: 0, centered: false },
     // Without the preset, which keeps TensorFlow.js's fault where it is centered; all else has the same bits.
@@ -56,6 +66,7 @@ const kindTable = {
   },
   SGD: {
     optimizer: SGD,
+    definition: sgdDefinition,
     names: { learningRate: "lr" },
     defaults: {},
     base: asInTfjs,
@@ -63,6 +74,7 @@ const kindTable = {
   },
   Momentum: {
     optimizer: SGD,
+    definition: sgdDefinition,
     names: { learningRate: "lr", momentum: "momentum", useNesterov: "nesterov" },
     defaults: { useNesterov: false },
     base: asInTfjs,
@@ -70,6 +82,7 @@ const kindTable = {
   },
   Adagrad: {
     optimizer: Adagrad,
+    definition: adagradDefinition,
     names: { learningRate: "lr", initialAccumulatorValue: "initialAccumulator", epsilon: "eps" },
     beside: ["epsilon"],
     defaults: { initialAccumulatorValue: 0.1 },
@@ -78,6 +91,7 @@ const kindTable = {
   },
   Adadelta: {
     optimizer: Adadelta,
+    definition: adadeltaDefinition,
     names: { learningRate: "lr", rho: "rho", epsilon: "eps" },
     defaults: { learningRate: 0.001, rho: 0.95 },
     base: asInTfjs,
@@ -88,12 +102,14 @@ const kindTable = {
   },
   Adam: {
     optimizer: Adam,
+    definition: adamDefinition,
     ...adam,
     base: ({ amsgrad }) => (amsgrad === true ? {} : asInTfjs()), // TensorFlow.js has no amsgrad
   },
-  AdamW: { optimizer: AdamW, ...adam, base: () => ({}) },
+  AdamW: { optimizer: AdamW, definition: adamwDefinition, ...adam, base: () => ({}) },
   Rprop: {
     optimizer: Rprop,
+    definition: rpropDefinition,
     names: { learningRate: "lr" },
     defaults: { learningRate: 0.01 },
     base: () => ({}),

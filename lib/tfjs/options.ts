@@ -4,6 +4,7 @@ import type { LearningRate } from "../schedules/learning-rate.ts";
 import { show } from "../values/show.ts";
 import { isRecord } from "../values/values.ts";
 import type { Kind } from "./kinds.ts";
+import { checkOptionNames } from "./names.ts";
 import type { ConfigDict, TensorFlow } from "./tensorflow.ts";
 
 /** How variables get their new values. */
@@ -20,12 +21,6 @@ export interface TakenOptions {
   /** By the names of TensorFlow.js, with its defaults; then what was given beside them. */
   readonly config: Readonly<Record<string, unknown>>;
 }
-
-/** Options of ours that a step over tensors cannot have, with the reason. */
-const refused: Readonly<Record<string, string>> = {
-  zeroGrads: "because TensorFlow.js makes new gradients for each step",
-  lossScale: "because TensorFlow.js computes in float32, and the loss is scaled by none",
-};
 
 /** Options from an object, or in the order of TensorFlow.js's constructor. */
 function named(kind: Kind, given: readonly unknown[]): Record<string, unknown> {
@@ -48,12 +43,7 @@ export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[
       `Expected 'write' to be "auto", "replace" or "inPlace", but it is ${show(write)}.`,
     );
   }
-  for (const name of Object.keys(options)) {
-    const reason = refused[name];
-    if (reason) throw new OptimError("ERR_OPTION", `Expected no '${name}', ${reason}, but it is given.`);
-    const own = Object.keys(kind.names).find((each) => each !== name && kind.names[each] === name);
-    if (own) throw new OptimError("ERR_OPTION", `Expected '${own}', as in TensorFlow.js, but found '${name}'.`);
-  }
+  checkOptionNames(kind, Object.keys(options));
   const hasPreset = options.preset !== undefined;
   const epsilon = "epsilon" in kind.names && !hasPreset ? { epsilon: tf.backend().epsilon() } : {};
   // A preset has defaults of its own, which those of TensorFlow.js would overrule when a model is loaded.

@@ -5,6 +5,7 @@ import { OptimError } from "../errors.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { accessOf, type Output } from "./access.ts";
 import type { Kind, WeightRun } from "./kinds.ts";
+import { inTheirNames } from "./names.ts";
 import { type TakenOptions, takeOptions } from "./options.ts";
 import { arraysOf, prepare } from "./stepped.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow } from "./tensorflow.ts";
@@ -38,7 +39,7 @@ export class Training {
     this.options = takeOptions(tf, kind, given);
     this.#weights = new WeightTensors(tf);
     const { core, learningRate } = this.options;
-    this.#core = new kind.optimizer([], { ...core, lr: learningRate });
+    this.#core = inTheirNames(kind, () => new kind.optimizer([], { ...core, lr: learningRate }));
   }
 
   get lastStep(): StepInfo | undefined {
@@ -57,9 +58,11 @@ export class Training {
   /** Sets an option of ours from the next step on. */
   set(name: string, value: unknown): void {
     const { paramGroups } = this.#core;
-    // Without variables there is no group yet that could refuse the value.
-    if (paramGroups.length === 0) new this.kind.optimizer([], { ...this.options.core, [name]: value }).dispose();
-    for (const group of paramGroups) (group as Record<string, unknown>)[name] = value;
+    inTheirNames(this.kind, () => {
+      // Without variables there is no group yet that could refuse the value.
+      if (paramGroups.length === 0) new this.kind.optimizer([], { ...this.options.core, [name]: value }).dispose();
+      for (const group of paramGroups) (group as Record<string, unknown>)[name] = value;
+    });
     this.#changed[name] = value;
   }
 
@@ -77,7 +80,7 @@ export class Training {
     const outputs: Output[] = [];
     try {
       const stepped = prepare(this.#tf, access, this.options.write, given, made, outputs);
-      this.#core.step(arraysOf(access, stepped));
+      inTheirNames(this.kind, () => this.#core.step(arraysOf(access, stepped)));
       if (!this.#core.lastStep?.applied) return;
       outputs.length = 0;
       for (const { variable, output } of stepped) {
