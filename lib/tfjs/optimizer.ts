@@ -4,7 +4,7 @@ import type { LearningRate } from "../schedules/learning-rate.ts";
 import { type Kind, type KindName, kinds } from "./kinds.ts";
 import { configOf } from "./options.ts";
 import type { ConfigDict, NamedTensor, NamedTensorMap, TensorFlow } from "./tensorflow.ts";
-import { rateOf, Training } from "./training.ts";
+import { Training } from "./training.ts";
 
 type Base = InstanceType<TensorFlow["Optimizer"]>;
 
@@ -62,7 +62,7 @@ function classOf(tf: TensorFlow, kind: Kind): TfClass {
     }
 
     get learningRate(): number {
-      return rateOf(this.#training.learningRate, this.iterations + 1);
+      return this.#training.rate(this.iterations);
     }
 
     set learningRate(value: LearningRate) {

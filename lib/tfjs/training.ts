@@ -46,8 +46,15 @@ export class Training {
     return this.#core.lastStep;
   }
 
-  get learningRate(): LearningRate {
-    return (this.#changed.lr ?? this.options.learningRate) as LearningRate;
+  /**
+   * The learning rate of the coming step. A call that only accumulates gradients, or is skipped, is an iteration and no
+   * step.
+   */
+  rate(iterations: number): number {
+    const waits = this.#pending !== undefined || this.#pendingState !== undefined;
+    const steps = this.#variables.all.map(({ name }) => this.#core.state(name).step as number);
+    const learningRate = (this.#changed.lr ?? this.options.learningRate) as LearningRate;
+    return rateOf(learningRate, 1 + (waits ? iterations : Math.max(0, ...steps)));
   }
 
   /** An option's value now, by its name in ours. */
