@@ -213,7 +213,9 @@ export class Training {
       );
     }
     const tf = this.#tf;
+    const gone = this.#variables.goneFrom(tf);
     for (const variable of this.#variables.all) {
+      if (gone.includes(variable.name)) continue;
       const { ema } = this.#core.state(variable.name) as { readonly ema?: FloatArray };
       if (!ema) continue;
       const before = (variable.dataSync() as Float32Array).slice();
