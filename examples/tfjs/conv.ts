@@ -15,7 +15,7 @@ import { begin, exact, percent } from "./shared.ts";
 const batchSize = 32;
 const side = Math.sqrt(pixelCount);
 
-const run = await begin({ wasm: 500, cpu: 20 });
+const run = await begin({ wasm: 1_500, cpu: 20 });
 if (run.backend === "wasm") registerConvGradient();
 const random = mulberry32(1);
 const { train, test } = loadDigits(9_000, random);
