@@ -37,8 +37,21 @@ const message = (call: () => unknown): string => {
   return "nothing";
 };
 
+/** Not inside tidy(), which would hide what a step leaves behind. */
+function apply(optimizer: tf.Optimizer, gradients: Readonly<Record<string, ArrayLike<number>>>): void {
+  const tensors = Object.entries(gradients).map(([name, values]) => ({
+    name,
+    tensor: tf.tensor1d(Float32Array.from(values)),
+  }));
+  try {
+    optimizer.applyGradients(tensors);
+  } finally {
+    for (const { tensor } of tensors) tensor.dispose();
+  }
+}
+
 const step = (optimizer: tf.Optimizer, v: tf.Variable, gradient: readonly number[]) =>
-  tf.tidy(() => optimizer.applyGradients({ [v.name]: tf.tensor1d([...gradient]) }));
+  apply(optimizer, { [v.name]: gradient });
 
 describe("refused, in TensorFlow.js's names", () => {
   const given = (options: object) => () => createRMSProp(tf, { learningRate: 0.1, ...options } as TfRMSPropOptions);
@@ -196,10 +209,9 @@ describe.each(modes)("on %s, write: %s", (backend, write) => {
     for (let call = 1; call <= 9; call++) {
       const gradients = names.map((name) => Float32Array.from({ length: lengths[name] }, (_, k) => value(call)(k)));
       if (call === 4 && options.skipNonFinite) gradients[1]?.fill(Number.NaN, 7, 9);
-      core.step({ a: gradients[0] as Float32Array, b: gradients[1] as Float32Array });
-      tf.tidy(() =>
-        optimizer.applyGradients(names.map((name, i) => ({ name, tensor: tf.tensor1d(gradients[i] as Float32Array) }))),
-      );
+      const byName = { a: gradients[0] as Float32Array, b: gradients[1] as Float32Array };
+      core.step(byName);
+      apply(optimizer, byName);
       for (const [i, name] of names.entries()) {
         const expected = arrays[name];
         expect(differing(valuesOf(variables[i] as tf.Variable), expected)).toBe(0);
@@ -342,7 +354,12 @@ describe.each(modes)("errors on %s, write: %s", (backend, write) => {
       "ERR_LENGTH",
       (o, v) => {
         const b = tf.tidy(() => tf.variable(tf.zeros([3])));
-        tf.tidy(() => o.applyGradients({ [b.name]: tf.zeros([3], "int32"), [v.name]: tf.zeros([3]) }));
+        const [whole, long] = [tf.zeros([3], "int32"), tf.zeros([3])];
+        try {
+          o.applyGradients({ [b.name]: whole, [v.name]: long });
+        } finally {
+          tf.dispose([whole, long]);
+        }
       },
     ],
     [
@@ -350,7 +367,7 @@ describe.each(modes)("errors on %s, write: %s", (backend, write) => {
       "ERR_DTYPE",
       (o) => {
         const whole = tf.tidy(() => tf.variable(tf.zeros([2], "int32")));
-        tf.tidy(() => o.applyGradients({ [whole.name]: tf.zeros([2]) }));
+        apply(o, { [whole.name]: [0, 0] });
       },
     ],
     [
@@ -360,7 +377,7 @@ describe.each(modes)("errors on %s, write: %s", (backend, write) => {
         o.learningRate = () => {
           throw new RangeError("no rate");
         };
-        tf.tidy(() => o.applyGradients({ [v.name]: tf.zeros([2]) }));
+        apply(o, { [v.name]: [0, 0] });
       },
     ],
   ])("%s: nothing is changed, and no tensor is left", async (_, code, call) => {

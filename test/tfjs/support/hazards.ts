@@ -34,14 +34,13 @@ const list = (tensor: tf.Tensor) => [...valuesOf(tensor)];
 
 /** Steps variables by the same gradients, [1, 2, …] each, some times over. */
 function step(optimizer: tf.Optimizer, variables: readonly tf.Variable[], times = 1): void {
-  for (let i = 0; i < times; i++) {
-    tf.tidy(() => {
-      const gradients = variables.map(({ name, shape }) => {
-        const [size = 0] = shape;
-        return { name, tensor: tf.tensor1d(Array.from({ length: size }, (_, k) => k + 1)) };
-      });
-      optimizer.applyGradients(gradients);
-    });
+  const gradients = variables.map(({ name, size }) => {
+    return { name, tensor: tf.tensor1d(Array.from({ length: size }, (_, k) => k + 1)) };
+  });
+  try {
+    for (let i = 0; i < times; i++) optimizer.applyGradients(gradients);
+  } finally {
+    for (const { tensor } of gradients) tensor.dispose();
   }
 }
 
@@ -164,6 +163,30 @@ const sharing: readonly Hazard[] = [
     builtin: [[1, 2], once, once, twice],
   },
   {
+    title: "two variables with one tensor, both trained",
+    run: (make) => {
+      const [a, b, optimizer] = [variable([1, 2]), variable([0, 0]), make()];
+      b.assign(a);
+      step(optimizer, [a, b]);
+      const first = [list(a), list(b)];
+      step(optimizer, [a, b]);
+      return [...first, list(a), list(b)];
+    },
+    builtin: [once, once, twice, twice],
+  },
+  {
+    title: "an array that a variable and its gradient were made from",
+    run: (make) => {
+      const array = Float32Array.of(1, 2);
+      const v = tf.tidy(() => tf.variable(tf.tensor1d(array)));
+      const optimizer = make();
+      const error = thrown(() => optimizer.applyGradients({ [v.name]: tf.tensor1d(array) }));
+      return [error, list(v), [...array]];
+    },
+    builtin: ["nothing", once, [1, 2]],
+    inPlaceOnCpu: ["ERR_ALIASED", [1, 2], [1, 2]],
+  },
+  {
     title: "a tensor that was assigned in the middle and is kept",
     run: (make) => {
       const [v, optimizer] = [variable([0, 0]), make()];
@@ -245,20 +268,24 @@ const gradients: readonly Hazard[] = [
   {
     title: "a gradient of another shape, which broadcasts",
     run: (make) => {
-      const v = variable([1, 2]);
-      make().applyGradients({ [v.name]: tf.tensor1d([4]) });
-      return list(v);
+      const [v, optimizer, gradient] = [variable([1, 2]), make(), tf.tensor1d([4])];
+      optimizer.applyGradients({ [v.name]: gradient });
+      const [first, before] = [list(v), tf.memory().numTensors];
+      optimizer.applyGradients({ [v.name]: gradient });
+      return [first, list(v), tf.memory().numTensors - before];
     },
-    builtin: [-1, 0],
+    builtin: [[-1, 0], [-4, -3], 0],
   },
   {
     title: "a gradient of int32",
     run: (make) => {
-      const v = variable([1, 2]);
-      make().applyGradients({ [v.name]: tf.tensor1d([1, 2], "int32") });
-      return list(v);
+      const [v, optimizer, gradient] = [variable([1, 2]), make(), tf.tensor1d([1, 2], "int32")];
+      optimizer.applyGradients({ [v.name]: gradient });
+      const [first, before] = [list(v), tf.memory().numTensors];
+      optimizer.applyGradients({ [v.name]: gradient });
+      return [first, list(v), tf.memory().numTensors - before];
     },
-    builtin: once,
+    builtin: [once, twice, 0],
   },
   {
     title: "a gradient that does not fit, after one that does",
