@@ -1,8 +1,9 @@
 // A registry on this machine's loopback that holds the packed package and what it depends on, and knows no other.
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { dependencies, packed, projectFolder } from "./packed.ts";
 import { root, succeed } from "./shell.ts";
 import { tool } from "./tools.ts";
@@ -46,7 +47,7 @@ export async function startRegistry(): Promise<Registry> {
     storage: join(folder, "storage"),
     uplinks: {},
     packages: { "**": { access: "$all", publish: "$all" } },
-    max_body_size: "50mb",
+    max_body_size: "200mb",
     log: { type: "stdout", format: "json", level: "warn" },
   };
   const file = join(folder, "config.yaml");
@@ -70,6 +71,72 @@ export async function startRegistry(): Promise<Registry> {
   } catch (error) {
     child.kill();
     throw error;
+  }
+}
+
+/** A package as it is installed, and where. */
+interface Installed {
+  readonly name: string;
+  readonly version: string;
+  readonly folder: string;
+  readonly manifest: object;
+}
+
+/** Packages of this checkout's node_modules with all that they depend on, each version once. */
+function installedWith(names: readonly string[]): Installed[] {
+  const all = new Map<string, Installed>();
+  const visit = (name: string, from: string) => {
+    const folder = join(from, "node_modules", name);
+    if (!existsSync(join(folder, "package.json"))) {
+      if (from !== root) visit(name, dirname(from)); // else a peer that nobody asked for
+      return;
+    }
+    const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const id = `${name}@${manifest.version}`;
+    if (all.has(id)) return;
+    all.set(id, { name, version: manifest.version, folder, manifest });
+    for (const other of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) visit(other, folder);
+  };
+  for (const name of names) visit(name, root);
+  return [...all.values()];
+}
+
+/**
+ * Publishes packages that are installed here, with all that they depend on, by the registry's own interface: npm would take
+ * the registry that a package names for itself. Source maps stay behind; they are half of what TensorFlow.js has.
+ */
+export async function publishInstalled({ url }: Registry, names: readonly string[]): Promise<void> {
+  for (const { name, version, folder, manifest } of installedWith(names)) {
+    const file = `${name.split("/").at(-1)}-${version}.tgz`;
+    const path = join(projectFolder("published"), file);
+    succeed(
+      ["tar"],
+      ["-czf", path, "--exclude=*.map", "--exclude=./node_modules", "--transform=s,^[.],package,", "."],
+      {
+        cwd: folder,
+      },
+    );
+    const content = readFileSync(path);
+    const integrity = `sha512-${createHash("sha512").update(content).digest("base64")}`;
+    const shasum = createHash("sha1").update(content).digest("hex");
+    const dist = { integrity, shasum, tarball: `${url}${name}/-/${file}` };
+    const attachment = {
+      content_type: "application/octet-stream",
+      data: content.toString("base64"),
+      length: content.length,
+    };
+    const response = await fetch(`${url}${encodeURIComponent(name)}`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        _id: name,
+        name,
+        "dist-tags": { latest: version },
+        versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist } },
+        _attachments: { [file]: attachment },
+      }),
+    });
+    if (!response.ok) throw new Error(`Expected to publish ${name}@${version}, found ${await response.text()}`);
   }
 }
 

@@ -11,6 +11,7 @@ import { linuxX64 } from "./linux-x64.ts";
 import { managersPart } from "./managers.ts";
 import { recipesPart } from "./recipes.ts";
 import { runtimesPart } from "./runtimes.ts";
+import { tfjsPart } from "./tfjs.ts";
 import { wasm, wasmPackages } from "./wasm.ts";
 import { windows, windowsPackages } from "./windows.ts";
 
@@ -34,6 +35,7 @@ export const parts: Readonly<Record<string, Part>> = {
   runtimes: { run: runtimesPart },
   endings: { run: endingsPart },
   managers: { run: managersPart },
+  tfjs: { run: tfjsPart, long: true },
   bundlers: { run: bundlers },
   recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), tools: "recipes", long: true },
   damage: { run: damage },

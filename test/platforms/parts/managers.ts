@@ -18,6 +18,8 @@ interface Manager {
   /** What installs the package, in the folder. */
   readonly command: () => Command;
   readonly args: readonly string[];
+  /** What stands before a package's name. Default: nothing. */
+  readonly prefix?: string;
   /** What keeps every script from running. */
   readonly ignoreScripts: readonly string[];
   /** Files that the folder has before, by name. */
@@ -29,7 +31,7 @@ interface Manager {
 
 const npm = (version: string): Manager => ({
   command: () => [newerNode(), tool(version, "bin", "npm-cli.js")],
-  args: ["install", "rmsprop"],
+  args: ["install"],
   ignoreScripts: ["--ignore-scripts"],
   env: (registry, folder) => ({ npm_config_registry: registry, npm_config_cache: join(folder, "cache") }),
 });
@@ -39,12 +41,31 @@ const noMinimalAge = "0";
 
 const yarn = (): Command => [newerNode(), tool("@yarnpkg", "cli-dist", "bin", "yarn.js")];
 
-const managers: Readonly<Record<string, Manager>> = {
+const yarnWith = (nodeLinker: string): Manager => ({
+  command: yarn,
+  args: ["add"],
+  ignoreScripts: [],
+  files: (registry, ignoreScripts) => ({
+    "package.json": "{}",
+    "yarn.lock": "",
+    ".yarnrc.yml": JSON.stringify({
+      nodeLinker,
+      npmRegistryServer: registry,
+      npmMinimalAgeGate: 0,
+      unsafeHttpWhitelist: ["127.0.0.1"],
+      enableTelemetry: false,
+      enableGlobalCache: false,
+      ...(ignoreScripts ? { enableScripts: false } : {}),
+    }),
+  }),
+});
+
+const managers = {
   "npm 11": npm("npm-11"),
   "npm 12": npm("npm-12"),
   "pnpm 12": {
     command: () => [tool("@pnpm", "exe.linux-x64", "pnpm")],
-    args: ["add", "rmsprop"],
+    args: ["add"],
     ignoreScripts: ["--ignore-scripts"],
     env: (registry, folder) => ({
       npm_config_registry: registry,
@@ -53,41 +74,27 @@ const managers: Readonly<Record<string, Manager>> = {
       PNPM_HOME: join(folder, "pnpm"),
     }),
   },
-  "yarn 4, Plug'n'Play": {
-    command: yarn,
-    args: ["add", "rmsprop"],
-    ignoreScripts: [],
-    files: (registry, ignoreScripts) => ({
-      "package.json": "{}",
-      "yarn.lock": "",
-      ".yarnrc.yml": JSON.stringify({
-        nodeLinker: "pnp",
-        npmRegistryServer: registry,
-        npmMinimalAgeGate: 0,
-        unsafeHttpWhitelist: ["127.0.0.1"],
-        enableTelemetry: false,
-        enableGlobalCache: false,
-        ...(ignoreScripts ? { enableScripts: false } : {}),
-      }),
-    }),
-    runtime: () => [...yarn(), "node"],
-  },
+  "yarn 4, Plug'n'Play": { ...yarnWith("pnp"), runtime: () => [...yarn(), "node"] },
+  "yarn 4, node_modules": yarnWith("node-modules"),
   Bun: {
     command: () => [tool("@oven", "bun-linux-x64", "bin", "bun")],
-    args: ["add", "rmsprop"],
+    args: ["add"],
     ignoreScripts: ["--ignore-scripts"],
     env: (registry, folder) => ({ BUN_CONFIG_REGISTRY: registry, BUN_INSTALL_CACHE_DIR: join(folder, "cache") }),
     runtime: runtimes.Bun,
   },
   Deno: {
     command: () => [tool("@deno", "linux-x64-glibc", "deno")],
-    args: ["add", `--minimum-dependency-age=${noMinimalAge}`, "npm:rmsprop"],
+    args: ["add", `--minimum-dependency-age=${noMinimalAge}`],
+    prefix: "npm:",
     // Deno runs none unless `--allow-scripts` names a package.
     ignoreScripts: [],
     env: (registry, folder) => ({ NPM_CONFIG_REGISTRY: registry, DENO_DIR: join(folder, "deno") }),
     runtime: runtimes.Deno,
   },
-};
+} satisfies Readonly<Record<string, Manager>>;
+
+export type ManagerName = keyof typeof managers;
 
 /** Words of a manager that runs scripts, would like to, or builds. */
 const unwanted = /script|warn|gyp|build|compil|deprecat|err/i;
@@ -97,10 +104,20 @@ const unrelated = new RegExp(`${dependencies().join("|")}|.*YN0092.*|Done with w
 interface Installation {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
+  /** What runs a program of the folder. */
+  readonly runtime: Command;
   readonly ending: Ending;
 }
 
-function install(manager: Manager, registry: string, ignoreScripts: boolean, parent: string): Installation {
+/** Installs packages in an empty folder below another. */
+export function install(
+  name: ManagerName,
+  registry: string,
+  ignoreScripts: boolean,
+  parent: string,
+  packages: readonly string[] = ["rmsprop"],
+): Installation {
+  const manager: Manager = managers[name];
   const folder = mkdtempSync(join(parent, "project-"));
   const home = mkdtempSync(join(parent, "home-"));
   const env = {
@@ -115,8 +132,14 @@ function install(manager: Manager, registry: string, ignoreScripts: boolean, par
   for (const [name, text] of Object.entries(manager.files?.(registry, ignoreScripts) ?? {})) {
     writeFileSync(join(folder, name), text);
   }
-  const args = [...manager.args, ...(ignoreScripts ? manager.ignoreScripts : [])];
-  return { folder, env, ending: succeed(manager.command(), args, { cwd: folder, env, timeout: 60 }) };
+  const { args: first, prefix = "" } = manager;
+  const args = [
+    ...first,
+    ...packages.map((each) => `${prefix}${each}`),
+    ...(ignoreScripts ? manager.ignoreScripts : []),
+  ];
+  const ending = succeed(manager.command(), args, { cwd: folder, env, timeout: 60 });
+  return { folder, env, runtime: manager.runtime?.() ?? runtimes["Node 22"](), ending };
 }
 
 export async function managersPart(): Promise<void> {
@@ -124,24 +147,23 @@ export async function managersPart(): Promise<void> {
   // Not below this repository: package managers look for a project in the folders above.
   const parent = mkdtempSync(join(tmpdir(), "rmsprop-install-"));
   try {
-    for (const [name, manager] of Object.entries(managers)) {
+    for (const name of Object.keys(managers) as ManagerName[]) {
       for (const ignoreScripts of [false, true]) {
         await check(`${name}${ignoreScripts ? ", scripts ignored" : ""}: installs and steps`, async () => {
-          let installation = install(manager, registry.url, ignoreScripts, parent);
+          let installation = install(name, registry.url, ignoreScripts, parent);
           const seconds = [installation.ending.seconds];
           while (Math.min(...seconds) > most && seconds.length < tries) {
-            installation = install(manager, registry.url, ignoreScripts, parent);
+            installation = install(name, registry.url, ignoreScripts, parent);
             seconds.push(installation.ending.seconds);
           }
-          const { folder, env, ending } = installation;
+          const { folder, env, runtime, ending } = installation;
           const said = `${ending.stdout}\n${ending.stderr}`;
           const took = seconds.map((time) => time.toFixed(2)).join(", ");
           if (Math.min(...seconds) > most) throw new Error(`Expected under ${most} s, found ${took} s.`);
           if (unwanted.test(said.replace(unrelated, "")))
             throw new Error(`Expected no word of scripts, builds or warnings: ${shorten(said)}`);
           await addPrograms(folder);
-          const runtime = manager.runtime ?? runtimes["Node 22"];
-          const result = await smokeIn(folder, runtime(), { env });
+          const result = await smokeIn(folder, runtime, { env });
           return `${took} s; ${result}`;
         });
       }
