@@ -54,7 +54,12 @@ export class Training {
     const waits = this.#pending !== undefined || this.#pendingState !== undefined;
     const steps = this.#variables.all.map(({ name }) => this.#core.state(name).step as number);
     const learningRate = (this.#changed.lr ?? this.options.learningRate) as LearningRate;
-    return rateOf(learningRate, 1 + (waits ? iterations : Math.max(0, ...steps)));
+    return rateOf(learningRate, 1 + (waits ? Math.floor(iterations / this.#calls) : Math.max(0, ...steps)));
+  }
+
+  /** The calls that a step takes: an iteration is a call. */
+  get #calls(): number {
+    return Number(this.options.core.gradientAccumulationSteps ?? 1);
   }
 
   /** An option's value now, by its name in ours. */
@@ -134,7 +139,8 @@ export class Training {
     if (given.length === 0) return;
     const state = this.#core.stateDict();
     for (const [{ name }, arrays] of given) {
-      state.state[name] = { step: this.#pending.iterations, ...this.#slotsOf(name, arrays) };
+      const step = Math.floor(this.#pending.iterations / this.#calls);
+      state.state[name] = { step, ...this.#slotsOf(name, arrays) };
     }
     this.#core.loadStateDict(state);
     this.#pending = rest.length > 0 ? { ...this.#pending, waiting: rest, isPart: true } : undefined;
@@ -192,7 +198,7 @@ export class Training {
     this.#refuseSwapped();
     if (this.#variables.all.length > 0) this.#loadState(state);
     else this.#pendingState = state;
-    return Math.max(0, ...Object.values(state.state).map(({ step }) => step));
+    return this.#calls * Math.max(0, ...Object.values(state.state).map(({ step }) => step));
   }
 
   #loadState(state: StateDict): void {

@@ -144,6 +144,26 @@ describe.each<{ title: string; learningRate: LearningRate; rates: readonly numbe
     expect(optimizer.iterations).toBe(2 * rates.length);
   });
 
+  test("goes on at its step with weights, or with a state, of an optimizer that accumulates", async () => {
+    const make = () => createMomentum(tf, { learningRate, momentum: 0.5, gradientAccumulationSteps: 2 });
+    const v = variable([1]);
+    const first = make();
+    for (let call = 0; call < 4; call++) step(first, v, [1]);
+    const [byWeights, byState, whole] = [make(), make(), valuesOf(v)];
+    await byWeights.setWeights((await first.getWeights()) as never);
+    byState.loadStateDict(first.stateDict());
+    const ends = [first, byWeights, byState].map((optimizer) => {
+      v.assign(tf.tensor1d(whole));
+      expect([optimizer.iterations, optimizer.learningRate]).toEqual([4, rates[2]]);
+      step(optimizer, v, [1]);
+      step(optimizer, v, [1]);
+      expect([optimizer.iterations, optimizer.learningRate]).toEqual([6, rates[3]]);
+      return [...valuesOf(v)];
+    });
+    expect(ends[0]).not.toEqual([...whole]);
+    expect(ends).toEqual([ends[0], ends[0], ends[0]]);
+  });
+
   test("may be assigned in the middle", () => {
     const [optimizer, v] = [createSGD(tf, { learningRate: 0.25 }), variable([1])];
     step(optimizer, v, [1]);
