@@ -15,7 +15,7 @@ import {
 } from "../../lib/tfjs/index.ts";
 import { kinds } from "../../lib/tfjs/kinds.ts";
 import { rateOf } from "../../lib/tfjs/training.ts";
-import { pairs, stepAll, tf, valuesOf, variablesOf } from "./support/pairs.ts";
+import { load, pairs, saved, stepAll, tf, valuesOf, variablesOf } from "./support/pairs.ts";
 
 type Class = { fromConfig(cls: unknown, config: object): tf.Optimizer; new (...given: unknown[]): tf.Optimizer };
 
@@ -144,6 +144,32 @@ describe("a learning rate that is no number", () => {
     expect(optimizer.learningRate).toBe(rate(4));
     expect(optimizer.getConfig()).toEqual({ learningRate: rate(4) });
     expect(rate(4)).not.toBe(rate(1));
+    tf.dispose(variables);
+  });
+
+  it("it counts the steps, and not the calls that only accumulate, before and after weights are set", async () => {
+    const seen: number[] = [];
+    const options = {
+      learningRate: (step: number) => {
+        seen.push(step);
+        return 1 / step;
+      },
+      gradientAccumulationSteps: 2,
+    };
+    const first = createSGD(tf, options);
+    const variables = variablesOf("x");
+    stepAll(first, variables, 1, 8);
+    expect(first.iterations).toBe(8);
+    expect(first.getConfig()).toMatchObject({ learningRate: 1 / 5 });
+    const second = createSGD(tf, options);
+    await load(second, saved(await first.getWeights()));
+    expect(second.getConfig()).toMatchObject({ learningRate: 1 / 5 });
+    const third = createSGD(tf, options);
+    third.loadStateDict(first.stateDict());
+    expect(third.getConfig()).toMatchObject({ learningRate: 1 / 5 });
+    seen.length = 0;
+    for (const optimizer of [second, third]) stepAll(optimizer, variables, 9, 10);
+    expect(new Set(seen)).toEqual(new Set([5]));
     tf.dispose(variables);
   });
 
