@@ -37,7 +37,8 @@ describe("a host that refuses to be asked", () => {
     model.dispose();
   });
 
-  it("R2: for the environment: it counts as empty", () => {
+  // With RMSPROP_NATIVE_PATH the binary of an empty environment is not loaded yet, and node-gyp-build asks for it.
+  it.skipIf(env.RMSPROP_NATIVE_PATH)("R2: for the environment: it counts as empty", () => {
     const warn = vi.fn();
     const { name: expected } = selectBackend(rules, {}, warn);
     process.env = new Proxy({}, { get: refuse });
