@@ -158,8 +158,8 @@ export abstract class Optimizer<
    * ```
    */
   get lastStep(): StepInfo | undefined {
-    const { begun, lastStep: step, applied, findings } = this.#planner.progress;
-    if (!begun) return undefined;
+    const { lastStep: step, applied, findings } = this.#planner.progress;
+    if (!findings && step === 0) return undefined;
     return Object.freeze({ step, applied, skipped: false, ...findings });
   }
 

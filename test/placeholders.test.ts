@@ -79,7 +79,7 @@ describe("a step without arrays", () => {
     expect([optimizer.state("w").step, optimizer.state("p").step]).toEqual([2, 0]);
     const alone = new SGD([{ name: "p", data: null, shape: [2] }], { lr: 0.5 });
     alone.step();
-    expect(alone.lastStep).toMatchObject({ applied: false });
+    expect(alone.lastStep).toBeUndefined();
   });
 
   test("a call with a null or without a gradient leaves one out", () => {

@@ -7,7 +7,6 @@ import type { Findings, StepStages } from "./step-stages.ts";
 export class Progress {
   readonly places: Places;
   readonly #stages: StepStages;
-  #begun = false;
   #lastStep = 0;
   #applied = false;
   #findings: Findings | undefined;
@@ -15,11 +14,6 @@ export class Progress {
   constructor(backend: Backend, stages: StepStages) {
     this.places = new Places(backend);
     this.#stages = stages;
-  }
-
-  /** Whether there was a call. */
-  get begun(): boolean {
-    return this.#begun;
   }
 
   /** The step that was taken last: the highest of those of its parameters; 0 before the first. */
@@ -56,7 +50,6 @@ export class Progress {
    */
   count<O extends object>(plan: Plan<O>, isOwn: boolean): void {
     const { cohorts, stages, flushes } = plan;
-    this.#begun = true;
     const skipped = stages !== undefined && this.#stages.skipped;
     let applies = false;
     let waiting = 0;

@@ -72,8 +72,6 @@ export interface Trainee {
   saved: Saved | undefined;
   /** The parameters whose averages are in their place. */
   swapped: readonly Entry[] | undefined;
-  /** Whether there was a step, of whatever. */
-  called: boolean;
   /** The step that `lastStep` must tell. */
   lastStep: number;
   disposed: boolean;

@@ -35,7 +35,6 @@ function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): vo
   const { stages } = trainee;
   const { lossScale } = stages;
   stages.step(taken);
-  trainee.called = true;
   noteStep(walk, trainee, taken, lossScale);
   if (taken.length > 0 && !stages.last?.skipped) notePlaces(trainee, taken);
   compareLastStep(trainee, taken);
@@ -55,7 +54,7 @@ function compareLastStep(trainee: Trainee, taken: readonly Taken[]): void {
   const { last } = stages;
   const applied = last?.skipped !== true && taken.some(({ part }) => part.waiting === 0);
   const info = { step: trainee.lastStep, applied, ...(last ?? { skipped: false }) };
-  const expected = trainee.called ? info : undefined;
+  const expected = last || trainee.lastStep > 0 ? info : undefined;
   const found = optimizer.lastStep as unknown as Record<string, unknown> | undefined;
   const names = new Set([...Object.keys(expected ?? {}), ...Object.keys(found ?? {})]);
   for (const name of names) {
@@ -213,7 +212,6 @@ export function flush(walk: WalkState, trainee: Trainee): void {
   walk.call("flushAccumulated", code, () => trainee.optimizer.flushAccumulated());
   if (code !== undefined || parts.length === 0) return;
   trainee.stages.flush(parts);
-  trainee.called = true;
   walk.note("flushed", true);
   compareLastStep(trainee, entries.map(asTaken));
 }

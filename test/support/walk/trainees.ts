@@ -55,7 +55,7 @@ export function construct(walk: WalkState): void {
   if (!optimizer) return;
   const trainee: Trainee = {
     ...{ optimizer, stages: new StagedModel(whole), base: { ...group }, entries: new Map(), groups: [] },
-    ...{ saved: undefined, swapped: undefined, called: false, lastStep: 0, disposed: false, pending: false },
+    ...{ saved: undefined, swapped: undefined, lastStep: 0, disposed: false, pending: false },
   };
   enter(trainee, params, group);
   walk.trainees.push(trainee);
