@@ -239,10 +239,10 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
 
 function checkPlaceholder({ grad = null, shape, dtype = "float32" }: RawParameter, name: string): CheckedParameter {
   if (shape === undefined) {
+    const hint = grad === null ? "; null needs a shape beside it, for arrays that come with each call." : ".";
     throw new OptimError(
       "ERR_DTYPE",
-      `Expected the data of '${name}' to be a Float32Array or a Float64Array, or null beside a shape, ` +
-        "with arrays that come with each call, but it is null and there is no shape.",
+      `Expected the data of '${name}' to be a Float32Array or a Float64Array, but it is null${hint}`,
     );
   }
   const type = numberTypes.find((each) => each === dtype);
