@@ -9,7 +9,11 @@ import type {
   RpropOptions,
   SGDOptions,
 } from "../api.ts";
+import { OptimError } from "../errors.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
+import { show } from "../values/show.ts";
+import { isRecord } from "../values/values.ts";
+import type { KindName } from "./kinds.ts";
 import { classesFor, type TfMomentumOptimizer, type TfOptimizer } from "./optimizer.ts";
 import type { Write } from "./options.ts";
 import type { TensorFlow } from "./tensorflow.ts";
@@ -98,6 +102,27 @@ export interface TfAdamWOptions extends Partial<CommonTfOptions>, Beside<AdamWOp
 /** Options of `createRprop`. The learning rate's default, the first step size, is 0.01. */
 export interface TfRpropOptions extends Partial<CommonTfOptions>, Beside<RpropOptions, never> {}
 
+/** @throws OptimError ERR_OPTION where something else stands in TensorFlow.js's place. */
+function checkTensorFlow(tf: unknown, call: string): void {
+  const { Optimizer, engine } = (tf ?? {}) as Partial<TensorFlow>;
+  if (typeof Optimizer === "function" && typeof engine === "function") return;
+  throw new OptimError(
+    "ERR_OPTION",
+    `Expected TensorFlow.js as the program imports it, ${call}, but the first argument is ${show(tf)}.`,
+  );
+}
+
+function create(tf: TensorFlow, kind: KindName, options: object): TfMomentumOptimizer {
+  checkTensorFlow(tf, `create${kind}(tf, { … })`);
+  if (options !== undefined && !isRecord(options)) {
+    throw new OptimError(
+      "ERR_OPTION",
+      `Expected options by their names, create${kind}(tf, { learningRate: 0.01 }), but found ${show(options)}.`,
+    );
+  }
+  return new (classesFor(tf)[kind])(options ?? {});
+}
+
 /**
  * `tf.train.rmsprop` in one native step: the same bits on the cpu and wasm backends, state by the variables' names, and the
  * options of `RMSprop` beside TensorFlow.js's. It goes wherever a `tf.Optimizer` goes.
@@ -106,7 +131,7 @@ export interface TfRpropOptions extends Partial<CommonTfOptions>, Beside<RpropOp
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
 export function createRMSProp(tf: TensorFlow, options: TfRMSPropOptions): TfOptimizer {
-  return new (classesFor(tf).RMSProp)(options);
+  return create(tf, "RMSProp", options);
 }
 
 /**
@@ -116,7 +141,7 @@ export function createRMSProp(tf: TensorFlow, options: TfRMSPropOptions): TfOpti
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
 export function createSGD(tf: TensorFlow, options: TfSGDOptions): TfOptimizer {
-  return new (classesFor(tf).SGD)(options);
+  return create(tf, "SGD", options);
 }
 
 /**
@@ -126,7 +151,7 @@ export function createSGD(tf: TensorFlow, options: TfSGDOptions): TfOptimizer {
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
 export function createMomentum(tf: TensorFlow, options: TfMomentumOptions): TfMomentumOptimizer {
-  return new (classesFor(tf).Momentum)(options);
+  return create(tf, "Momentum", options);
 }
 
 /**
@@ -136,7 +161,7 @@ export function createMomentum(tf: TensorFlow, options: TfMomentumOptions): TfMo
  * @throws OptimError ERR_OPTION; Error without a learning rate.
  */
 export function createAdagrad(tf: TensorFlow, options: TfAdagradOptions): TfOptimizer {
-  return new (classesFor(tf).Adagrad)(options);
+  return create(tf, "Adagrad", options);
 }
 
 /**
@@ -146,7 +171,7 @@ export function createAdagrad(tf: TensorFlow, options: TfAdagradOptions): TfOpti
  * @throws OptimError ERR_OPTION.
  */
 export function createAdadelta(tf: TensorFlow, options: TfAdadeltaOptions = {}): TfOptimizer {
-  return new (classesFor(tf).Adadelta)(options);
+  return create(tf, "Adadelta", options);
 }
 
 /**
@@ -156,7 +181,7 @@ export function createAdadelta(tf: TensorFlow, options: TfAdadeltaOptions = {}):
  * @throws OptimError ERR_OPTION.
  */
 export function createAdam(tf: TensorFlow, options: TfAdamOptions = {}): TfOptimizer {
-  return new (classesFor(tf).Adam)(options);
+  return create(tf, "Adam", options);
 }
 
 /**
@@ -166,7 +191,7 @@ export function createAdam(tf: TensorFlow, options: TfAdamOptions = {}): TfOptim
  * @throws OptimError ERR_OPTION.
  */
 export function createAdamW(tf: TensorFlow, options: TfAdamWOptions = {}): TfOptimizer {
-  return new (classesFor(tf).AdamW)(options);
+  return create(tf, "AdamW", options);
 }
 
 /**
@@ -176,7 +201,7 @@ export function createAdamW(tf: TensorFlow, options: TfAdamWOptions = {}): TfOpt
  * @throws OptimError ERR_OPTION.
  */
 export function createRprop(tf: TensorFlow, options: TfRpropOptions = {}): TfOptimizer {
-  return new (classesFor(tf).Rprop)(options);
+  return create(tf, "Rprop", options);
 }
 
 /**
@@ -185,5 +210,6 @@ export function createRprop(tf: TensorFlow, options: TfRpropOptions = {}): TfOpt
  * @param tf TensorFlow.js as the program imports it.
  */
 export function register(tf: TensorFlow): void {
+  checkTensorFlow(tf, "register(tf)");
   for (const Class of Object.values(classesFor(tf))) tf.serialization.registerClass(Class as never);
 }

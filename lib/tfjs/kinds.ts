@@ -28,6 +28,8 @@ export interface Kind {
   readonly names: Readonly<Record<string, string>>;
   /** Those of them that TensorFlow.js's constructor lacks, and so its config: saved only where they are given. */
   readonly beside?: readonly string[];
+  /** Those that a program must give, beside the learning rate where it has no default. */
+  readonly required?: readonly string[];
   /** The defaults of TensorFlow.js. The default of an epsilon is the backend's. */
   readonly defaults: Readonly<Record<string, number | boolean>>;
   /**
@@ -76,6 +78,7 @@ const kindTable = {
     optimizer: SGD,
     definition: sgdDefinition,
     names: { learningRate: "lr", momentum: "momentum", useNesterov: "nesterov" },
+    required: ["momentum"],
     defaults: { useNesterov: false },
     base: asInTfjs,
     runs: [{ slot: "momentumBuffer", suffix: "momentum" }],

@@ -32,7 +32,7 @@ function named(kind: Kind, given: readonly unknown[]): Record<string, unknown> {
 
 /**
  * Reads options, each once.
- * @throws Error without a learning rate, in TensorFlow.js's words; OptimError ERR_OPTION.
+ * @throws Error where a required option is lacking, in TensorFlow.js's words; OptimError ERR_OPTION.
  */
 export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[]): TakenOptions {
   const found = Object.entries(named(kind, given)).filter(([, value]) => value !== undefined && value !== null);
@@ -50,7 +50,9 @@ export function takeOptions(tf: TensorFlow, kind: Kind, given: readonly unknown[
   const { learningRate: rate, ...defaults } = kind.defaults;
   const all: Record<string, unknown> = { learningRate: rate, ...(hasPreset ? {} : defaults), ...epsilon, ...options };
   const { learningRate } = all;
-  if (learningRate === undefined) throw new Error(`learningRate for ${kind.name}Optimizer must be defined.`);
+  for (const name of ["learningRate", ...(kind.required ?? [])]) {
+    if (all[name] === undefined) throw new Error(`${name} for ${kind.name}Optimizer must be defined.`);
+  }
   const wanted = hasPreset ? options : { ...kind.base(options), ...all };
   const core = Object.entries(wanted).map(([name, value]) => [kind.names[name] ?? name, value] as const);
   const saved = Object.entries(all).filter(([name]) => name in options || !kind.beside?.includes(name));

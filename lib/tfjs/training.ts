@@ -3,6 +3,8 @@
 import type { FloatArray, Optimizer, StateDict, StepInfo } from "../api.ts";
 import { OptimError } from "../errors.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
+import { show } from "../values/show.ts";
+import { isRecord } from "../values/values.ts";
 import { accessOf, type Output } from "./access.ts";
 import type { Kind, WeightRun } from "./kinds.ts";
 import { inTheirNames } from "./names.ts";
@@ -196,9 +198,25 @@ export class Training {
   /** @returns The iterations. */
   loadStateDict(state: StateDict): number {
     this.#refuseSwapped();
+    const { rule } = this.kind.definition;
+    if (!isRecord(state) || !isRecord(state.state) || !Array.isArray(state.paramGroups) || state.rule !== rule.name) {
+      throw new OptimError(
+        "ERR_STATE",
+        `Expected a state of the rule ${rule.name}, as stateDict() gives it, but it is ` +
+          `${isRecord(state) && "rule" in state ? `of ${show(state.rule)}` : show(state)}.`,
+      );
+    }
     if (this.#variables.all.length > 0) this.#loadState(state);
     else this.#pendingState = state;
+    this.#followOptions(state.paramGroups[0] ?? {});
     return this.#calls * Math.max(0, ...Object.values(state.state).map(({ step }) => step));
+  }
+
+  /** Takes the options of a loaded state that can be set. */
+  #followOptions(options: Readonly<Record<string, unknown>>): void {
+    for (const name of ["lr", "momentum"]) {
+      if (typeof options[name] === "number") this.#changed[name] = options[name];
+    }
   }
 
   #loadState(state: StateDict): void {
@@ -206,7 +224,14 @@ export class Training {
       if (Object.hasOwn(state.state, name)) continue;
       throw new OptimError("ERR_STATE", `Expected the state to have an entry for '${name}', but it has none.`);
     }
-    this.#core.loadStateDict(state, { partial: true });
+    const own = this.#core.stateDict();
+    const saved = (names: readonly string[]) =>
+      state.paramGroups.find(({ params }) => names.every((name) => params.includes(name)));
+    // The groups are those that the variables came in, whatever they were where the state is from.
+    const paramGroups = own.paramGroups.map((group) => ({ ...group, ...saved(group.params), params: group.params }));
+    const names = this.#variables.all.map(({ name }) => name);
+    const states = Object.fromEntries(names.map((name) => [name, state.state[name] as StateDict["state"][string]]));
+    this.#core.loadStateDict({ ...own, paramGroups, state: states });
     this.#pendingState = undefined;
   }
 

@@ -1,6 +1,7 @@
 // The variables that an optimizer knows, in the order in which it came to know them.
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
+import { hasMethod } from "../values/values.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
 /** A variable with its gradient, if it has one. */
@@ -11,7 +12,8 @@ export interface Given {
 
 /**
  * Reads what `applyGradients` was given.
- * @throws OptimError ERR_NAME for a name that no variable has, or that comes twice, ERR_DTYPE for a variable that is not float32.
+ * @throws OptimError ERR_NAME for a name that no variable has, or that comes twice, ERR_DTYPE for a
+ * variable that is not float32 or a gradient that is no tensor.
  */
 export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTensor[]): Given[] {
   const pairs: readonly (readonly [string, Tensor | null | undefined])[] = Array.isArray(given)
@@ -36,6 +38,12 @@ export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTenso
       throw new OptimError(
         "ERR_DTYPE",
         `Expected the variable ${show(name)} to be float32, but it is ${variable.dtype}.`,
+      );
+    }
+    if (gradient && !hasMethod(gradient, "dataSync")) {
+      throw new OptimError(
+        "ERR_DTYPE",
+        `Expected the gradient of ${show(name)} to be a tensor, but it is ${show(gradient)}: give tf.tensor(…) of it.`,
       );
     }
     return [{ variable, gradient: gradient ?? undefined }];
