@@ -1,7 +1,6 @@
 // The variables that an optimizer knows, in the order in which it came to know them.
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
-import { hasMethod } from "../values/values.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
 /** A variable with its gradient, if it has one. */
@@ -40,7 +39,7 @@ export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTenso
         `Expected the variable ${show(name)} to be float32, but it is ${variable.dtype}.`,
       );
     }
-    if (gradient && !hasMethod(gradient, "dataSync")) {
+    if (gradient && typeof gradient.dataSync !== "function") {
       throw new OptimError(
         "ERR_DTYPE",
         `Expected the gradient of ${show(name)} to be a tensor, but it is ${show(gradient)}: give tf.tensor(…) of it.`,
