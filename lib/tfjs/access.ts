@@ -1,6 +1,7 @@
 // How the values of tensors are read and written on each of TensorFlow.js's backends.
 import { OptimError } from "../errors.ts";
 import { typedArrayName } from "../numbers/typed-array.ts";
+import { sizeOf } from "../parameters/shape.ts";
 import { show } from "../values/show.ts";
 import type { KernelBackend, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
@@ -54,8 +55,6 @@ interface WasmBackend extends KernelBackend {
  */
 const floats = (array: Float32Array) =>
   typedArrayName(array) === "Float32Array" ? array : Float32Array.from(array as Iterable<number>);
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 
 /** A tensor of the backend as an output. */
 const outputOf = (tensor: Tensor, access: Pick<Access, "view">): Output => ({

@@ -4,7 +4,7 @@ import { OptimError } from "../errors.ts";
 import type { Access, Output } from "./access.ts";
 import type { Write } from "./options.ts";
 import type { Tensor, TensorFlow, Variable } from "./tensorflow.ts";
-import type { Given } from "./variables.ts";
+import { type Given, hasShape } from "./variables.ts";
 
 /** A variable that a step changes. */
 export interface Stepped {
@@ -46,7 +46,7 @@ export function prepare(
 /** A gradient as float32 and in its variable's shape, as TensorFlow.js's operators would take it. */
 function fitted(tf: TensorFlow, gradient: Tensor, variable: Variable, made: Tensor[]): Tensor {
   const { shape } = variable;
-  const isShaped = gradient.shape.length === shape.length && gradient.shape.every((size, i) => size === shape[i]);
+  const isShaped = hasShape(gradient, shape);
   if (isShaped && gradient.dtype === "float32") return gradient;
   const fitted = tf.tidy(() => {
     const floats = gradient.dtype === "float32" ? gradient : tf.cast(gradient, "float32");

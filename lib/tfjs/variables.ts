@@ -3,6 +3,10 @@ import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
+/** Whether a tensor has a shape. */
+export const hasShape = ({ shape: own }: Tensor, shape: readonly number[]): boolean =>
+  own.length === shape.length && own.every((size, i) => size === shape[i]);
+
 /** A variable with its gradient, if it has one. */
 export interface Given {
   readonly variable: Variable;

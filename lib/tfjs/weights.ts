@@ -3,6 +3,7 @@ import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 import type { WeightRun } from "./kinds.ts";
 import type { NamedTensor, TensorFlow, Variable } from "./tensorflow.ts";
+import { hasShape } from "./variables.ts";
 
 /** Arrays by the suffixes of runs. */
 export type Arrays = Readonly<Record<string, Float32Array>>;
@@ -110,8 +111,7 @@ export class WeightTensors {
     const dtype = array instanceof Int32Array ? "int32" : "float32";
     const tensor = this.#tf.tensor(array.slice(), [...shape], dtype);
     const found = this.#variables.get(name);
-    const isUsable = found && !found.isDisposed && found.size === array.length && found.shape.length === shape.length;
-    if (isUsable && found.shape.every((size, i) => size === shape[i])) {
+    if (found && !found.isDisposed && found.size === array.length && hasShape(found, shape)) {
       found.assign(tensor);
       tensor.dispose();
       return { name, tensor: found };
