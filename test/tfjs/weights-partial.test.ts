@@ -1,5 +1,5 @@
 // Weights for TensorFlow.js of which some wait for later variables, and weights that do not fit.
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createRMSProp } from "../../lib/tfjs/index.ts";
 import {
   backends,
@@ -10,6 +10,7 @@ import {
   saved,
   stepAll,
   tf,
+  useBackendInScopes,
   valuesOf,
   variablesOf,
 } from "./support/pairs.ts";
@@ -19,14 +20,7 @@ const rowsOf = (weights: Saved, names: readonly string[]) =>
   weights.filter(({ name }) => name === "iter" || names.some((each) => name.startsWith(`${each}/`)));
 
 describe.each(backends)("on the %s backend", (backend) => {
-  beforeAll(async () => {
-    await tf.setBackend(backend);
-  });
-  beforeEach(() => tf.engine().startScope());
-  afterEach(() => {
-    tf.disposeVariables();
-    tf.engine().endScope();
-  });
+  useBackendInScopes(backend);
 
   describe("some variables come later", () => {
     const trained = async () => {

@@ -1,5 +1,5 @@
 // Weights of optimizers for TensorFlow.js: the names and the order of its own, states that go both ways, by name and by place.
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createAdam, createRMSProp, createRprop, createSGD } from "../../lib/tfjs/index.ts";
 import {
   backends,
@@ -12,19 +12,13 @@ import {
   shapes,
   stepAll,
   tf,
+  useBackendInScopes,
   valuesOf,
   variablesOf,
 } from "./support/pairs.ts";
 
 describe.each(backends)("on the %s backend", (backend) => {
-  beforeAll(async () => {
-    await tf.setBackend(backend);
-  });
-  beforeEach(() => tf.engine().startScope());
-  afterEach(() => {
-    tf.disposeVariables();
-    tf.engine().endScope();
-  });
+  useBackendInScopes(backend);
 
   describe.each(pairs)("$title", ({ title, theirs: makeTheirs, ours: makeOurs, suffixes }) => {
     it("has the names, the order, the shapes and the values of TensorFlow.js's", async () => {

@@ -1,4 +1,5 @@
 // TensorFlow.js's optimizers and ours beside each other.
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import {
   createAdadelta,
   createAdagrad,
@@ -145,3 +146,15 @@ export const namesOf = (weights: Saved) => weights.map(({ name }) => name);
 /** Weights under the names of variables with another beginning. */
 export const renamed = (weights: Saved, from: string, to: string): Saved =>
   weights.map((weight) => ({ ...weight, name: weight.name.replace(`${from}/`, `${to}/`) }));
+
+/** Has the tests of a block run on a backend, each in a scope of its own that takes its tensors and variables with it. */
+export function useBackendInScopes(backend: string): void {
+  beforeAll(async () => {
+    await tf.setBackend(backend);
+  });
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => {
+    tf.disposeVariables();
+    tf.engine().endScope();
+  });
+}
