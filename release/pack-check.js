@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, posix } from "node:path";
 import { hashesFile, largest, listOfHashes, products } from "../prebuild/products.js";
 import { repositoryProblem } from "./ready.js";
 import { here, installTools } from "./tools.js";
@@ -44,6 +44,20 @@ function tool(name, program, args) {
   return { status, output };
 }
 
+/** The files of dist/ that an entry point loads, itself among them. */
+function loadedWith(file, loaded = new Set()) {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  for (const [, path] of readFileSync(join(root, file), "utf8").matchAll(/(?:from|import)\s*"(\.[^"]+\.js)"/g)) {
+    const next = posix.join(posix.dirname(file), path);
+    if (next.startsWith("dist/")) loadedWith(next, loaded);
+  }
+  return loaded;
+}
+
+/** The files that an object of package.json's `exports` names. */
+const exported = (of) => (typeof of === "string" ? [of.replace("./", "")] : Object.values(of).flatMap(exported));
+
 installTools();
 
 const work = mkdtempSync(join(tmpdir(), "rmsprop-pack-"));
@@ -68,17 +82,12 @@ const needed = [
     "native/exports.map",
   ],
   ...[
-    "dist/index.js",
-    "dist/index.d.ts",
-    "dist/browser.js",
-    "dist/workerd.js",
-    "dist/kernels.wasm",
     "dist/rmsprop.js",
-    "dist/checkpoint/index.js",
     "dist/cli/main.js",
     "dist/backends/binaries.cjs",
     hashesFile,
   ],
+  ...exported(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports),
   ...[...sources, kernelSource, ...binaries.map(({ file }) => file)],
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
@@ -90,11 +99,10 @@ for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
   expect(existsSync(join(root, source)), `${file} is of no file in lib/; build it again`);
 }
 // What a program loads to start, and no more, is what makes it start fast.
-const started = paths.filter((file) => /^dist\/.*\.js$/.test(file) && !/^dist\/(cli|checkpoint)\//.test(file));
-expect(
-  started.length <= 8,
-  `dist/ has ${started.join(", ")}, more than an entry point each, what they share and the schedules`,
-);
+for (const entry of ["dist/index.js", "dist/browser.js"]) {
+  const loaded = [...loadedWith(entry)];
+  expect(loaded.length <= 3, `${entry} loads ${loaded.join(", ")}: more than itself, what entries share and schedules`);
+}
 for (const { path, size: bytes } of files) expect(bytes <= largest, `${path} has ${bytes} bytes`);
 expect(size <= largestTarball, `it has ${size} bytes, more than ${largestTarball}`);
 const hashes = join(root, hashesFile);
