@@ -81,12 +81,7 @@ const needed = [
     "native/build.json",
     "native/exports.map",
   ],
-  ...[
-    "dist/rmsprop.js",
-    "dist/cli/main.js",
-    "dist/backends/binaries.cjs",
-    hashesFile,
-  ],
+  ...["dist/rmsprop.js", "dist/cli/main.js", "dist/backends/binaries.cjs", hashesFile],
   ...exported(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports),
   ...[...sources, kernelSource, ...binaries.map(({ file }) => file)],
 ];
