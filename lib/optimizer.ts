@@ -47,6 +47,7 @@ import {
   writeStates,
 } from "./state/state-dict.ts";
 import type { StepArrays } from "./step/call-arrays.ts";
+import type { GivenArrays } from "./step/given.ts";
 import type { Plan } from "./step/plan.ts";
 import { Planner, type RatedOptions } from "./step/planner.ts";
 import { type Findings, StepStages } from "./step/step-stages.ts";
@@ -89,6 +90,14 @@ export interface ParameterState {
 }
 
 /**
+ * Takes a step over arrays of which the caller, a part of this package, knows what overlaps: no name is looked up in an
+ * object and no memory compared, and the plan of the last such call is kept.
+ * @returns `lastStep.applied`.
+ * @throws OptimError as `step` does, ERR_ALIASED apart.
+ */
+export let stepGiven: (optimizer: Optimizer, arrays: readonly GivenArrays[]) => boolean;
+
+/**
  * The base of all optimizers: groups, steps, state. `RMSprop` and its kin extend it, and nobody constructs it by itself. As
  * the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In TypeScript `N` is the union of the
  * names of the parameters that the constructor was given.
@@ -110,6 +119,10 @@ export abstract class Optimizer<
   /** Whether a step off the event loop is under way. */
   #pending = false;
   #disposed = false;
+
+  static {
+    stepGiven = (optimizer, arrays) => optimizer.#stepGiven(arrays);
+  }
 
   protected constructor(
     definition: Definition<O>,
@@ -635,9 +648,21 @@ export abstract class Optimizer<
     });
   }
 
-  #run(plan: Plan<O>): void {
+  #stepGiven(arrays: readonly GivenArrays[]): boolean {
+    this.#enter();
+    try {
+      this.#run(this.#planner.prepareGiven(arrays, checkLive), false);
+      return this.#planner.progress.applied;
+    } finally {
+      this.#planner.releaseGiven();
+      this.#stepping = false;
+    }
+  }
+
+  /** @param again Whether the backend may be told to take this step again. */
+  #run(plan: Plan<O>, again = true): void {
     (plan.bound as BoundGroups).step(plan.runs, plan.stages, plan.repeats);
-    this.#planner.finish(plan, true);
+    this.#planner.finish(plan, again);
   }
 
   async #runAsync(plan: Plan<O>): Promise<void> {

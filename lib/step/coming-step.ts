@@ -1,11 +1,12 @@
 // The planner's writing into its plans: for the coming step, and what they are bound to. It alone calls these.
 import type { RunStages, Stages } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
+import { Liveness } from "../memory/liveness.ts";
 import type { Clock, Entry } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import type { Binding } from "./binding.ts";
 import { checkCount, coefficientsOf, rateAt } from "./coefficients.ts";
-import type { Cohort, Draft, Plan } from "./plan.ts";
+import { type Cohort, type Draft, hasClock, type Plan } from "./plan.ts";
 import type { StepStages } from "./step-stages.ts";
 
 /** Chooses which cohorts take the coming step, and which only accumulate. */
@@ -105,6 +106,16 @@ export function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, 
   }
 }
 
+/** Takes a plan's binding away, with the memory that it watches. */
+export function unbind<O extends object>(plan: Plan<O>): void {
+  const draft = plan as Draft<Plan<O>>;
+  draft.bound = undefined;
+  draft.liveness = unbound;
+}
+
+/** Watches nothing. */
+const unbound = new Liveness();
+
 /**
  * Gives each cohort a clock that its entries share and no other entry has, so that a step advances them all by one count.
  * @returns whether any entry's clock changed: then other plans over it no longer hold.
@@ -113,8 +124,8 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
   let changed = false;
   for (let i = 0; i < cohorts.length; i++) {
     const cohort = cohorts[i] as Draft<Cohort<O>>;
+    if (hasClock(cohort)) continue;
     const { entries, clock } = cohort;
-    if (isShared(clock, entries)) continue;
     changed = true;
     cohort.clock = { ...clock, members: entries.length };
     for (let e = 0; e < entries.length; e++) {
@@ -124,11 +135,4 @@ export function shareClocks<O extends object>({ cohorts }: Plan<O>): boolean {
     }
   }
   return changed;
-}
-
-/** Whether entries have a clock, and no other entry has it. */
-function isShared(clock: Clock, entries: readonly Entry[]): boolean {
-  if (clock.members !== entries.length) return false;
-  for (let e = 0; e < entries.length; e++) if ((entries[e] as Entry).clock !== clock) return false;
-  return true;
 }

@@ -1,4 +1,5 @@
 import type { Backend } from "../backends/backend.ts";
+import { OptimError } from "../errors.ts";
 import type { Entry } from "../parameters/group.ts";
 import type { Cohort, Plan } from "./plan.ts";
 
@@ -18,6 +19,20 @@ export class Places {
 
   isElsewhere(entry: Entry): boolean {
     return entry.parameter.data === null || this.#elsewhere.has(entry);
+  }
+
+  /**
+   * Refuses to step parameters' own data by what was accumulated for other data.
+   * @throws OptimError ERR_STATE.
+   */
+  checkOwn(waiting: readonly Entry[]): void {
+    const elsewhere = waiting.find((entry) => this.isElsewhere(entry));
+    if (!elsewhere) return;
+    throw new OptimError(
+      "ERR_STATE",
+      `Expected the gradients of '${elsewhere.parameter.name}' to be accumulated for its own data, ` +
+        "but the last call was given other data: give it to step() until the window is full, or drop the window.",
+    );
   }
 
   /** Forgets all other entries. */

@@ -161,6 +161,13 @@ export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
   return false;
 }
 
+/** Whether the entries of a cohort have its clock, and no other entry has it. */
+export function hasClock<O extends object>({ clock, entries }: Cohort<O>): boolean {
+  if (clock.members !== entries.length) return false;
+  for (let e = 0; e < entries.length; e++) if ((entries[e] as Entry).clock !== clock) return false;
+  return true;
+}
+
 /** Whether a plan is bound for the options as they are now. */
 export function isBound<O extends object>({ bound, cohorts }: Plan<O>): boolean {
   if (!bound) return false;
@@ -190,7 +197,8 @@ export function describePlan<O extends object>(
       const streams = streamsOf(entry);
       watchStreams(liveness, entry, streams);
       const kept = entry.slots;
-      const slots = rule.slots.map((slot: string) => kept[slot] ?? null);
+      const slots: (StoredArray | null)[] = [];
+      for (let s = 0; s < rule.slots.length; s++) slots.push(kept[rule.slots[s] as string] ?? null);
       const { data, out, source } = streams;
       const accumulated = flushes ? null : (kept.gradAccumulator ?? null);
       const { storage } = entry.parameter;

@@ -2,22 +2,29 @@
 
 import type { Backend, BoundGroups } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
-import { OptimError } from "../errors.ts";
-import { Liveness, type MemoryCheck } from "../memory/liveness.ts";
+import type { MemoryCheck } from "../memory/liveness.ts";
 import { fillWith } from "../numbers/typed-array.ts";
 import { byName, type Entry, type Group } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
 import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
 import { begin, beginnings } from "./beginnings.ts";
-import { type Binding, unpreparedOf, zeroesOthers } from "./binding.ts";
-import { checkInputs, checkZeroed, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
+import { type Binding, bind, type Spare, unpreparedOf, zeroesOthers } from "./binding.ts";
+import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
 import { isConstant, isRepeated } from "./coefficients.ts";
-import { askRates, choose, describeStages, finishCoefficients, keepBinding, shareClocks } from "./coming-step.ts";
+import {
+  askRates,
+  choose,
+  describeStages,
+  finishCoefficients,
+  keepBinding,
+  shareClocks,
+  unbind,
+} from "./coming-step.ts";
+import { type GivenArrays, GivenStreams } from "./given.ts";
 import {
   accumulatedStreams,
   type Cohort,
   type Draft,
-  describePlan,
   isBound,
   isParted,
   ownStreams,
@@ -47,8 +54,8 @@ export class Planner<O extends RatedOptions> {
   /** The standing plan, of steps without arrays of their own; undefined once it no longer holds. */
   #plan: Plan<O> | undefined;
   /** Reused by steps with arrays of their own, one after the other. */
-  #spare: BoundGroups | undefined;
-  #spareStaged = false;
+  #spare: Spare | undefined;
+  readonly #given = new GivenStreams<O>();
   /** The slots that the coming step has made. */
   #made: readonly MadeSlots[] = none;
 
@@ -73,6 +80,7 @@ export class Planner<O extends RatedOptions> {
     this.#groups = groups;
     this.#entries = byName(groups);
     this.#plan = undefined;
+    this.#given.plan = undefined;
     this.progress.places.keep(new Set(this.#entries.values()));
   }
 
@@ -86,7 +94,7 @@ export class Planner<O extends RatedOptions> {
     try {
       this.#groups = [...before, ...added];
       const plan = this.#standingPlan();
-      const binding = this.#bind(plan, plan.staged);
+      const binding = bind(this.#definition.rule, this.#backend, plan, plan.staged);
       for (const group of added) group.preparedVersion = group.version;
       keepBinding(plan, binding);
       shareClocks(plan);
@@ -151,20 +159,33 @@ export class Planner<O extends RatedOptions> {
   }
 
   /**
+   * Prepares a step over arrays of which the caller knows what overlaps. `releaseGiven` lets go of them.
+   * @throws OptimError as a step over arrays of its own does, ERR_ALIASED apart.
+   */
+  prepareGiven(arrays: readonly GivenArrays[], check: MemoryCheck): Plan<O> {
+    const given = this.#given;
+    given.take(arrays, this.#entries);
+    given.plan ??= this.#planOf((entry) => given.has(entry), given.streamsOf);
+    const { plan } = given;
+    if (plan.staged) choose(plan, this.#stages);
+    askRates(plan);
+    this.#readySpare(plan, check);
+    return plan;
+  }
+
+  releaseGiven(): void {
+    this.#given.clear();
+    if (this.#given.plan) unbind(this.#given.plan);
+  }
+
+  /**
    * Prepares a step with the accumulated gradients, of the parameters whose windows of calls are not full.
    * @returns undefined where there are none.
    * @throws OptimError ERR_STATE where calls of such a window were given other data than the parameter's own.
    */
   prepareFlush(check: MemoryCheck): Plan<O> | undefined {
     const waits = (entry: Entry) => entry.clock.waiting > 0 && !entry.frozen;
-    for (const entry of this.#entries.values()) {
-      if (!waits(entry) || !this.progress.places.isElsewhere(entry)) continue;
-      throw new OptimError(
-        "ERR_STATE",
-        `Expected the gradients of '${entry.parameter.name}' to be accumulated for its own data, ` +
-          "but the last call was given other data: give it to step() until the window is full, or drop the window.",
-      );
-    }
+    this.progress.places.checkOwn([...this.#entries.values()].filter(waits));
     const plan = this.#planOf(waits, accumulatedStreams, true);
     if (plan.cohorts.length === 0) return undefined;
     askRates(plan);
@@ -224,7 +245,7 @@ export class Planner<O extends RatedOptions> {
    * Readies a plan for the coming step, or leaves everything as it was: first what can refuse, then what is kept.
    * @param spare Takes the binding, where one is needed and it has room.
    */
-  #ready(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): void {
+  #ready(plan: Plan<O>, check: MemoryCheck, spare?: Spare): void {
     const fit = isBound(plan) ? undefined : this.#fit(plan, check, spare);
     try {
       const { liveness, staged } = fit?.binding ?? plan;
@@ -244,15 +265,14 @@ export class Planner<O extends RatedOptions> {
 
   /** The same for a plan of one call. It is bound in the last such plan's place, which a runtime would free late. */
   #readySpare(plan: Plan<O>, check: MemoryCheck): void {
-    this.#ready(plan, check, this.#spareStaged === plan.staged ? this.#spare : undefined);
-    this.#spare = plan.bound;
-    this.#spareStaged = plan.staged;
+    this.#ready(plan, check, this.#spare);
+    this.#spare = { bound: plan.bound as BoundGroups, staged: plan.staged };
     // This step may bring cohorts to the same count; a new standing plan joins them.
     if (this.#plan && isParted(this.#plan)) this.#plan = undefined;
   }
 
   /** Makes the slots and the binding that a plan has come to need, all or none. */
-  #fit(plan: Plan<O>, check: MemoryCheck, spare?: BoundGroups): Fit {
+  #fit(plan: Plan<O>, check: MemoryCheck, spare?: Spare): Fit {
     const { cohorts, flushes } = plan;
     if (plan.bound) check(plan.liveness); // before memory is made in vain
     const unprepared = unpreparedOf(cohorts);
@@ -260,7 +280,8 @@ export class Planner<O extends RatedOptions> {
     try {
       const staged = flushes || cohorts.some(({ group }) => group.staged);
       const holds = plan.bound && made.length === 0 && staged === plan.staged && !zeroesOthers(plan);
-      return { made, binding: holds ? (plan as Binding) : this.#bind(plan, staged, spare) };
+      const { rule } = this.#definition;
+      return { made, binding: holds ? (plan as Binding) : bind(rule, this.#backend, plan, staged, spare) };
     } catch (error) {
       takeBackSlots(this.#backend, made);
       throw error;
@@ -277,19 +298,6 @@ export class Planner<O extends RatedOptions> {
     this.#made = made;
     // The standing plan lacks new slots, and clocks that are newly shared.
     if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
-  }
-
-  /** Hands a plan's arrays to the backend. */
-  #bind(plan: Plan<O>, staged: boolean, spare?: BoundGroups): Binding {
-    const liveness = new Liveness();
-    const described = describePlan(this.#definition.rule, plan, liveness);
-    checkZeroed(plan, plan.streamsOf, this.#backend);
-    const { length } = plan.runs;
-    const bound = spare?.rebind(described, length) ? spare : this.#backend.bind(described, length, staged);
-    if (!bound) {
-      throw new OptimError("ERR_MEMORY", "Not enough memory to list the parameters.");
-    }
-    return { bound, liveness, staged };
   }
 }
 

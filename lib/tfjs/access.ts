@@ -26,6 +26,8 @@ export interface Access {
   output(shape: readonly number[]): Output;
   /** Tells the backend that a variable was written in its place. */
   written(variable: Variable): void;
+  /** Whether views of tensors of different data never overlap. Programs give the arrays of the cpu backend. */
+  readonly isApart: boolean;
   /** Whether variables are written in their place unless a program asks for new tensors. */
   readonly inPlace: boolean;
 }
@@ -78,6 +80,7 @@ function cpuAccess(tf: TensorFlow, backend: CpuBackend): Access {
       return outputOf(tf.engine().makeTensorFromTensorInfo(info, backend), access);
     },
     written: () => {},
+    isApart: false,
     inPlace: false,
   };
   return access;
@@ -99,6 +102,7 @@ function wasmAccess(tf: TensorFlow, backend: WasmBackend): Access {
       backend.wasm.tfjs.disposeData(id); // frees no memory of the tensor
       backend.wasm.tfjs.registerTensor(id, size, memoryOffset);
     },
+    isApart: true,
     inPlace: true,
   };
   return access;
@@ -115,6 +119,7 @@ function copyAccess(tf: TensorFlow, backend: KernelBackend): Access {
       return { view: () => array, tensor: () => tf.tensor(array, [...shape], "float32"), dispose: () => {} };
     },
     written: () => {},
+    isApart: true,
     inPlace: false,
   };
 }

@@ -9,7 +9,7 @@ import { accessOf, type Output } from "./access.ts";
 import type { Kind, WeightRun } from "./kinds.ts";
 import { inTheirNames } from "./names.ts";
 import { type TakenOptions, takeOptions } from "./options.ts";
-import { arraysOf, prepare } from "./stepped.ts";
+import { prepare, stepOver } from "./stepped.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow } from "./tensorflow.ts";
 import { type Given, takeGradients, Variables } from "./variables.ts";
 import { type Arrays, matchWeights, type Pending, takeWeights, WeightTensors } from "./weights.ts";
@@ -94,8 +94,8 @@ export class Training {
     const outputs: Output[] = [];
     try {
       const stepped = prepare(this.#tf, access, this.options.write, given, made, outputs);
-      inTheirNames(this.kind, () => this.#core.step(arraysOf(access, stepped)));
-      if (!this.#core.lastStep?.applied) return;
+      const isApplied = inTheirNames(this.kind, () => stepOver(this.#core, access, stepped));
+      if (!isApplied) return;
       outputs.length = 0;
       for (const { variable, output } of stepped) {
         if (!output) {
@@ -114,8 +114,9 @@ export class Training {
 
   /** Takes in variables that it does not know, and lets go of those that are no more. */
   #learn(given: readonly Given[]): void {
-    const added = [...new Set(this.#variables.newAmong(given))];
-    if (added.length === 0) return;
+    const found = this.#variables.newAmong(given);
+    if (found.length === 0) return;
+    const added = [...new Set(found)];
     const gone = new Set([...this.#variables.goneFrom(this.#tf), ...added.map(({ name }) => name)]);
     const leaving = [...gone].filter((name) => this.#variables.has(name));
     this.#forget(leaving);

@@ -4,8 +4,11 @@ import { show } from "../values/show.ts";
 import type { NamedTensor, NamedTensorMap, Tensor, TensorFlow, Variable } from "./tensorflow.ts";
 
 /** Whether a tensor has a shape. */
-export const hasShape = ({ shape: own }: Tensor, shape: readonly number[]): boolean =>
-  own.length === shape.length && own.every((size, i) => size === shape[i]);
+export function hasShape({ shape: own }: Tensor, shape: readonly number[]): boolean {
+  if (own.length !== shape.length) return false;
+  for (let i = 0; i < shape.length; i++) if (own[i] !== shape[i]) return false;
+  return true;
+}
 
 /** A variable with its gradient, if it has one. */
 export interface Given {
@@ -19,38 +22,47 @@ export interface Given {
  * variable that is not float32 or a gradient that is no tensor.
  */
 export function takeGradients(tf: TensorFlow, given: NamedTensorMap | NamedTensor[]): Given[] {
-  const pairs: readonly (readonly [string, Tensor | null | undefined])[] = Array.isArray(given)
-    ? given.map(({ name, tensor }) => [name, tensor])
-    : Object.entries(given);
   const { registeredVariables } = tf.engine();
+  const taken: Given[] = [];
+  if (!Array.isArray(given)) {
+    for (const name of Object.keys(given)) takeGradient(registeredVariables, name, given[name], taken);
+    return taken;
+  }
   const names = new Set<string>();
-  return pairs.flatMap(([name, gradient]) => {
+  for (const { name, tensor } of given) {
     if (names.has(name)) {
       throw new OptimError("ERR_NAME", `Expected one gradient for each variable, but there are two for ${show(name)}.`);
     }
     names.add(name);
-    const variable = Object.hasOwn(registeredVariables, name) ? registeredVariables[name] : undefined;
-    if (!variable) {
-      throw new OptimError(
-        "ERR_NAME",
-        `Expected gradients by the names of variables, but none is named ${show(name)}.`,
-      );
-    }
-    if (variable.dtype !== "float32") {
-      if (!gradient) return []; // a list of variables may have others, for which there are no gradients
-      throw new OptimError(
-        "ERR_DTYPE",
-        `Expected the variable ${show(name)} to be float32, but it is ${variable.dtype}.`,
-      );
-    }
-    if (gradient && typeof gradient.dataSync !== "function") {
-      throw new OptimError(
-        "ERR_DTYPE",
-        `Expected the gradient of ${show(name)} to be a tensor, but it is ${show(gradient)}: give tf.tensor(…) of it.`,
-      );
-    }
-    return [{ variable, gradient: gradient ?? undefined }];
-  });
+    takeGradient(registeredVariables, name, tensor, taken);
+  }
+  return taken;
+}
+
+function takeGradient(
+  variables: Readonly<Record<string, Variable>>,
+  name: string,
+  gradient: Tensor | null | undefined,
+  taken: Given[],
+): void {
+  const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
+  if (!variable) {
+    throw new OptimError("ERR_NAME", `Expected gradients by the names of variables, but none is named ${show(name)}.`);
+  }
+  if (variable.dtype !== "float32") {
+    if (!gradient) return; // a list of variables may have others, for which there are no gradients
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the variable ${show(name)} to be float32, but it is ${variable.dtype}.`,
+    );
+  }
+  if (gradient && typeof gradient.dataSync !== "function") {
+    throw new OptimError(
+      "ERR_DTYPE",
+      `Expected the gradient of ${show(name)} to be a tensor, but it is ${show(gradient)}: give tf.tensor(…) of it.`,
+    );
+  }
+  taken.push({ variable, gradient: gradient ?? undefined });
 }
 
 /**
@@ -70,7 +82,9 @@ export class Variables {
 
   /** Those that are not known. */
   newAmong(given: readonly Given[]): Variable[] {
-    return given.flatMap(({ variable }) => (this.#known.get(variable.name)?.id === variable.id ? [] : [variable]));
+    const found: Variable[] = [];
+    for (const { variable } of given) if (this.#known.get(variable.name)?.id !== variable.id) found.push(variable);
+    return found;
   }
 
   /** The names of those that TensorFlow.js no longer has. */
