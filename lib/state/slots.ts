@@ -79,3 +79,9 @@ export function releaseSlotsOf(backend: Backend, group: Group, leaving: readonly
     if (slotBlock.entries === 0) releaseBlock(backend, slotBlock.block);
   }
 }
+
+/** Drops the gradients that an entry has accumulated. Entries that share a clock have the same number of calls waiting. */
+export function emptyWindow({ clock, slots, parameter }: Entry): void {
+  if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator.array, 0);
+  clock.waiting = 0;
+}

@@ -3,6 +3,7 @@ import { OptimError } from "../errors.ts";
 import { Liveness } from "../memory/liveness.ts";
 import type { Group } from "../parameters/group.ts";
 import type { AnyRule } from "../rules/rule.ts";
+import type { MadeSlots } from "../state/slots.ts";
 import { checkZeroed } from "./call-arrays.ts";
 import { type Cohort, describePlan, type Plan } from "./plan.ts";
 
@@ -11,6 +12,12 @@ export interface Binding {
   readonly bound: BoundGroups;
   readonly liveness: Liveness;
   readonly staged: boolean;
+}
+
+/** Slots and a binding that were made for a plan whose step has not begun. */
+export interface Fit {
+  readonly made: readonly MadeSlots[];
+  readonly binding: Binding;
 }
 
 /** A binding of an earlier plan, whose place another may take. */

@@ -3,12 +3,11 @@
 import type { Backend, BoundGroups } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import type { MemoryCheck } from "../memory/liveness.ts";
-import { fillWith } from "../numbers/typed-array.ts";
 import { byName, type Entry, type Group } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
-import { allocateSlots, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
+import { allocateSlots, emptyWindow, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
 import { begin, beginnings } from "./beginnings.ts";
-import { type Binding, bind, type Spare, unpreparedOf, zeroesOthers } from "./binding.ts";
+import { type Binding, bind, type Fit, type Spare, unpreparedOf, zeroesOthers } from "./binding.ts";
 import { checkInputs, enteredBy, type StepArrays, takeInputs } from "./call-arrays.ts";
 import { isConstant, isRepeated } from "./coefficients.ts";
 import {
@@ -195,11 +194,7 @@ export class Planner<O extends RatedOptions> {
 
   /** Drops the accumulated gradients that wait for a step. */
   dropAccumulated(): void {
-    for (const { clock, slots, parameter } of this.#entries.values()) {
-      // Entries that share a clock have the same number of calls waiting.
-      if (slots.gradAccumulator && parameter.length > 0) fillWith(slots.gradAccumulator.array, 0);
-      clock.waiting = 0;
-    }
+    for (const entry of this.#entries.values()) emptyWindow(entry);
     this.#plan = undefined;
   }
 
@@ -299,10 +294,4 @@ export class Planner<O extends RatedOptions> {
     // The standing plan lacks new slots, and clocks that are newly shared.
     if ((isNew && shareClocks(plan)) || made.length > 0) this.#plan = undefined;
   }
-}
-
-/** Slots and a binding that were made for a plan whose step has not begun. */
-interface Fit {
-  readonly made: readonly MadeSlots[];
-  readonly binding: Binding;
 }
