@@ -31,9 +31,24 @@ export {
 export type { Gains } from "./optimizers/rmsprop-options.ts";
 export type { CommonOptions } from "./options/common.ts";
 export type { Diagnostic, Ema, LossScale, OptimizerOptions, StageOptions } from "./options/stage-options.ts";
-export { type AllocateOptions, allocate, type Model, type Shapes } from "./parameters/allocate.ts";
+export {
+  type AllocateOptions,
+  allocate,
+  type Model,
+  type Replica,
+  type ReplicatedModel,
+  type ReplicatedOptions,
+  type Shapes,
+} from "./parameters/allocate.ts";
+export type { GradientFactors, MadeGradient } from "./parameters/gradient.ts";
 export type { ParamGroup, ParamGroupInput } from "./parameters/group.ts";
-export type { AnyParameter, Parameter, ParameterName, PlaceholderParameter } from "./parameters/parameter.ts";
+export type {
+  AnyParameter,
+  MadeGradientParameter,
+  Parameter,
+  ParameterName,
+  PlaceholderParameter,
+} from "./parameters/parameter.ts";
 export type { LearningRate } from "./schedules/learning-rate.ts";
 export type { Schedule, ScheduleState } from "./schedules/schedule.ts";
 export type { LossScaleState } from "./state/loss-scale.ts";

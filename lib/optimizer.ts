@@ -1,6 +1,6 @@
 // Longer than other files: one class, whose docstrings and examples are most of it.
 import "./disposable.ts";
-import type { Backend, BoundGroups } from "./backends/backend.ts";
+import { type Backend, type BoundGroups, isMade } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError } from "./errors.ts";
@@ -11,6 +11,7 @@ import { checkFloat32 } from "./options/number-domains.ts";
 import { defaultsOf } from "./options/option.ts";
 import type { OptimizerOptions } from "./options/stage-options.ts";
 import { optimizerOptions, splitOptions } from "./options/stages.ts";
+import { watchBatches } from "./parameters/gradient.ts";
 import {
   checkMemory,
   type Entry,
@@ -310,7 +311,7 @@ export abstract class Optimizer<
     this.#checkMemory();
     for (const { parameter } of this.#planner.entries.values()) {
       // An array without elements is not checked, and cannot be filled where its buffer is detached.
-      if (parameter.source && parameter.length > 0) zeroSource(parameter.source);
+      if (parameter.source && parameter.length > 0) zeroSource(parameter.source, parameter.length);
     }
   }
 
@@ -642,6 +643,9 @@ export abstract class Optimizer<
     this.#planner.adopt(added);
     added.forEach(({ entries }, g) => {
       entries.forEach((entry, e) => {
+        const { source, name } = entry.parameter;
+        const changed = () => this.#planner.forget(); // the next step is bound anew
+        if (source && isMade(source)) entry.releaseBatches = watchBatches(source, name, changed);
         const given = raw[g]?.params[e]?.given as object | undefined; // none of a list of allocate(), which is frozen
         if (given) entry.guard = guardParameter(given, entry.parameter);
       });

@@ -55,6 +55,17 @@ struct RuleTable {
   const StepKernel* ahead_kernels[number_type_count];
 };
 
+// A batch of outer products. They make the gradient of a parameter of rows × columns that lie in row order: element
+// (r, c) is the sum over b, in order from +0, of left[b * rows + r] * right[b * columns + c], each product and each sum
+// rounded.
+struct Factors {
+  const void* left;   // batch × rows; null stands for ones
+  const void* right;  // batch × columns
+  std::size_t batch;
+  std::size_t rows;
+  std::size_t columns;
+};
+
 // How a rule changed a tile: the sum of the squares of the changes, and their largest magnitude, NaNs left out.
 struct Change {
   double squares;
@@ -77,6 +88,10 @@ struct StageTable {
   // average = decay * average + one_minus_decay * param
   void (*average)(void* average, const void* param, std::size_t count, double decay, double one_minus_decay);
   void (*fill)(void* x, std::size_t count, double value);
+  // to = a + b
+  void (*add)(void* to, const void* a, const void* b, std::size_t count);
+  // to = elements [begin, begin + count) of the gradient that factors make
+  void (*multiply)(void* to, const Factors& factors, std::size_t begin, std::size_t count);
 };
 
 // Everything that one instruction set offers.

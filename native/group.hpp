@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend.hpp"
+#include "source.hpp"
 
 namespace rmsprop {
 
@@ -34,10 +35,11 @@ struct Parameter {
   std::size_t count;  // in elements; 0 for a parameter without a gradient, which is thereby skipped
 };
 
-// The arrays of a parameter that only staged steps use; null where there is none.
+// What only staged steps use of a parameter; null where there is none.
 struct Extras {
   void* average;
   void* accumulated;
+  const Source* source;  // of the group's
 };
 
 // Parameters that share a rule, a number type and storages, on one instruction set.
@@ -46,6 +48,7 @@ struct Group {
   NumberType type;  // that elements are computed in
   std::vector<Parameter> parameters;
   std::vector<Extras> extras;  // of each parameter, where the group is bound for staged steps
+  std::vector<Source> sources;  // of the gradients that are made
   Storages storages = storages_of(type);
 
   // The slots that every parameter has an array for, one bit each.

@@ -30,6 +30,7 @@ struct Scratch {
   alignas(memory_alignment) unsigned char grad[tile_size * sizeof(double)];
   alignas(memory_alignment) unsigned char param[tile_size * sizeof(double)];
   alignas(double) unsigned char coefficients[max_coefficients * sizeof(double)];
+  alignas(memory_alignment) unsigned char sums[max_sums][tile_size * sizeof(double)];
 };
 
 // An array from an element on; null for null.
@@ -68,6 +69,7 @@ struct Tile {
   Streams streams;
   void* average;
   void* accumulated;
+  std::size_t begin;
   std::size_t count;
   TileSums& sums;
 
@@ -79,10 +81,21 @@ struct Tile {
     }
   }
 
-  // Where the gradient of the tile lies. Its source is one array of the number type, which is read in its place.
-  const void* source() const { return streams.grad; }
+  // Where the gradient of the tile lies. One array of the number type is read in its place; any other source makes the
+  // gradient, anew each time that it is asked for.
+  const void* source() {
+    const Source* const made = part.extras.source;
+    if (!made) return streams.grad;
+    return made->make(part.table, number_bytes(), begin, count, scratch.sums[0], sizeof scratch.sums[0]);
+  }
 
-  void zero_source() { part.table.fill(const_cast<void*>(streams.grad), count, 0); }
+  void zero_source() {
+    const Source* const made = part.extras.source;
+    if (!made) return part.table.fill(const_cast<void*>(streams.grad), count, 0);
+    made->zero(part.table, number_bytes(), begin, count);
+  }
+
+  std::size_t number_bytes() const { return bytes_of(part.run.group->storages.grad); }
 
   // Makes the gradient that the rule sees, and returns where it lies. Measures it on the way, if the pass measures.
   const void* make_grad() {
@@ -183,6 +196,7 @@ void take_tiles(const Pass& pass, std::size_t first, std::size_t last) {
            streams_from(part.parameter.streams, storages, element),
            offset(part.extras.average, element, storages.average),
            offset(part.extras.accumulated, element, storages.accumulated),
+           element,
            std::min(tile_size, part.parameter.count - element),
            table[part.place + (t - part.tile)]}
           .take();

@@ -72,7 +72,8 @@ PreparedStages prepare(const StagedStep& step) {
   }
   over_parts(step, [&](const Part& part) {
     prepared.tiles += tiles_of(part.parameter);
-    prepared.cost += part.parameter.count + array_overhead;
+    const std::size_t made = part.extras.source ? part.extras.source->cost() : 0;
+    prepared.cost += part.parameter.count * (1 + made) + array_overhead;
     prepared.bytes += part.parameter.count * bytes_per_element(part.run);
     ++prepared.wholes;
   });

@@ -51,7 +51,7 @@ function part(whole: ParameterArrays, tile: number, end: number): ParameterArray
   const storedOf = ({ array, storage }: StoredArray): StoredArray => ({ array: of(array), storage });
   const data = of(whole.data);
   return {
-    ...{ data, out: data, storage: whole.storage, source: storedOf(whole.source) },
+    ...{ data, out: data, storage: whole.storage, source: storedOf(whole.source as StoredArray) },
     slots: whole.slots.map((slot) => storedOf(slot as StoredArray)),
     average: storedOf(whole.average as StoredArray),
     accumulated: storedOf(whole.accumulated as StoredArray),

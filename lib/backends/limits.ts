@@ -8,3 +8,6 @@ export const maxSlots = 4;
 
 /** The most coefficients that a rule may have. */
 export const maxCoefficients = 24;
+
+/** The most parts that a gradient may be the sum of. */
+export const maxParts = 64;

@@ -1,5 +1,6 @@
 import "../disposable.ts";
 import { currentBackend } from "../backends/current.ts";
+import { maxParts } from "../backends/limits.ts";
 import { OptimError } from "../errors.ts";
 import { type ArrayBlock, allocateBlock, releaseBlock } from "../memory/block.ts";
 import { checkIdle } from "../memory/memory.ts";
@@ -8,7 +9,7 @@ import { boolean, defaultsOf, type OptionTable, readOptions } from "../options/o
 import { show } from "../values/show.ts";
 import { isRecord } from "../values/values.ts";
 import { noteMade } from "./made.ts";
-import type { Parameter } from "./parameter.ts";
+import type { MadeGradientParameter, Parameter } from "./parameter.ts";
 import { showShape, sizeOf } from "./shape.ts";
 
 /** A frozen object of values by name. `Object.fromEntries` takes 20 ms over a thousand names, this takes one. */
@@ -41,6 +42,15 @@ export interface AllocateOptions<D extends NumberType = NumberType> {
   shared?: boolean;
 }
 
+/** Options of `allocate` for gradients that several workers compute. */
+export interface ReplicatedOptions<D extends NumberType = NumberType> extends AllocateOptions<D> {
+  /**
+   * The number of arrays of each gradient, from 1 to 64: one for each worker. A step takes their sum, added in a balanced
+   * tree, the largest power of two below their number on the left: (0 + 1) + 2, (0 + 1) + (2 + 3).
+   */
+  replicas: number;
+}
+
 const optionTable: OptionTable = {
   dtype: {
     default: "float32",
@@ -49,7 +59,15 @@ const optionTable: OptionTable = {
     accepts: (value) => numberTypes.includes(value as NumberType),
   },
   shared: boolean(false),
+  replicas: {
+    default: 0,
+    domain: `a whole number from 1 to ${maxParts}`,
+    accepts: (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= maxParts,
+  },
 };
+
+/** All options, with 0 for `replicas` where it is not given. */
+type ReadOptions = Required<ReplicatedOptions>;
 
 /** Parameters and gradients of a model, each in one block of memory. */
 export interface Model<N extends string = string, A extends FloatArray = FloatArray> {
@@ -67,6 +85,21 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
   dispose(): void;
   /** The same as `dispose()`, for `using`. */
   [Symbol.dispose](): void;
+}
+
+/** The gradients of a model that one worker computes. */
+export interface Replica<N extends string = string, A extends FloatArray = FloatArray> {
+  /** By name, as the model's own. */
+  readonly grads: { readonly [name in N]: A };
+}
+
+/** A model with several arrays of each gradient. */
+export interface ReplicatedModel<N extends string = string, A extends FloatArray = FloatArray>
+  extends Omit<Model<N, A>, "parameters"> {
+  /** The parameters, as an optimizer takes them: the gradient of each is the list of its arrays. */
+  readonly parameters: readonly (MadeGradientParameter<N> & { readonly shape: readonly number[] })[];
+  /** One for each worker; the first one's gradients are the model's own. */
+  readonly replicas: readonly Replica<N, A>[];
 }
 
 /**
@@ -91,6 +124,16 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
  */
 export function allocate<const S extends Shapes>(
   shapes: S,
+  options: ReplicatedOptions<"float32">,
+): ReplicatedModel<keyof S & string, Float32Array>;
+
+export function allocate<const S extends Shapes>(
+  shapes: S,
+  options: ReplicatedOptions<"float64">,
+): ReplicatedModel<keyof S & string, Float64Array>;
+
+export function allocate<const S extends Shapes>(
+  shapes: S,
   options?: AllocateOptions<"float32">,
 ): Model<keyof S & string, Float32Array>;
 
@@ -104,10 +147,10 @@ export function allocate<const S extends Shapes>(
   options?: AllocateOptions,
 ): Model<keyof S & string, FloatArray>;
 
-export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
-  const { dtype, shared } = readOptions(
+export function allocate(shapes: Shapes, options?: AllocateOptions | ReplicatedOptions): Model | ReplicatedModel {
+  const { dtype, shared, replicas } = readOptions(
     optionTable,
-    defaultsOf<Required<AllocateOptions>>(optionTable),
+    defaultsOf<ReadOptions>(optionTable),
     options,
     "allocate",
   );
@@ -142,35 +185,40 @@ export function allocate(shapes: Shapes, options?: AllocateOptions): Model {
 
   const backend = currentBackend();
   const params = allocateBlock(backend, lengths, dtype, shared);
-  let grads: ArrayBlock;
+  const blocks: ArrayBlock[] = [params];
   try {
-    grads = allocateBlock(backend, lengths, dtype, shared);
+    for (let i = 0; i < Math.max(replicas, 1); i++) blocks.push(allocateBlock(backend, lengths, dtype, shared));
   } catch (error) {
-    releaseBlock(backend, params);
+    for (const block of blocks) releaseBlock(backend, block);
     throw error;
   }
+  const [, ...all] = blocks;
+  const [grads] = all as [ArrayBlock];
 
   const parameters = names.map((name, i) =>
     Object.freeze({
       name,
       data: params.arrays[i] as FloatArray,
-      grad: grads.arrays[i] as FloatArray,
+      grad: replicas === 0 ? grads.arrays[i] : Object.freeze(all.map(({ arrays }) => arrays[i])),
       shape: copies[i] as readonly number[],
     }),
   );
   Object.freeze(parameters);
-  noteMade({ parameters, type: dtype, lengths, dataBuffer: params.buffer, gradBuffer: grads.buffer });
+  if (replicas === 0) {
+    const known = { type: dtype, lengths, dataBuffer: params.buffer, gradBuffer: grads.buffer };
+    noteMade({ parameters: parameters as readonly Parameter[], ...known });
+  }
   const dispose = () => {
-    checkIdle(params.buffer);
-    checkIdle(grads.buffer);
-    releaseBlock(backend, params);
-    releaseBlock(backend, grads);
+    for (const { buffer } of blocks) checkIdle(buffer);
+    for (const block of blocks) releaseBlock(backend, block);
   };
+  const named = all.map(({ arrays }) => frozenOf(names, arrays));
   return Object.freeze({
     params: frozenOf(names, params.arrays),
-    grads: frozenOf(names, grads.arrays),
+    grads: named[0],
+    ...(replicas > 0 && { replicas: Object.freeze(named.map((each) => Object.freeze({ grads: each }))) }),
     parameters,
     dispose,
     [Symbol.dispose]: dispose,
-  });
+  }) as Model | ReplicatedModel;
 }

@@ -63,6 +63,8 @@ export interface Entry {
   frozen: boolean;
   /** Refuses other arrays on the object that the parameter was given as. */
   guard: Guard | undefined;
+  /** Lets go of the batches of the factors that it stands with. */
+  releaseBatches: (() => void) | undefined;
   /** The state arrays by slot. */
   readonly slots: Record<string, StoredArray>;
 }
@@ -97,7 +99,9 @@ export class Group<O extends object = object> {
     checkConflict(definition, options);
     checkFloat32(definition.options, options, parameters);
     const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
-    this.entries = parameters.map((parameter) => ({ parameter, clock, frozen: false, guard: undefined, slots: {} }));
+    this.entries = parameters.map((parameter) => ({
+      ...{ parameter, clock, frozen: false, guard: undefined, releaseBatches: undefined, slots: {} },
+    }));
     this.view = viewOf(this);
   }
 
@@ -238,7 +242,7 @@ export function checkMemory(entries: Iterable<Entry>): void {
   for (const { parameter, slots } of entries) {
     const { name, data, storage, source, length, dataBuffer } = parameter;
     if (data) liveness.watch(data, length, storage, "data", name, dataBuffer);
-    if (source) watchSource(liveness, source, length, name);
+    if (source) watchSource(liveness, source, storage, length, name);
     watchSlots(liveness, parameter, slots);
   }
   liveness.check();

@@ -91,8 +91,14 @@ function replaced(key: Key, name: string, given: unknown, value: unknown): Optim
 }
 
 /** Lets go of a parameter that leaves its optimizer. */
-export function release({ guard }: { readonly guard: Guard | undefined }): void {
+export function release({ guard, releaseBatches }: Guarded): void {
   if (guard) guard.owners--;
+  releaseBatches?.();
+}
+
+interface Guarded {
+  readonly guard: Guard | undefined;
+  readonly releaseBatches: (() => void) | undefined;
 }
 
 const prepared = new WeakSet<object>();

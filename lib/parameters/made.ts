@@ -1,5 +1,6 @@
 import type { NumberType } from "../numbers/typed-array.ts";
-import { type CheckedParameter, checkArray, type Parameter, unchecked } from "./parameter.ts";
+import { checkArray, unchecked } from "./array.ts";
+import type { CheckedParameter, Parameter } from "./parameter.ts";
 
 /**
  * Parameters that `allocate` made, with all that checks would find of them. Whether their memory is still there has to

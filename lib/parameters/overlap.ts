@@ -2,7 +2,7 @@ import type { Backend } from "../backends/backend.ts";
 import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import type { CheckedParameter } from "./parameter.ts";
-import { intervalOfSource, stretchSource } from "./source.ts";
+import { checkParts, intervalsOfSource, stretchSource } from "./source.ts";
 
 /** A state array of a parameter, with the name of its slot. */
 export type StateArray = readonly [CheckedParameter, string, StoredArray];
@@ -16,8 +16,8 @@ function areApart(parameters: readonly CheckedParameter[], state: readonly State
   parameters.forEach(({ data, storage, length, dataBuffer }) => {
     if (data) stretch(stretches, backend, data, storage, length, dataBuffer);
   });
-  parameters.forEach(({ source, length }) => {
-    if (source) stretchSource(stretches, backend, source, length);
+  parameters.forEach(({ source, storage, length }) => {
+    if (source) stretchSource(stretches, backend, source, storage, length);
   });
   for (const [{ length }, , { array, storage }] of state) stretch(stretches, backend, array, storage, length);
   stretches.sort((a, b) => a.start - b.start);
@@ -39,14 +39,17 @@ export function checkOverlap(
   backend: Backend,
 ): void {
   if (areApart(parameters, state, backend)) return;
+  for (const { name, source, storage, length } of parameters) {
+    if (source) checkParts(backend, source, storage, length, name);
+  }
   // Arrays of one kind follow one another, as they mostly lie in memory: sorting is fast where they are in order
   // already.
   const intervals: Interval[] = [];
   for (const { name, data, storage, length } of parameters) {
     if (data && length > 0) intervals.push(intervalOf(backend, data, length, storage, true, "data", name));
   }
-  for (const { name, source, length } of parameters) {
-    if (source && length > 0) intervals.push(intervalOfSource(backend, source, length, false, name));
+  for (const { name, source, storage, length } of parameters) {
+    if (source && length > 0) intervals.push(...intervalsOfSource(backend, source, storage, length, false, name));
   }
   for (const [{ name, length }, slot, { array, storage }] of state) {
     if (length > 0) intervals.push(intervalOf(backend, array, length, storage, true, slot, name));

@@ -1,21 +1,12 @@
 import type { GradientSource } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
-import { memoryOf } from "../memory/memory.ts";
 import type { Storage } from "../numbers/storage.ts";
-import {
-  bufferOf,
-  canResize,
-  type FloatArray,
-  hasMemory,
-  isLengthTracking,
-  lengthOf,
-  type NumberType,
-  numberTypeOf,
-  numberTypes,
-} from "../numbers/typed-array.ts";
+import { bufferOf, type FloatArray, lengthOf, type NumberType, numberTypes } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
 import { hasMethod } from "../values/values.ts";
 import { didYouMean, meantKey } from "../values/words.ts";
+import { type Checked, checkArray, checkArrayOf, unchecked } from "./array.ts";
+import { checkGradient, type MadeGradient, RawGradient } from "./gradient.ts";
 import { checkedSize, checkShape } from "./shape.ts";
 
 /** An array to train, with its gradient. */
@@ -56,8 +47,14 @@ export interface PlaceholderParameter<N extends string = string> {
   readonly dtype?: NumberType;
 }
 
+/** A parameter whose gradient is made by each step, of factors or as the sum of a list. */
+export interface MadeGradientParameter<N extends string = string> extends Omit<Parameter<N>, "grad"> {
+  /** Factors, or a list of arrays and factors. */
+  readonly grad: MadeGradient;
+}
+
 /** A parameter with arrays of its own, or without. */
-export type AnyParameter<N extends string = string> = Parameter<N> | PlaceholderParameter<N>;
+export type AnyParameter<N extends string = string> = Parameter<N> | MadeGradientParameter<N> | PlaceholderParameter<N>;
 
 /**
  * A name of a parameter: an editor offers those of the constructor's arguments. Any other is taken too, because
@@ -66,9 +63,11 @@ export type AnyParameter<N extends string = string> = Parameter<N> | Placeholder
 export type ParameterName<N extends string = string> = N | (string & {});
 
 /** A parameter as an optimizer keeps it: read once, checked. */
-export interface CheckedParameter extends Omit<Parameter, "data"> {
+export interface CheckedParameter extends Omit<Parameter, "data" | "grad"> {
   /** Null: its arrays come with each call. */
   readonly data: FloatArray | null;
+  /** As it was given: an array, the object of factors, a list; or null. */
+  readonly grad: object | null;
   /** The number type that its elements are computed in. */
   readonly type: NumberType;
   /** The storage of `data`. */
@@ -84,77 +83,6 @@ export interface CheckedParameter extends Omit<Parameter, "data"> {
 export type PlacedParameter = CheckedParameter & { readonly data: FloatArray };
 
 export const isPlaced = (parameter: CheckedParameter): parameter is PlacedParameter => parameter.data !== null;
-
-/**
- * The buffer of the array that was checked last, if it cannot be resized. Then another array over it has its memory
- * too, and a fixed length. That holds as long as no user code runs.
- */
-interface Checked {
-  buffer: ArrayBufferLike | undefined;
-}
-
-export const unchecked = (): Checked => ({ buffer: undefined });
-
-/** @returns The array's number type. No user code runs here. */
-export function checkArray(array: unknown, kind: string, name: string, checked: Checked): NumberType {
-  const type = numberTypeOf(array);
-  if (!type) {
-    const types = kind === "gradient" ? "a Float32Array, a Float64Array or null" : "a Float32Array or a Float64Array";
-    const hint = hasMethod(array, "dataSync") ? ", whose dataSync() gives one." : ".";
-    throw new OptimError(
-      "ERR_DTYPE",
-      `Expected the ${kind} of '${name}' to be ${types}, but it is ${show(array)}${hint}`,
-    );
-  }
-  const floats = array as FloatArray;
-  const buffer = bufferOf(floats);
-  if (buffer === checked.buffer) return type;
-  if (!hasMemory(floats) || memoryOf(buffer)?.disposed) {
-    throw new OptimError(
-      "ERR_DETACHED",
-      `Expected the ${kind} of '${name}' to have its memory, but it was disposed, detached, transferred or shrunk.`,
-    );
-  }
-  if (isLengthTracking(floats)) {
-    throw new OptimError(
-      "ERR_LENGTH",
-      `Expected the ${kind} of '${name}' to have a fixed length, ` +
-        "but it follows the length of its resizable buffer; give the view a length.",
-    );
-  }
-  checked.buffer = canResize(buffer) ? undefined : buffer;
-  return type;
-}
-
-/**
- * Checks an array that goes with a parameter's data. No user code runs here.
- * @param like The sentence's words for where the type and the length come from.
- * @throws OptimError ERR_DTYPE, ERR_LENGTH or ERR_DETACHED.
- */
-export function checkArrayOf(
-  array: unknown,
-  kind: string,
-  name: string,
-  type: NumberType,
-  length: number,
-  checked: Checked = unchecked(),
-  like = "like its data",
-): void {
-  const foundType = checkArray(array, kind, name, checked);
-  if (foundType !== type) {
-    throw new OptimError(
-      "ERR_DTYPE",
-      `Expected the ${kind} of '${name}' to be ${type} ${like}, but it is ${foundType}.`,
-    );
-  }
-  const foundLength = lengthOf(array as FloatArray);
-  if (foundLength !== length) {
-    throw new OptimError(
-      "ERR_LENGTH",
-      `Expected the ${kind} of '${name}' to have ${length} elements ${like}, but it has ${foundLength}.`,
-    );
-  }
-}
 
 /** A parameter as the user gave it: each property read once, not checked. */
 export interface RawParameter {
@@ -228,13 +156,18 @@ function checkParameter(raw: RawParameter, checkedData: Checked, checkedGrad: Ch
   if (data === null) return checkPlaceholder(raw, name);
   const type = checkArray(data, "data", name, checkedData);
   const length = lengthOf(data as FloatArray);
-  if (grad !== null) checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
   const own = data as FloatArray;
-  const gradient = grad as FloatArray | null;
   const dataBuffer = bufferOf(own);
+  const described = shape === undefined ? {} : { shape: checkShape(shape, name, length) };
+  const checked = { name, data: own, type, storage: type, length, dataBuffer, ...described };
+  if (grad instanceof RawGradient) {
+    const source = checkGradient(grad, { name, type, length, shape: described.shape }, checkedGrad);
+    return { ...checked, grad: grad.given, source };
+  }
+  if (grad !== null) checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
+  const gradient = grad as FloatArray | null;
   const source = gradient && { array: gradient, storage: type, buffer: bufferOf(gradient) };
-  const checked = { name, data: own, grad: gradient, type, storage: type, length, dataBuffer, source };
-  return shape === undefined ? checked : { ...checked, shape: checkShape(shape, name, length) };
+  return { ...checked, grad: gradient, source };
 }
 
 function checkPlaceholder({ grad = null, shape, dtype = "float32" }: RawParameter, name: string): CheckedParameter {

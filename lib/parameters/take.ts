@@ -2,6 +2,7 @@ import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 import { isProxy, isRecord } from "../values/values.ts";
 import { listHint } from "../values/words.ts";
+import { takeGradient } from "./gradient.ts";
 import { type MadeParameters, madeParameters } from "./made.ts";
 import type { Parameter, RawParameter } from "./parameter.ts";
 
@@ -65,7 +66,18 @@ export function takeParameter(given: unknown, index: number, list = ""): RawPara
   const { name, data, grad, shape } = source;
   const dtype = data === null ? (source as { readonly dtype?: unknown }).dtype : undefined;
   const others = othersOf(given, shape === undefined ? 3 : 4);
-  return { given, index, list, others, name, data, grad, shape: Array.isArray(shape) ? [...shape] : shape, dtype };
+  const gradient = takeGradient(grad);
+  return {
+    given,
+    index,
+    list,
+    others,
+    name,
+    data,
+    grad: gradient,
+    shape: Array.isArray(shape) ? [...shape] : shape,
+    dtype,
+  };
 }
 
 /** An object's own properties beside those that are read, of which there are at most `count`. No trap of a proxy runs. */

@@ -1,11 +1,13 @@
-import type { Backend, GradientSource } from "../backends/backend.ts";
+import { type Backend, type GradientSource, isMade } from "../backends/backend.ts";
 import { OptimError } from "../errors.ts";
 import { checkIntervals, type Interval, intervalOf } from "../memory/overlap.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, typedArrayName } from "../numbers/typed-array.ts";
+import { type Checked, checkArrayOf, unchecked } from "../parameters/array.ts";
+import { checkGradient, type MadeGradient, RawGradient, takeGradient } from "../parameters/gradient.ts";
 import type { Entry } from "../parameters/group.ts";
-import { checkArrayOf, unchecked } from "../parameters/parameter.ts";
-import { intervalOfSource } from "../parameters/source.ts";
+import type { CheckedParameter } from "../parameters/parameter.ts";
+import { checkParts, intervalsOfSource } from "../parameters/source.ts";
 import { show } from "../values/show.ts";
 import { hasMethod, isRecord } from "../values/values.ts";
 import { didYouMean, meantKey } from "../values/words.ts";
@@ -15,8 +17,8 @@ import type { Plan, Streams } from "./plan.ts";
 export interface StepArraysOf {
   /** Read instead of the parameter's data. */
   readonly data?: FloatArray;
-  /** The gradient; null: the call skips this parameter. */
-  readonly grad?: FloatArray | null;
+  /** The gradient: an array, factors, or a list of which it is the sum; null: the call skips this parameter. */
+  readonly grad?: FloatArray | MadeGradient | null;
   /**
    * Written instead of what is read, which then stays as it is. A call that is skipped (`skipNonFinite`) or only
    * accumulates gradients does not write it: `lastStep.applied` tells.
@@ -67,7 +69,7 @@ function takeInput(given: unknown): RawInput {
   const own = Object.keys(source);
   const others = own.every(isKey) ? none : own.filter((key) => !isKey(key));
   const { data, grad, out } = source;
-  return { given, others, data, grad, out };
+  return { given, others, data, grad: takeGradient(grad), out };
 }
 
 /**
@@ -122,18 +124,17 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
     if (data === null && input.data === undefined) throw lacksData(name);
     const like = parameter.data ? undefined : "as its shape and dtype say";
     checkArrayOf(data, "data", name, type, length, checkedData, like);
-    const grad = input.grad as FloatArray;
-    checkArrayOf(grad, "gradient", name, type, length, checkedGrad);
+    const source = sourceOf(input.grad, parameter, checkedGrad);
     const given = input.out === undefined ? data : (input.out as FloatArray);
     if (given !== data) checkArrayOf(given, "out", name, type, length);
     // Two views of one place are one array.
     const out = given !== data && length > 0 && backend.address(given) === backend.address(data) ? data : given;
-    const source = grad === parameter.grad ? (parameter.source as GradientSource) : { array: grad, storage: type };
     streams.set(entry, { data, out, source });
     if (length === 0) continue;
     intervals.push(intervalOf(backend, data, length, storage, out === data, "data", name));
     if (out !== data) intervals.push(intervalOf(backend, out, length, storage, true, "out", name));
-    intervals.push(intervalOfSource(backend, source, length, false, name));
+    checkParts(backend, source, storage, length, name);
+    intervals.push(...intervalsOfSource(backend, source, storage, length, false, name));
     for (const slot in slots) {
       const kept = slots[slot] as StoredArray;
       checkArrayOf(kept.array, slot, name, kept.storage, length, checkedSlot);
@@ -142,6 +143,15 @@ export function checkInputs(entered: ReadonlyMap<Entry, RawInput>, backend: Back
   }
   checkIntervals(intervals);
   return (entry) => streams.get(entry) as Streams;
+}
+
+/** The source of a gradient that a call has, or that the parameter has. */
+function sourceOf(grad: unknown, parameter: CheckedParameter, checked: Checked): GradientSource {
+  const { name, type, length, shape } = parameter;
+  if (grad instanceof RawGradient) return checkGradient(grad, { name, type, length, shape }, checked);
+  if (grad === parameter.grad && isMade(parameter.source as GradientSource)) return parameter.source as GradientSource;
+  checkArrayOf(grad, "gradient", name, type, length, checked);
+  return grad === parameter.grad ? (parameter.source as GradientSource) : { array: grad as FloatArray, storage: type };
 }
 
 function lacksData(name: string): OptimError {
@@ -170,7 +180,7 @@ export function checkZeroed<O extends object>(
       const { data, source } = streamsOf(entry);
       const { zeroGrads } = group.stageOptions;
       intervals.push(intervalOf(backend, data, length, storage, false, "data", name));
-      intervals.push(intervalOfSource(backend, source, length, zeroGrads, name));
+      intervals.push(...intervalsOfSource(backend, source, storage, length, zeroGrads, name));
     }
   }
   checkIntervals(intervals);

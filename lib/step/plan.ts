@@ -1,11 +1,12 @@
-import type {
-  BackendGroup,
-  BoundGroups,
-  GradientSource,
-  ParameterArrays,
-  Run,
-  RunStages,
-  Stages,
+import {
+  type BackendGroup,
+  type BoundGroups,
+  type GradientSource,
+  isMade,
+  type ParameterArrays,
+  type Run,
+  type RunStages,
+  type Stages,
 } from "../backends/backend.ts";
 import { Liveness } from "../memory/liveness.ts";
 import type { StoredArray } from "../numbers/storage.ts";
@@ -153,6 +154,15 @@ function addRuns(byStep: ByStep, entries: readonly Entry[], group: number, coeff
   }
 }
 
+/** Whether the steps of a plan do something beside the rule: have stages, or make a gradient. */
+export function isStaged<O extends object>({ cohorts, backendGroups, streamsOf, flushes }: Plan<O>): boolean {
+  if (flushes || cohorts.some(({ group }) => group.staged)) return true;
+  for (const entries of backendGroups) {
+    for (let i = 0; i < entries.length; i++) if (isMade(streamsOf(entries[i] as Entry).source)) return true;
+  }
+  return false;
+}
+
 /** Whether a group has several cohorts; they follow one another. */
 export function isParted<O extends object>({ cohorts }: Plan<O>): boolean {
   for (let i = 1; i < cohorts.length; i++) {
@@ -212,7 +222,7 @@ function watchStreams(liveness: Liveness, { parameter }: Entry, { data, out, sou
   const { name, length, storage, dataBuffer } = parameter;
   liveness.watch(data, length, storage, "data", name, data === parameter.data ? dataBuffer : undefined);
   if (out !== data) liveness.watch(out, length, storage, "out", name);
-  watchSource(liveness, source, length, name);
+  watchSource(liveness, source, storage, length, name);
 }
 
 /** The arrays of a parameter itself, which has its own. */

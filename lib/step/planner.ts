@@ -26,6 +26,7 @@ import {
   type Draft,
   isBound,
   isParted,
+  isStaged,
   ownStreams,
   type Plan,
   planOf,
@@ -93,7 +94,7 @@ export class Planner<O extends RatedOptions> {
     try {
       this.#groups = [...before, ...added];
       const plan = this.#standingPlan();
-      const binding = bind(this.#definition.rule, this.#backend, plan, plan.staged);
+      const binding = bind(this.#definition.rule, this.#backend, plan, isStaged(plan));
       for (const group of added) group.preparedVersion = group.version;
       keepBinding(plan, binding);
       shareClocks(plan);
@@ -268,12 +269,12 @@ export class Planner<O extends RatedOptions> {
 
   /** Makes the slots and the binding that a plan has come to need, all or none. */
   #fit(plan: Plan<O>, check: MemoryCheck, spare?: Spare): Fit {
-    const { cohorts, flushes } = plan;
+    const { cohorts } = plan;
     if (plan.bound) check(plan.liveness); // before memory is made in vain
     const unprepared = unpreparedOf(cohorts);
     const made = unprepared ? this.#allocate(unprepared, ({ neededSlots }) => neededSlots) : none;
     try {
-      const staged = flushes || cohorts.some(({ group }) => group.staged);
+      const staged = isStaged(plan);
       const holds = plan.bound && made.length === 0 && staged === plan.staged && !zeroesOthers(plan);
       const { rule } = this.#definition;
       return { made, binding: holds ? (plan as Binding) : bind(rule, this.#backend, plan, staged, spare) };

@@ -1,5 +1,6 @@
 // Groups as JavaScript gives them: read, bound, and bound anew.
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -54,12 +55,75 @@ class ArrayList {
   std::uint32_t index_ = 0;
 };
 
+// A typed array of a storage, or of none of its memory; null for null.
+const void* read_view(Napi::Env env, const Napi::Value& value, Storage storage, std::size_t needed) {
+  if (value.IsNull()) return nullptr;
+  View view{};
+  if (napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr) != napi_ok ||
+      view.type != class_of(storage)) {
+    refuse(env, "A part of a gradient is not of its group's type.");
+  }
+  if (view.length < needed) refuse(env, "A part of a gradient is too short.");
+  return view.data;
+}
+
+std::size_t read_size(const Napi::Object& given, const char* name) {
+  const double size = given.Get(name).ToNumber().DoubleValue();
+  return size >= 0 && size <= 9007199254740991.0 ? static_cast<std::size_t>(size) : 0;
+}
+
+// A part of the gradient of a parameter of `count` elements.
+SourcePart read_part(Napi::Env env, const Napi::Value& given, Storage storage, std::size_t count) {
+  if (given.IsTypedArray()) return {read_view(env, given, storage, count), {}};
+  if (!given.IsObject()) refuse(env, "Expected an array or factors.");
+  const auto object = given.As<Napi::Object>();
+  Factors factors{nullptr, nullptr, read_size(object, "batch"), read_size(object, "rows"),
+                  read_size(object, "columns")};
+  // Divisions, because a product might be too large.
+  const bool fits = factors.columns > 0 && count % factors.columns == 0 && count / factors.columns == factors.rows;
+  if (!fits) refuse(env, "Factors are not of their parameter's length.");
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  if (factors.batch > most / std::max(factors.rows, factors.columns)) refuse(env, "A batch is too large.");
+  factors.left = read_view(env, object.Get("left"), storage, factors.batch * factors.rows);
+  factors.right = read_view(env, object.Get("right"), storage, factors.batch * factors.columns);
+  if (factors.batch > 0 && !factors.right) refuse(env, "Factors lack an array.");
+  return {nullptr, factors};
+}
+
+// What a gradient is made of: a list of parts.
+Source read_source(Napi::Env env, const Napi::Array& list, Storage storage, std::size_t count) {
+  Source source;
+  if (list.Length() == 0 || list.Length() > max_parts) refuse(env, "A gradient has too few parts, or too many.");
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    source.parts.push_back(read_part(env, list.Get(i), storage, count));
+    if (count > 0 && !source.parts.back().array && source.parts.back().factors.columns == 0) {
+      refuse(env, "A part of a gradient lacks its array.");
+    }
+  }
+  return source;
+}
+
+// Reads the sources of gradients that are made: for each parameter a list of parts, or null.
+void read_sources(Napi::Env env, const Napi::Array& given, Group& group) {
+  const std::size_t count = group.parameters.size();
+  if (given.Length() != count || group.extras.size() != count) refuse(env, "These are not the parameters' sources.");
+  group.sources.reserve(count);  // so that what extras point to stays where it is
+  for (std::uint32_t p = 0; p < count; ++p) {
+    const Napi::HandleScope scope(env);
+    const Napi::Value list = given.Get(p);
+    if (!list.IsArray()) continue;
+    const std::size_t length = group.parameters[p].count;
+    group.sources.push_back(read_source(env, list.As<Napi::Array>(), group.storages.grad, length));
+    group.extras[p].source = &group.sources.back();
+  }
+}
+
 Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& given, bool staged) {
   const std::string rule_name = given.Get("rule").ToString();
   const RuleTable* rule = find_rule(backend, rule_name.c_str());
   if (!rule) refuse(env, "No such rule.");
   const std::string type_name = given.Get("type").ToString();
-  Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}, {}};
+  Group group{rule, type_name == "float64" ? NumberType::float64 : NumberType::float32, {}, {}, {}};
   std::vector<std::size_t> slots;
   const auto indices = given.Get("slots").As<Napi::Array>();
   for (std::uint32_t i = 0; i < indices.Length(); ++i) {
@@ -83,14 +147,18 @@ Group read_group(Napi::Env env, const Backend& backend, const Napi::Object& give
     for (const std::size_t slot : slots) {
       parameter.streams.slots[slot] = list.next_of(data.length, storages.slots[slot]);
     }
-    if (parameter.count > 0 && !(parameter.streams.param_out && parameter.streams.grad)) {
-      refuse(env, "A parameter lacks an array.");
-    }
     group.parameters.push_back(parameter);
     if (staged) {
       void* const average = list.next_of(data.length, storages.average);
-      group.extras.push_back({average, list.next_of(data.length, storages.accumulated)});
+      group.extras.push_back({average, list.next_of(data.length, storages.accumulated), nullptr});
     }
+  }
+  const Napi::Value sources = given.Get("sources");
+  if (sources.IsArray()) read_sources(env, sources.As<Napi::Array>(), group);
+  for (std::uint32_t p = 0; p < parameters; ++p) {
+    const auto& [streams, count] = group.parameters[p];
+    const bool made = staged && group.extras[p].source;
+    if (count > 0 && !(streams.param_out && (streams.grad || made))) refuse(env, "A parameter lacks an array.");
   }
   return group;
 }

@@ -20,6 +20,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   limits.Set("tileSize", static_cast<double>(tile_size));
   limits.Set("maxSlots", static_cast<double>(max_slots));
   limits.Set("maxCoefficients", static_cast<double>(max_coefficients));
+  limits.Set("maxParts", static_cast<double>(max_parts));
   Napi::Object result = Napi::Object::New(env);
   result.Set("isas", isas);
   result.Set("signatures", signatures);
@@ -27,7 +28,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   // As native.ts writes it (`callsSignature`).
   result.Set("calls",
              "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
-             "stepAgain; stepAsync kept buffers staged; group rule type slots; "
+             "stepAgain; stepAsync kept buffers staged; group rule type slots sources; part left right batch rows columns; "
              "arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients; allocate byteLength inner; expose buffer");
   result.Set("limits", limits);

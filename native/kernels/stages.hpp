@@ -7,6 +7,7 @@
 #include "../backend.hpp"
 #include "arithmetic.hpp"
 #include "compiler.hpp"
+#include "factors.hpp"
 
 namespace rmsprop::RMSPROP_ISA {
 namespace {
@@ -133,6 +134,15 @@ void fill(void* data, std::size_t count, double value) {
 }
 
 template <typename Number>
+void add_arrays(void* to, const void* a, const void* b, std::size_t count) {
+  auto* result = static_cast<Number*>(to);
+  const auto* left = static_cast<const Number*>(a);
+  const auto* right = static_cast<const Number*>(b);
+  RMSPROP_INDEPENDENT_ITERATIONS
+  for (std::size_t i = 0; i < count; ++i) result[i] = left[i] + right[i];
+}
+
+template <typename Number>
 constexpr StageTable stage_table() {
   return {
       .sum_of_squares = &sum_of_squares<Number>,
@@ -143,6 +153,8 @@ constexpr StageTable stage_table() {
       .store = &store<Number>,
       .average = &average<Number>,
       .fill = &fill<Number>,
+      .add = &add_arrays<Number>,
+      .multiply = &multiply<Number>,
   };
 }
 

@@ -1,7 +1,18 @@
-import type { FloatArray } from "../../numbers/typed-array.ts";
+import { type FloatArray, lengthOf } from "../../numbers/typed-array.ts";
 import { type AnyRule, signatureOf } from "../../rules/rule.ts";
-import type { Backend, BackendGroup, Report, Run, RunStages, Stages } from "../backend.ts";
-import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
+import {
+  type Backend,
+  type BackendGroup,
+  type Factors,
+  isFactors,
+  isMade,
+  type ParameterArrays,
+  type Report,
+  type Run,
+  type RunStages,
+  type Stages,
+} from "../backend.ts";
+import { maxCoefficients, maxParts, maxSlots, tileSize } from "../limits.ts";
 import { loadBinary } from "../load.ts";
 import { checkSignatures } from "../signatures.ts";
 import { callsSignature, type NativeBinding, type NativeGroup, stagesSignature } from "./binding.ts";
@@ -57,7 +68,7 @@ export function checkBinding(binding: NativeBinding, rules: readonly AnyRule[]):
   checkSignatures("rules", rules.map(signatureOf), signatures, compiled);
   checkSignatures("stages", [stagesSignature], [stages], compiled);
   checkSignatures("calls", [callsSignature], [calls], compiled);
-  checkSignatures("limits", named({ tileSize, maxSlots, maxCoefficients }), named(limits), compiled);
+  checkSignatures("limits", named({ tileSize, maxSlots, maxCoefficients, maxParts }), named(limits), compiled);
 }
 
 /**
@@ -80,6 +91,12 @@ export interface NativeSettings {
   memoryFrom?: number | undefined;
 }
 
+/** What makes a parameter's gradient, as the binding takes it; null where it is an array, or has no element. */
+function partsOf({ data, source }: ParameterArrays): (FloatArray | Factors)[] | null {
+  if (!isMade(source) || lengthOf(data) === 0) return null;
+  return source.parts.map((part) => (isFactors(part) ? part : part.array));
+}
+
 /** A group as the binding takes it. */
 function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean): NativeGroup {
   const indices = rule.slots.map((_, slot) => slot);
@@ -87,16 +104,18 @@ function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean):
   // As long as it will be from the start: a list that grows is copied again and again, which a new process is slow at.
   const arrays = new Array<FloatArray | null>(parameters.length * (3 + used.length + (staged ? 2 : 0)));
   let at = 0;
+  let made = false;
   parameters.forEach(({ data, out, source, slots, average, accumulated }) => {
     arrays[at++] = data;
     arrays[at++] = out;
-    arrays[at++] = source.array;
+    arrays[at++] = isMade(source) ? null : source.array;
+    made ||= isMade(source);
     for (let i = 0; i < used.length; i++) arrays[at++] = slots[used[i] as number]?.array ?? null;
     if (!staged) return;
     arrays[at++] = average?.array ?? null;
     arrays[at++] = accumulated?.array ?? null;
   });
-  return { rule: rule.name, type, slots: used, arrays };
+  return { rule: rule.name, type, slots: used, arrays, sources: made ? parameters.map(partsOf) : null };
 }
 
 /** The native add-on as a backend. All instances share one thread pool. */

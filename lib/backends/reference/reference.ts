@@ -2,9 +2,19 @@ import { type Arithmetic, float32, float64 } from "../../numbers/arithmetic.ts";
 import type { StoredArray } from "../../numbers/storage.ts";
 import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import { type AnyRule, flagsOf } from "../../rules/rule.ts";
-import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
+import {
+  type ArraySource,
+  type Backend,
+  type BackendGroup,
+  type GradientSource,
+  isMade,
+  type ParameterArrays,
+  type Run,
+  type Stages,
+} from "../backend.ts";
 import { createHeap } from "../heap.ts";
 import { tileSize } from "../limits.ts";
+import { makeGradient, zeroMade } from "../made-source.ts";
 import { StagedStep, type Stream, type TileStages } from "../pipeline.ts";
 import { StageMemory } from "../stage-memory.ts";
 import {
@@ -37,17 +47,23 @@ export function createTiles(): TileStages {
     float32: { grad: new Float32Array(tileSize), param: new Float32Array(tileSize) },
     float64: { grad: new Float64Array(tileSize), param: new Float64Array(tileSize) },
   };
+  /** Gradients that are made lie here. */
+  const made = { float32: new Float32Array(tileSize), float64: new Float64Array(tileSize) };
   let parameter: ParameterArrays;
   let type: NumberType;
   let begin = 0;
   let count = 0;
+
+  const gradient = (source: GradientSource): Range =>
+    isMade(source) ? whole(made[type]) : { array: source.array, begin };
 
   const at = (stream: Stream): Range => {
     if (stream === "gradScratch") return whole(scratch[type].grad);
     if (stream === "paramScratch") return whole(scratch[type].param);
     const { out, source, average, accumulated } = parameter;
     if (stream === "param") return { array: out, begin };
-    return { array: ({ grad: source, average, accumulated }[stream] as StoredArray).array, begin };
+    if (stream === "grad") return gradient(source);
+    return { array: ({ average, accumulated }[stream] as StoredArray).array, begin };
   };
 
   return {
@@ -56,6 +72,7 @@ export function createTiles(): TileStages {
       type = ofType;
       begin = first;
       count = end - first;
+      if (isMade(parameter.source)) makeGradient(made[type].subarray(0, count), parameter.source, type, begin);
     },
     leave() {},
     rule({ rule }, variant, coefficients, grad, to) {
@@ -82,7 +99,8 @@ export function createTiles(): TileStages {
       averageIn(arithmetics[type], at("average"), at("param"), count, decay, oneMinusDecay);
     },
     zero(x) {
-      zero(at(x), count);
+      if (x === "grad" && isMade(parameter.source)) zeroMade(parameter.source, begin, begin + count);
+      else zero(at(x), count);
     },
   };
 }
@@ -116,7 +134,18 @@ export function createReference(): Backend {
               selection ? (selection[i] as number) : i
             ] as ParameterArrays;
             const length = lengthOf(data);
-            applyRule(rule, arithmetic, flags, c, data, slots, 0, length, whole(source.array), whole(out));
+            applyRule(
+              rule,
+              arithmetic,
+              flags,
+              c,
+              data,
+              slots,
+              0,
+              length,
+              whole((source as ArraySource).array),
+              whole(out),
+            );
           }
         }
       };

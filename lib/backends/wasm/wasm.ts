@@ -66,6 +66,7 @@ function createTiles(window: Window, kernels: Readonly<Record<NumberType, StageK
       stages.average(window.write("average"), window.read("param"), count, decay, oneMinusDecay);
     },
     zero(x) {
+      if (x === "grad" && window.zeroGradient(count)) return;
       stages.fill(window.write(x), count, 0);
     },
   };

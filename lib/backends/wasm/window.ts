@@ -1,7 +1,8 @@
 import { bytesPerElement, type Storage, type StoredArray } from "../../numbers/storage.ts";
 import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
-import type { ParameterArrays } from "../backend.ts";
+import { type ArraySource, isMade, type ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
+import { makeGradient, zeroMade } from "../made-source.ts";
 import type { Stream } from "../pipeline.ts";
 import type { StepKernel } from "./kernels.ts";
 
@@ -12,12 +13,14 @@ const streamWords = 3 + maxSlots;
 /** Each of a parameter's arrays has a place in the kernels' memory, the slots after the others; then come scratch tiles. */
 const firstSlot = 4;
 
+const gradPlace = 1;
+
 const placeCount = firstSlot + maxSlots;
 
 const scratchCount = 2;
 
 const placeOf: Readonly<Record<Stream, number>> = {
-  ...{ param: 0, grad: 1, average: 2, accumulated: 3 },
+  ...{ param: 0, grad: gradPlace, average: 2, accumulated: 3 },
   ...{ gradScratch: placeCount, paramScratch: placeCount + 1 },
 };
 
@@ -135,7 +138,8 @@ export class Window {
     for (let begin = 0; begin < length; begin += capacity) {
       const count = min(capacity, length - begin);
       copyInto(views[0] as FloatArray, partOf(data, storage, begin, count, length));
-      copyInto(views[1] as FloatArray, partOf(source.array, source.storage, begin, count, length));
+      const { array, storage: own } = source as ArraySource; // one that is made takes stages
+      copyInto(views[1] as FloatArray, partOf(array, own, begin, count, length));
       for (let s = 0; s < slots.length; s++) {
         if ((usedSlots & (1 << s)) === 0) continue;
         const slot = slots[s] as StoredArray;
@@ -200,6 +204,15 @@ export class Window {
     return { squares: this.#change[0] as number, largest: this.#change[1] as number };
   }
 
+  /** Sets the gradient's elements to zero, `count` of them from those at work on. */
+  zeroGradient(count: number): boolean {
+    const { source } = this.#parameter as WindowedParameter;
+    if (!isMade(source)) return false;
+    const begin = this.#begin + this.#offset / bytesPerElement[this.#type];
+    zeroMade(source, begin, begin + count);
+    return true;
+  }
+
   /** Copies out what was written, and forgets the rest. */
   flush(): void {
     for (let rest = this.#written; rest !== 0; rest &= rest - 1) this.#copyOut(lowestBit(rest));
@@ -222,7 +235,13 @@ export class Window {
   }
 
   #copyIn(place: number): void {
-    const { data } = this.#parameter as WindowedParameter;
+    const { data, source } = this.#parameter as WindowedParameter;
+    if (place === gradPlace && isMade(source)) {
+      const view = viewOf(this.#layout, this.#type, this.#parameter as WindowedParameter, place, this.#length);
+      makeGradient(view, source, this.#type, this.#begin);
+      this.#present |= 1 << place;
+      return;
+    }
     copyInto(this.#layout.views[place] as FloatArray, this.#part(place, data));
     this.#present |= 1 << place;
   }
@@ -237,7 +256,7 @@ export class Window {
   #arrayOf(place: number): StoredArray {
     const { source, average, accumulated, slots } = this.#parameter as WindowedParameter;
     if (place >= firstSlot) return slots[place - firstSlot] as StoredArray;
-    return (place === 1 ? source : place === 2 ? average : accumulated) as StoredArray;
+    return (place === gradPlace ? source : place === 2 ? average : accumulated) as StoredArray;
   }
 
   /** The window's part of the array of a place; `param` is the first place's, which is read in one and written in another. */

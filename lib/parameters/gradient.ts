@@ -1,0 +1,282 @@
+// Gradients as a user gives them, beside a single array: read once, checked, and turned into what a backend takes.
+import {
+  type ArraySource,
+  type Factors,
+  type GradientSource,
+  isFactors,
+  type MadeSource,
+  type SourcePart,
+} from "../backends/backend.ts";
+import { maxParts } from "../backends/limits.ts";
+import { OptimError } from "../errors.ts";
+import { bufferOf, type FloatArray, lengthOf, type NumberType } from "../numbers/typed-array.ts";
+import { show } from "../values/show.ts";
+import { isProxy, isRecord } from "../values/values.ts";
+import { didYouMean, meantKey } from "../values/words.ts";
+import { type Checked, checkArray, checkArrayOf } from "./array.ts";
+
+/**
+ * The factors of a dense layer's gradient, which a step multiplies while it steps, so that the gradient itself is never
+ * formed: for each row `b` of a batch `x[b][i] * y[b][j]`, summed over the batch in order, each product and each sum rounded
+ * to the parameter's number type. The parameter has a shape of two dimensions, `[in, out]`.
+ */
+export interface GradientFactors {
+  /** The layer's inputs, batch × in, of the parameter's number type; null stands for ones, which makes a bias's gradient. */
+  readonly x: FloatArray | null;
+  /** The gradient of the layer's outputs, batch × out. */
+  readonly y: FloatArray;
+  /**
+   * The rows of both that count, from the first on. Default all that `y` has. Of factors that a parameter is given with it
+   * may be assigned between steps.
+   */
+  batch?: number;
+  /** Whether the parameter lies the other way round, `[out, in]`. Default false. */
+  readonly transposed?: boolean;
+}
+
+/** A gradient that a step makes: factors, or a list of arrays and factors, of which it is the sum. */
+export type MadeGradient = GradientFactors | readonly (FloatArray | GradientFactors)[];
+
+/** Factors as the user gave them: each property read once, not checked. */
+interface RawFactors {
+  readonly given: object;
+  readonly others: readonly string[];
+  readonly x: unknown;
+  readonly y: unknown;
+  readonly batch: unknown;
+  readonly transposed: unknown;
+}
+
+/** A gradient that is made, as the user gave it: each property read once, not checked. */
+export class RawGradient {
+  /** What the user gave. */
+  readonly given: object;
+  /** Factors, or what must be an array. */
+  readonly parts: readonly unknown[];
+  readonly isList: boolean;
+
+  constructor(given: object, parts: readonly unknown[], isList: boolean) {
+    this.given = given;
+    this.parts = parts;
+    this.isList = isList;
+  }
+}
+
+const keys: readonly string[] = ["x", "y", "batch", "transposed"];
+
+class TakenFactors implements RawFactors {
+  readonly given: object;
+  readonly others: readonly string[];
+  readonly x: unknown;
+  readonly y: unknown;
+  readonly batch: unknown;
+  readonly transposed: unknown;
+
+  constructor(given: object) {
+    const { x, y, batch, transposed } = given as Partial<GradientFactors>;
+    this.given = given;
+    this.others = Object.keys(given).filter((key) => !keys.includes(key));
+    this.x = x;
+    this.y = y;
+    this.batch = batch;
+    this.transposed = transposed;
+  }
+}
+
+const takePart = (given: unknown): unknown => (isRecord(given) ? new TakenFactors(given) : given);
+
+/** Reads a gradient. What is no list and no object with factors stays as it is. Afterwards no user code is left to run. */
+export function takeGradient(given: unknown): unknown {
+  if (Array.isArray(given)) return new RawGradient(given, Array.from(given as unknown[], takePart), true);
+  if (!isRecord(given) || !("x" in given || "y" in given)) return given;
+  return new RawGradient(given, [takePart(given)], false);
+}
+
+/** The parameter that a gradient is of. */
+export interface Target {
+  readonly name: string;
+  readonly type: NumberType;
+  readonly length: number;
+  readonly shape: readonly number[] | undefined;
+}
+
+/**
+ * Checks a gradient that is made. No user code runs here.
+ * @throws OptimError ERR_DTYPE, ERR_LENGTH, ERR_DETACHED or ERR_OPTION.
+ */
+export function checkGradient(raw: RawGradient, target: Target, checked: Checked): GradientSource {
+  const { parts, isList } = raw;
+  const { name } = target;
+  if (parts.length === 0 || parts.length > maxParts) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected the gradients of '${name}' to be a list of 1 to ${maxParts}, but there are ${parts.length}.`,
+    );
+  }
+  return {
+    parts: parts.map((part, i) => {
+      const kind = isList ? `gradient ${i}` : "gradient";
+      return part instanceof TakenFactors
+        ? checkFactors(part, target, kind, checked)
+        : checkPart(part, target, kind, checked);
+    }),
+  };
+}
+
+function checkPart(part: unknown, { name, type, length }: Target, kind: string, checked: Checked): ArraySource {
+  checkArrayOf(part, kind, name, type, length, checked);
+  const array = part as FloatArray;
+  return { array, storage: type, buffer: bufferOf(array) };
+}
+
+function checkFactors(
+  { given, others, x, y, batch, transposed = false }: RawFactors,
+  target: Target,
+  kind: string,
+  checked: Checked,
+): Factors {
+  const { name } = target;
+  const refuse = (sentence: string): never => {
+    throw new OptimError("ERR_DTYPE", `Expected the ${kind} of '${name}' to be ${sentence}`);
+  };
+  const [other] = others;
+  if (other !== undefined) {
+    refuse(`{ x, y, batch, transposed }, but it has ${show(other)}${didYouMean(meantKey(other, keys))}`);
+  }
+  if (typeof transposed !== "boolean")
+    refuse(`factors with true or false for 'transposed', but it is ${show(transposed)}.`);
+  if (x !== null) checkTyped(x, `x of the ${kind}`, target, checked);
+  checkTyped(y, `y of the ${kind}`, target, checked);
+  const [inputs, outputs] = dimensionsOf(target, x === null, transposed as boolean, kind);
+  const rows = Math.min(
+    x === null ? Number.POSITIVE_INFINITY : rowsOf(x as FloatArray, inputs, `x of the ${kind}`, name),
+    rowsOf(y as FloatArray, outputs, `y of the ${kind}`, name),
+  );
+  const own = rowsIn(lengthOf(y as FloatArray), outputs);
+  const count = batch ?? (Number.isFinite(own) ? own : 0);
+  checkBatch(count, rows, `the ${kind} of '${name}'`);
+  const wide = { left: x as FloatArray | null, right: y as FloatArray, rows: inputs, columns: outputs };
+  const flipped = { left: y as FloatArray, right: x as FloatArray, rows: outputs, columns: inputs };
+  const factors = { ...(transposed === true && x !== null ? flipped : wide), batch: count as number };
+  givenOf.set(factors, given);
+  return factors;
+}
+
+function checkTyped(array: unknown, kind: string, { name, type }: Target, checked: Checked): void {
+  const found = checkArray(array, kind, name, checked);
+  if (found === type) return;
+  throw new OptimError(
+    "ERR_DTYPE",
+    `Expected the ${kind} of '${name}' to be ${type} like its data, but it is ${found}.`,
+  );
+}
+
+/** The numbers of a layer's inputs and outputs. */
+function dimensionsOf(
+  { name, length, shape }: Target,
+  isBias: boolean,
+  transposed: boolean,
+  kind: string,
+): readonly [number, number] {
+  if (isBias) return [1, length];
+  if (shape?.length !== 2) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected '${name}' to have a shape of two dimensions, because its ${kind} is made of factors, but it has ` +
+        `${shape ? `[${shape}]` : "none"}.`,
+    );
+  }
+  const [first, second] = shape as readonly [number, number];
+  return transposed ? [second, first] : [first, second];
+}
+
+/** The number of rows that an array has; any, where they have no element. */
+function rowsOf(array: FloatArray, columns: number, kind: string, name: string): number {
+  const length = lengthOf(array);
+  if (columns === 0 ? length === 0 : length % columns === 0) return rowsIn(length, columns);
+  throw new OptimError(
+    "ERR_LENGTH",
+    `Expected the ${kind} of '${name}' to have rows of ${columns} elements, but it has ${length} elements.`,
+  );
+}
+
+const rowsIn = (length: number, columns: number) => (columns === 0 ? Number.POSITIVE_INFINITY : length / columns);
+
+/** @throws OptimError ERR_OPTION. */
+export function checkBatch(batch: unknown, rows: number, owner: string): void {
+  if (Number.isInteger(batch) && (batch as number) >= 0 && (batch as number) <= rows) return;
+  throw new OptimError(
+    "ERR_OPTION",
+    `Expected the batch of ${owner} to be a whole number from 0 to ${rows}, the rows of its factors, but it is ${show(batch)}.`,
+  );
+}
+
+/** The objects that factors were given as. */
+const givenOf = new WeakMap<Factors, object>();
+
+/** What uses factors' `batch`. */
+interface BatchUse {
+  readonly factors: { batch: number } & Factors;
+  readonly owner: string;
+  readonly changed: () => void;
+}
+
+const uses = new WeakMap<object, Set<BatchUse>>();
+
+/**
+ * Makes `batch` of the factors that a parameter stands with an accessor: a number that is set is checked, and counts from
+ * the next step on. An object that takes no accessor is left alone.
+ * @param changed Is called when it has changed.
+ * @returns a function that lets go of them.
+ */
+export function watchBatches({ parts }: MadeSource, name: string, changed: () => void): () => void {
+  const releases = parts.flatMap((part) => {
+    const given = isFactors(part) ? givenOf.get(part) : undefined;
+    if (!given || !isFactors(part)) return [];
+    const use = { factors: part, owner: `the gradient of '${name}'`, changed };
+    const present = uses.get(given) ?? defineBatch(given, part.batch);
+    present?.add(use);
+    return present ? [() => present.delete(use)] : [];
+  });
+  return () => {
+    for (const release of releases) release();
+  };
+}
+
+function defineBatch(given: object, first: number): Set<BatchUse> | undefined {
+  const descriptor = Object.getOwnPropertyDescriptor(given, "batch");
+  if (isProxy(given) || !(descriptor ? descriptor.configurable && descriptor.writable : Object.isExtensible(given))) {
+    return undefined;
+  }
+  const present = new Set<BatchUse>();
+  uses.set(given, present);
+  let batch = first;
+  Object.defineProperty(given, "batch", {
+    configurable: true,
+    enumerable: true,
+    get: () => batch,
+    set(value: unknown) {
+      for (const { factors, owner } of present) checkBatch(value, rowsOfFactors(factors), owner);
+      batch = value as number;
+      for (const { factors, changed } of present) {
+        factors.batch = batch;
+        changed();
+      }
+    },
+  });
+  return present;
+}
+
+/** The most rows that factors have. */
+export function rowsOfFactors({ left, right, rows, columns }: Factors): number {
+  const ofRight = rowsIn(lengthOf(right), columns);
+  return left ? Math.min(rowsIn(lengthOf(left), rows), ofRight) : ofRight;
+}
+
+/** The arrays of a part, each with its kind in errors. */
+export function arraysOfPart(part: SourcePart, kind: string): readonly (readonly [FloatArray, string])[] {
+  if (!isFactors(part)) return [[part.array, kind]];
+  const { left, right } = part;
+  const factors = [[right, `factor of the ${kind}`]] as const;
+  return left ? [[left, `factor of the ${kind}`], ...factors] : factors;
+}
