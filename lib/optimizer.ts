@@ -1,7 +1,8 @@
 // Longer than other files: one class, whose docstrings and examples are most of it.
 import "./disposable.ts";
-import { type Backend, type BoundGroups, isMade } from "./backends/backend.ts";
+import type { Backend, BoundGroups } from "./backends/backend.ts";
 import { currentBackend } from "./backends/current.ts";
+import { isMade } from "./backends/source.ts";
 import { type Definition, readWithPreset } from "./definition.ts";
 import { OptimError } from "./errors.ts";
 import { asyncMemory, checkHeld, checkLive } from "./memory/liveness.ts";
@@ -11,7 +12,6 @@ import { checkFloat32 } from "./options/number-domains.ts";
 import { defaultsOf } from "./options/option.ts";
 import type { OptimizerOptions } from "./options/stage-options.ts";
 import { optimizerOptions, splitOptions } from "./options/stages.ts";
-import { watchBatches } from "./parameters/gradient.ts";
 import {
   checkMemory,
   type Entry,
@@ -32,6 +32,7 @@ import {
   type ParameterName,
 } from "./parameters/parameter.ts";
 import { zeroSource } from "./parameters/source.ts";
+import { watchStanding } from "./parameters/standing.ts";
 import { type RawGroup, takeGroup, takeGroups } from "./parameters/take.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { averagedIn, begunSlots, swapAverages } from "./state/averages.ts";
@@ -645,7 +646,7 @@ export abstract class Optimizer<
       entries.forEach((entry, e) => {
         const { source, name } = entry.parameter;
         const changed = () => this.#planner.forget(); // the next step is bound anew
-        if (source && isMade(source)) entry.releaseBatches = watchBatches(source, name, changed);
+        if (source && isMade(source)) entry.releaseGradient = watchStanding(source, name, changed);
         const given = raw[g]?.params[e]?.given as object | undefined; // none of a list of allocate(), which is frozen
         if (given) entry.guard = guardParameter(given, entry.parameter);
       });

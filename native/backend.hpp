@@ -90,6 +90,8 @@ struct StageTable {
   void (*fill)(void* x, std::size_t count, double value);
   // to = a + b
   void (*add)(void* to, const void* a, const void* b, std::size_t count);
+  // to = from / divisor
+  void (*divide)(void* to, const void* from, std::size_t count, double divisor);
   // to = elements [begin, begin + count) of the gradient that factors make
   void (*multiply)(void* to, const Factors& factors, std::size_t begin, std::size_t count);
 };

@@ -47,7 +47,7 @@ struct Group {
   const RuleTable* rule;
   NumberType type;  // that elements are computed in
   std::vector<Parameter> parameters;
-  std::vector<Extras> extras;  // of each parameter, where the group is bound for staged steps
+  std::vector<Extras> extras;   // of each parameter, where the group is bound for staged steps
   std::vector<Source> sources;  // of the gradients that are made
   Storages storages = storages_of(type);
 

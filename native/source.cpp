@@ -40,7 +40,10 @@ std::size_t Source::cost() const {
 
 const void* Source::make(const StageTable& table, std::size_t number_bytes, std::size_t begin, std::size_t count,
                          unsigned char* sums, std::size_t stride) const {
-  return Tree{*this, table, number_bytes, begin, count, stride}.sum(0, parts.size(), sums);
+  const void* const sum = Tree{*this, table, number_bytes, begin, count, stride}.sum(0, parts.size(), sums);
+  if (divisor == 1) return sum;
+  table.divide(sums, sum, count, divisor);
+  return sums;
 }
 
 void Source::zero(const StageTable& table, std::size_t number_bytes, std::size_t begin, std::size_t count) const {

@@ -19,10 +19,11 @@ struct SourcePart {
   Factors factors;
 };
 
-// A gradient that is made, a tile at a time: the sum of its parts, added in a balanced tree with the largest power of two
-// below their number on the left.
+// A gradient that is made, a tile at a time: the sum of its parts, added in a balanced tree with the largest power of
+// two below their number on the left, then divided.
 struct Source {
   std::vector<SourcePart> parts;
+  double divisor = 1;  // a whole number: 1, or the number of those whose mean it is
 
   // What making it costs for each element, in elements of a plain step.
   std::size_t cost() const;

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { useBackend } from "../lib/backends/current.ts";
 import { allocate, type FloatArray, type NumberType, RMSprop, SGD } from "../lib/index.ts";
+import { divideBy } from "../lib/parameters/standing.ts";
 import { arrayType } from "./support/arena.ts";
 import { bitsOf, plain, refuses, values } from "./support/arrays.ts";
 import { numberTypes } from "./support/cases.ts";
@@ -100,6 +101,15 @@ const mixed: Make = (type, shape, seed) => {
   };
 };
 
+/** A list that is divided by the number of its arrays, as a team's is. */
+const mean =
+  (count: number): Make =>
+  (type, shape, seed) => {
+    const { given, formed } = replicas(count)(type, shape, seed);
+    divideBy([given as object], count);
+    return { given, formed: formed.map((value) => rounds[type](value / count)) as FloatArray };
+  };
+
 const sources: Readonly<Record<string, Make>> = {
   ...Object.fromEntries([1, 2, 3, 4, 5, 7, 64].map((count) => [`${count} replicas`, replicas(count)])),
   ...Object.fromEntries([1, 2, 3, 4, 5, 32].map((batch) => [`factors of a batch of ${batch}`, factors(batch)])),
@@ -108,6 +118,7 @@ const sources: Readonly<Record<string, Make>> = {
   "transposed factors": factors(6, { transposed: true }),
   "a bias": factors(5, { bias: true }),
   "a list of all": mixed,
+  ...Object.fromEntries([2, 3, 8, 10].map((count) => [`the mean of ${count} replicas`, mean(count)])),
 };
 
 const optionSets: Readonly<Record<string, object>> = {
@@ -372,4 +383,21 @@ test("a getter among factors runs once, before anything is checked", () => {
   const optimizer = new RMSprop([{ name: "w", shape: [2, 3], data: new Float32Array(6), grad: null }]);
   optimizer.step({ w: { grad } });
   expect(asked).toEqual(["x", "y"]);
+});
+
+test("a divisor that is set counts from the next step on, of a list that a parameter stands with", () => {
+  const model = allocate({ w: [2] }, { replicas: 3 });
+  const optimizer = new SGD(model.parameters, { lr: 1 });
+  for (const [i, { grads }] of model.replicas.entries()) grads.w.fill(i + 1);
+  optimizer.step();
+  expect([...model.params.w]).toEqual([-6, -6]);
+  divideBy([model.parameters[0]?.grad as object], 3);
+  optimizer.step();
+  optimizer.step({ w: { grad: model.parameters[0]?.grad as never } });
+  expect([...model.params.w]).toEqual([-10, -10]);
+  const ordinary = new SGD(allocate({ w: [2] }).parameters, { lr: 1 });
+  expect(optimizer.stateDict().paramGroups).toEqual(ordinary.stateDict().paramGroups);
+  divideBy([model.parameters[0]?.grad as object], 1);
+  optimizer.step();
+  expect([...model.params.w]).toEqual([-16, -16]);
 });

@@ -1,45 +1,7 @@
 import type { Storage, StoredArray } from "../numbers/storage.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import type { AnyRule } from "../rules/rule.ts";
-
-/** A gradient that is one array of the parameter's length: read where it lies. */
-export interface ArraySource extends StoredArray {
-  /** The array's buffer, where it is known. */
-  readonly buffer?: ArrayBufferLike | undefined;
-}
-
-/**
- * A batch of outer products. They make the gradient of a parameter of rows × columns that lie in row order: element (r, c) is
- * the sum over b, in order from +0, of `left[b * rows + r] * right[b * columns + c]`, each product and each sum rounded to
- * the number type. Both are of the number type.
- */
-export interface Factors {
-  /** batch × rows; null stands for ones. */
-  readonly left: FloatArray | null;
-  /** batch × columns. */
-  readonly right: FloatArray;
-  readonly batch: number;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** A part of a gradient that is made. */
-export type SourcePart = ArraySource | Factors;
-
-/**
- * A gradient that is made, a tile at a time: the sum of its parts, added in a balanced tree, the largest power of two below
- * their number on the left: (0 + 1) + 2, (0 + 1) + (2 + 3). One part is the gradient itself.
- */
-export interface MadeSource {
-  readonly parts: readonly SourcePart[];
-}
-
-/** The source of a gradient. */
-export type GradientSource = ArraySource | MadeSource;
-
-export const isMade = (source: GradientSource): source is MadeSource => "parts" in source;
-
-export const isFactors = (part: SourcePart): part is Factors => "right" in part;
+import type { GradientSource } from "./source.ts";
 
 /**
  * The arrays of one parameter, all of one length. Each has a storage of its own; the number type is the group's. An array

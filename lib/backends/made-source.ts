@@ -1,13 +1,15 @@
 // Gradients that are made: the twin of native/source.cpp and native/kernels/factors.hpp.
 import { type Arithmetic, float32, float64 } from "../numbers/arithmetic.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
-import { type Factors, isFactors, type MadeSource, type SourcePart } from "./backend.ts";
+import { type Factors, isFactors, type MadeSource, type SourcePart } from "./source.ts";
 
 const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32, float64 };
 
 /** Makes elements [begin, begin + to.length) of a gradient. */
-export function makeGradient(to: FloatArray, { parts }: MadeSource, type: NumberType, begin: number): void {
-  sum(to, parts, 0, parts.length, arithmetics[type], type, begin);
+export function makeGradient(to: FloatArray, { parts, divisor }: MadeSource, type: NumberType, begin: number): void {
+  const a = arithmetics[type];
+  sum(to, parts, 0, parts.length, a, type, begin);
+  if (divisor !== 1) for (let i = 0; i < to.length; i++) to[i] = a.div(to[i] as number, divisor);
 }
 
 /** The sum of parts [first, first + size). */

@@ -1,19 +1,14 @@
 // Gradients as a user gives them, beside a single array: read once, checked, and turned into what a backend takes.
-import {
-  type ArraySource,
-  type Factors,
-  type GradientSource,
-  isFactors,
-  type MadeSource,
-  type SourcePart,
-} from "../backends/backend.ts";
+
 import { maxParts } from "../backends/limits.ts";
+import { type ArraySource, type Factors, type GradientSource, isFactors, type SourcePart } from "../backends/source.ts";
 import { OptimError } from "../errors.ts";
 import { bufferOf, type FloatArray, lengthOf, type NumberType } from "../numbers/typed-array.ts";
 import { show } from "../values/show.ts";
-import { isProxy, isRecord } from "../values/values.ts";
+import { isRecord } from "../values/values.ts";
 import { didYouMean, meantKey } from "../values/words.ts";
 import { type Checked, checkArray, checkArrayOf } from "./array.ts";
+import { checkBatch, divisorOf, noteGiven, rowsIn } from "./standing.ts";
 
 /**
  * The factors of a dense layer's gradient, which a step multiplies while it steps, so that the gradient itself is never
@@ -113,7 +108,8 @@ export function checkGradient(raw: RawGradient, target: Target, checked: Checked
       `Expected the gradients of '${name}' to be a list of 1 to ${maxParts}, but there are ${parts.length}.`,
     );
   }
-  return {
+  const source = {
+    divisor: isList ? divisorOf(raw.given) : 1,
     parts: parts.map((part, i) => {
       const kind = isList ? `gradient ${i}` : "gradient";
       return part instanceof TakenFactors
@@ -121,6 +117,8 @@ export function checkGradient(raw: RawGradient, target: Target, checked: Checked
         : checkPart(part, target, kind, checked);
     }),
   };
+  if (isList) noteGiven(source, raw.given);
+  return source;
 }
 
 function checkPart(part: unknown, { name, type, length }: Target, kind: string, checked: Checked): ArraySource {
@@ -158,7 +156,7 @@ function checkFactors(
   const wide = { left: x as FloatArray | null, right: y as FloatArray, rows: inputs, columns: outputs };
   const flipped = { left: y as FloatArray, right: x as FloatArray, rows: outputs, columns: inputs };
   const factors = { ...(transposed === true && x !== null ? flipped : wide), batch: count as number };
-  givenOf.set(factors, given);
+  noteGiven(factors, given);
   return factors;
 }
 
@@ -198,79 +196,6 @@ function rowsOf(array: FloatArray, columns: number, kind: string, name: string):
     "ERR_LENGTH",
     `Expected the ${kind} of '${name}' to have rows of ${columns} elements, but it has ${length} elements.`,
   );
-}
-
-const rowsIn = (length: number, columns: number) => (columns === 0 ? Number.POSITIVE_INFINITY : length / columns);
-
-/** @throws OptimError ERR_OPTION. */
-export function checkBatch(batch: unknown, rows: number, owner: string): void {
-  if (Number.isInteger(batch) && (batch as number) >= 0 && (batch as number) <= rows) return;
-  throw new OptimError(
-    "ERR_OPTION",
-    `Expected the batch of ${owner} to be a whole number from 0 to ${rows}, the rows of its factors, but it is ${show(batch)}.`,
-  );
-}
-
-/** The objects that factors were given as. */
-const givenOf = new WeakMap<Factors, object>();
-
-/** What uses factors' `batch`. */
-interface BatchUse {
-  readonly factors: { batch: number } & Factors;
-  readonly owner: string;
-  readonly changed: () => void;
-}
-
-const uses = new WeakMap<object, Set<BatchUse>>();
-
-/**
- * Makes `batch` of the factors that a parameter stands with an accessor: a number that is set is checked, and counts from
- * the next step on. An object that takes no accessor is left alone.
- * @param changed Is called when it has changed.
- * @returns a function that lets go of them.
- */
-export function watchBatches({ parts }: MadeSource, name: string, changed: () => void): () => void {
-  const releases = parts.flatMap((part) => {
-    const given = isFactors(part) ? givenOf.get(part) : undefined;
-    if (!given || !isFactors(part)) return [];
-    const use = { factors: part, owner: `the gradient of '${name}'`, changed };
-    const present = uses.get(given) ?? defineBatch(given, part.batch);
-    present?.add(use);
-    return present ? [() => present.delete(use)] : [];
-  });
-  return () => {
-    for (const release of releases) release();
-  };
-}
-
-function defineBatch(given: object, first: number): Set<BatchUse> | undefined {
-  const descriptor = Object.getOwnPropertyDescriptor(given, "batch");
-  if (isProxy(given) || !(descriptor ? descriptor.configurable && descriptor.writable : Object.isExtensible(given))) {
-    return undefined;
-  }
-  const present = new Set<BatchUse>();
-  uses.set(given, present);
-  let batch = first;
-  Object.defineProperty(given, "batch", {
-    configurable: true,
-    enumerable: true,
-    get: () => batch,
-    set(value: unknown) {
-      for (const { factors, owner } of present) checkBatch(value, rowsOfFactors(factors), owner);
-      batch = value as number;
-      for (const { factors, changed } of present) {
-        factors.batch = batch;
-        changed();
-      }
-    },
-  });
-  return present;
-}
-
-/** The most rows that factors have. */
-export function rowsOfFactors({ left, right, rows, columns }: Factors): number {
-  const ofRight = rowsIn(lengthOf(right), columns);
-  return left ? Math.min(rowsIn(lengthOf(left), rows), ofRight) : ofRight;
 }
 
 /** The arrays of a part, each with its kind in errors. */

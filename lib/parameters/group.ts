@@ -64,7 +64,7 @@ export interface Entry {
   /** Refuses other arrays on the object that the parameter was given as. */
   guard: Guard | undefined;
   /** Lets go of the batches of the factors that it stands with. */
-  releaseBatches: (() => void) | undefined;
+  releaseGradient: (() => void) | undefined;
   /** The state arrays by slot. */
   readonly slots: Record<string, StoredArray>;
 }
@@ -100,7 +100,7 @@ export class Group<O extends object = object> {
     checkFloat32(definition.options, options, parameters);
     const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
     this.entries = parameters.map((parameter) => ({
-      ...{ parameter, clock, frozen: false, guard: undefined, releaseBatches: undefined, slots: {} },
+      ...{ parameter, clock, frozen: false, guard: undefined, releaseGradient: undefined, slots: {} },
     }));
     this.view = viewOf(this);
   }

@@ -91,14 +91,14 @@ function replaced(key: Key, name: string, given: unknown, value: unknown): Optim
 }
 
 /** Lets go of a parameter that leaves its optimizer. */
-export function release({ guard, releaseBatches }: Guarded): void {
+export function release({ guard, releaseGradient }: Guarded): void {
   if (guard) guard.owners--;
-  releaseBatches?.();
+  releaseGradient?.();
 }
 
 interface Guarded {
   readonly guard: Guard | undefined;
-  readonly releaseBatches: (() => void) | undefined;
+  readonly releaseGradient: (() => void) | undefined;
 }
 
 const prepared = new WeakSet<object>();

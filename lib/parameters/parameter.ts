@@ -1,4 +1,4 @@
-import type { GradientSource } from "../backends/backend.ts";
+import type { GradientSource } from "../backends/source.ts";
 import { OptimError } from "../errors.ts";
 import type { Storage } from "../numbers/storage.ts";
 import { bufferOf, type FloatArray, lengthOf, type NumberType, numberTypes } from "../numbers/typed-array.ts";

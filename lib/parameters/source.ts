@@ -1,6 +1,7 @@
 // Sources of gradients as memory: they are watched, compared with other arrays, and set to zero.
-import { type Backend, type GradientSource, isFactors, isMade } from "../backends/backend.ts";
+import type { Backend } from "../backends/backend.ts";
 import { zeroMade } from "../backends/made-source.ts";
+import { type GradientSource, isFactors, isMade } from "../backends/source.ts";
 import type { Liveness } from "../memory/liveness.ts";
 import { checkIntervals, type Interval, intervalOf, type Stretch, stretch } from "../memory/overlap.ts";
 import type { Storage } from "../numbers/storage.ts";

@@ -1,4 +1,5 @@
-import { type Backend, type GradientSource, isMade } from "../backends/backend.ts";
+import type { Backend } from "../backends/backend.ts";
+import { type GradientSource, isMade } from "../backends/source.ts";
 import { OptimError } from "../errors.ts";
 import { checkIntervals, type Interval, intervalOf } from "../memory/overlap.ts";
 import type { StoredArray } from "../numbers/storage.ts";

@@ -1,8 +1,8 @@
 // Arrays for one call from a caller inside the package that knows what overlaps: rmsprop/tfjs.
 import { OptimError } from "../errors.ts";
 import { type FloatArray, lengthOf, type NumberType, numberTypeOf } from "../numbers/typed-array.ts";
+import { checkArrayOf } from "../parameters/array.ts";
 import type { Entry } from "../parameters/group.ts";
-import { checkArrayOf } from "../parameters/parameter.ts";
 import { show } from "../values/show.ts";
 import { hasClock, type Plan, type Streams } from "./plan.ts";
 

@@ -1,13 +1,5 @@
-import {
-  type BackendGroup,
-  type BoundGroups,
-  type GradientSource,
-  isMade,
-  type ParameterArrays,
-  type Run,
-  type RunStages,
-  type Stages,
-} from "../backends/backend.ts";
+import type { BackendGroup, BoundGroups, ParameterArrays, Run, RunStages, Stages } from "../backends/backend.ts";
+import { type GradientSource, isMade } from "../backends/source.ts";
 import { Liveness } from "../memory/liveness.ts";
 import type { StoredArray } from "../numbers/storage.ts";
 import { type FloatArray, numberTypes } from "../numbers/typed-array.ts";

@@ -90,9 +90,12 @@ SourcePart read_part(Napi::Env env, const Napi::Value& given, Storage storage, s
   return {nullptr, factors};
 }
 
-// What a gradient is made of: a list of parts.
-Source read_source(Napi::Env env, const Napi::Array& list, Storage storage, std::size_t count) {
+// What a gradient is made of: a list of parts, and what their sum is divided by.
+Source read_source(Napi::Env env, const Napi::Object& given, Storage storage, std::size_t count) {
+  if (!given.Get("parts").IsArray()) refuse(env, "A gradient lacks its parts.");
+  const auto list = given.Get("parts").As<Napi::Array>();
   Source source;
+  source.divisor = static_cast<double>(std::max<std::size_t>(1, read_size(given, "divisor")));
   if (list.Length() == 0 || list.Length() > max_parts) refuse(env, "A gradient has too few parts, or too many.");
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     source.parts.push_back(read_part(env, list.Get(i), storage, count));
@@ -103,17 +106,17 @@ Source read_source(Napi::Env env, const Napi::Array& list, Storage storage, std:
   return source;
 }
 
-// Reads the sources of gradients that are made: for each parameter a list of parts, or null.
+// Reads the sources of gradients that are made: for each parameter one, or null.
 void read_sources(Napi::Env env, const Napi::Array& given, Group& group) {
   const std::size_t count = group.parameters.size();
   if (given.Length() != count || group.extras.size() != count) refuse(env, "These are not the parameters' sources.");
   group.sources.reserve(count);  // so that what extras point to stays where it is
   for (std::uint32_t p = 0; p < count; ++p) {
     const Napi::HandleScope scope(env);
-    const Napi::Value list = given.Get(p);
-    if (!list.IsArray()) continue;
+    const Napi::Value source = given.Get(p);
+    if (!source.IsObject()) continue;
     const std::size_t length = group.parameters[p].count;
-    group.sources.push_back(read_source(env, list.As<Napi::Array>(), group.storages.grad, length));
+    group.sources.push_back(read_source(env, source.As<Napi::Object>(), group.storages.grad, length));
     group.extras[p].source = &group.sources.back();
   }
 }

@@ -28,7 +28,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   // As native.ts writes it (`callsSignature`).
   result.Set("calls",
              "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
-             "stepAgain; stepAsync kept buffers staged; group rule type slots sources; part left right batch rows columns; "
+             "stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left "
+             "right batch rows columns; "
              "arrays data out grad slots average accumulated; "
              "run group variant selected count coefficients; allocate byteLength inner; expose buffer");
   result.Set("limits", limits);

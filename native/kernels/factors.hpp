@@ -1,6 +1,6 @@
 // The gradient of a dense layer, made of the factors of its outer products: loops over a tile, plain as those of
-// kernel.hpp. They are blocked: a pass over columns adds the products of several rows of the batch to several rows of the
-// tile, so that each number that is loaded is used several times.
+// kernel.hpp. They are blocked: a pass over columns adds the products of several rows of the batch to several rows of
+// the tile, so that each number that is loaded is used several times.
 #pragma once
 
 #include <cstddef>

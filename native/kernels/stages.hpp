@@ -143,6 +143,23 @@ void add_arrays(void* to, const void* a, const void* b, std::size_t count) {
 }
 
 template <typename Number>
+void divide_by(void* to, const void* from, std::size_t count, double divisor_) {
+  auto* result = static_cast<Number*>(to);
+  const auto* x = static_cast<const Number*>(from);
+  const auto divisor = static_cast<Number>(divisor_);
+  // By a power of two a multiplication divides to the same bits, in a fifth of the time.
+  const Number factor = Number(1) / divisor;
+  const auto whole = static_cast<std::uint64_t>(divisor_);
+  if ((whole & (whole - 1)) == 0) {
+    RMSPROP_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < count; ++i) result[i] = x[i] * factor;
+  } else {
+    RMSPROP_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < count; ++i) result[i] = x[i] / divisor;
+  }
+}
+
+template <typename Number>
 constexpr StageTable stage_table() {
   return {
       .sum_of_squares = &sum_of_squares<Number>,
@@ -154,6 +171,7 @@ constexpr StageTable stage_table() {
       .average = &average<Number>,
       .fill = &fill<Number>,
       .add = &add_arrays<Number>,
+      .divide = &divide_by<Number>,
       .multiply = &multiply<Number>,
   };
 }

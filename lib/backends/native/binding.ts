@@ -1,5 +1,5 @@
 import type { FloatArray, NumberType } from "../../numbers/typed-array.ts";
-import type { Factors } from "../backend.ts";
+import type { Factors } from "../source.ts";
 
 /** native/binding/'s exports. They check only what memory safety needs. */
 export interface NativeBinding {
@@ -30,6 +30,12 @@ export interface NativeBinding {
   ): NativeBound | undefined;
 }
 
+export interface NativeSource {
+  readonly parts: readonly (FloatArray | Factors)[];
+  /** A whole number. */
+  readonly divisor: number;
+}
+
 export interface NativeGroup {
   readonly rule: string;
   readonly type: NumberType;
@@ -37,8 +43,8 @@ export interface NativeGroup {
   readonly slots: readonly number[];
   /** For each parameter data, out, grad, then each of those slots; for staged steps also average and accumulated. */
   readonly arrays: readonly (FloatArray | null)[];
-  /** The sources of gradients that are made, for each parameter its parts or null; null where every gradient is an array. */
-  readonly sources: readonly (readonly (FloatArray | Factors)[] | null)[] | null;
+  /** The sources of gradients that are made, for each parameter one or null; null where every gradient is an array. */
+  readonly sources: readonly (NativeSource | null)[] | null;
 }
 
 interface NativeBound {
@@ -59,7 +65,7 @@ interface NativeBound {
 /** What the binary's functions take, in order, and what lies in the arrays that they read. */
 export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
-  "; stepAgain; stepAsync kept buffers staged; group rule type slots sources; part left right batch rows columns" +
+  "; stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left right batch rows columns" +
   "; arrays data out grad slots average accumulated" +
   "; run group variant selected count coefficients; allocate byteLength inner; expose buffer";
 

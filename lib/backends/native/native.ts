@@ -1,21 +1,11 @@
 import { type FloatArray, lengthOf } from "../../numbers/typed-array.ts";
 import { type AnyRule, signatureOf } from "../../rules/rule.ts";
-import {
-  type Backend,
-  type BackendGroup,
-  type Factors,
-  isFactors,
-  isMade,
-  type ParameterArrays,
-  type Report,
-  type Run,
-  type RunStages,
-  type Stages,
-} from "../backend.ts";
+import type { Backend, BackendGroup, ParameterArrays, Report, Run, RunStages, Stages } from "../backend.ts";
 import { maxCoefficients, maxParts, maxSlots, tileSize } from "../limits.ts";
 import { loadBinary } from "../load.ts";
 import { checkSignatures } from "../signatures.ts";
-import { callsSignature, type NativeBinding, type NativeGroup, stagesSignature } from "./binding.ts";
+import { isFactors, isMade } from "../source.ts";
+import { callsSignature, type NativeBinding, type NativeGroup, type NativeSource, stagesSignature } from "./binding.ts";
 
 const reportAt = 6;
 
@@ -92,9 +82,10 @@ export interface NativeSettings {
 }
 
 /** What makes a parameter's gradient, as the binding takes it; null where it is an array, or has no element. */
-function partsOf({ data, source }: ParameterArrays): (FloatArray | Factors)[] | null {
+function nativeSource({ data, source }: ParameterArrays): NativeSource | null {
   if (!isMade(source) || lengthOf(data) === 0) return null;
-  return source.parts.map((part) => (isFactors(part) ? part : part.array));
+  const { parts, divisor } = source;
+  return { parts: parts.map((part) => (isFactors(part) ? part : part.array)), divisor };
 }
 
 /** A group as the binding takes it. */
@@ -115,7 +106,7 @@ function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean):
     arrays[at++] = average?.array ?? null;
     arrays[at++] = accumulated?.array ?? null;
   });
-  return { rule: rule.name, type, slots: used, arrays, sources: made ? parameters.map(partsOf) : null };
+  return { rule: rule.name, type, slots: used, arrays, sources: made ? parameters.map(nativeSource) : null };
 }
 
 /** The native add-on as a backend. All instances share one thread pool. */

@@ -2,20 +2,12 @@ import { type Arithmetic, float32, float64 } from "../../numbers/arithmetic.ts";
 import type { StoredArray } from "../../numbers/storage.ts";
 import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import { type AnyRule, flagsOf } from "../../rules/rule.ts";
-import {
-  type ArraySource,
-  type Backend,
-  type BackendGroup,
-  type GradientSource,
-  isMade,
-  type ParameterArrays,
-  type Run,
-  type Stages,
-} from "../backend.ts";
+import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
 import { createHeap } from "../heap.ts";
 import { tileSize } from "../limits.ts";
 import { makeGradient, zeroMade } from "../made-source.ts";
 import { StagedStep, type Stream, type TileStages } from "../pipeline.ts";
+import { type ArraySource, type GradientSource, isMade } from "../source.ts";
 import { StageMemory } from "../stage-memory.ts";
 import {
   accumulate,

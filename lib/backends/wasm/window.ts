@@ -1,9 +1,10 @@
 import { bytesPerElement, type Storage, type StoredArray } from "../../numbers/storage.ts";
 import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
-import { type ArraySource, isMade, type ParameterArrays } from "../backend.ts";
+import type { ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
 import { makeGradient, zeroMade } from "../made-source.ts";
 import type { Stream } from "../pipeline.ts";
+import { type ArraySource, isMade } from "../source.ts";
 import type { StepKernel } from "./kernels.ts";
 
 const { clz32, min } = Math;
