@@ -3,9 +3,10 @@
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { backend, RMSprop } from "rmsprop";
+import { allocate, backend, RMSprop } from "rmsprop";
 import { jitter, loadDigits } from "./digits-data.ts";
-import { Network } from "./network.ts";
+import { formIn, shapes } from "./layers.ts";
+import { initialize, Network } from "./network.ts";
 import { Progress } from "./progress.ts";
 import { mulberry32, shuffle } from "./random.ts";
 
@@ -56,8 +57,10 @@ async function train(): Promise<Training> {
   const order = Uint32Array.from(digits.labels.keys());
   const steps = epochs * Math.ceil(trainCount / batchSize);
 
-  const network = new Network(batchSize, random);
-  const optimizer = new RMSprop(network.model.parameters, {
+  const { params, grads, parameters } = allocate(shapes);
+  initialize(params, random);
+  const network = new Network(batchSize, params, formIn(grads));
+  const optimizer = new RMSprop(parameters, {
     lr: (step) => 5e-4 * (1 - (step - 1) / steps), // falls to 0 over the training
     momentum: 0.9,
   });
@@ -72,7 +75,7 @@ async function train(): Promise<Training> {
     jitter(digits.images, moved.images, random);
     let loss = 0;
     for (let from = 0; from < trainCount; from += batchSize) {
-      loss += network.backward(moved, order, from);
+      loss += network.backward(moved, order.subarray(from, from + batchSize));
       const before = performance.now();
       optimizer.step();
       stepMilliseconds += performance.now() - before;
@@ -83,8 +86,7 @@ async function train(): Promise<Training> {
   progress.stop();
 
   const accuracy = network.accuracy(test);
-  const weights = network.model.params;
-  return { backend: backend.name, accuracy, seconds, stepSeconds: stepMilliseconds / 1000, steps, weights };
+  return { backend: backend.name, accuracy, seconds, stepSeconds: stepMilliseconds / 1000, steps, weights: params };
 }
 
 /** Runs this program again on another backend, since a process chooses its backend once, and returns what it trained. */

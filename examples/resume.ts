@@ -10,7 +10,8 @@ import { parseArgs } from "node:util";
 import * as library from "rmsprop";
 import { loadCheckpoint, saveCheckpoint } from "rmsprop/checkpoint";
 import { type Digits, loadDigits } from "./digits-data.ts";
-import { Network } from "./network.ts";
+import { formIn, shapes } from "./layers.ts";
+import { initialize, Network } from "./network.ts";
 import { mulberry32 } from "./random.ts";
 
 const trainCount = 8_000;
@@ -33,8 +34,9 @@ type AnyOptimizer = library.Optimizer<{ lr?: library.LearningRate }>;
 type OptimizerClass = new (parameters: readonly library.Parameter[], options: object) => AnyOptimizer;
 
 const { train: digits } = loadDigits(trainCount, mulberry32(1));
-const network = new Network(batchSize, mulberry32(2));
-const { parameters } = network.model;
+const { params, grads, parameters } = library.allocate(shapes);
+initialize(params, mulberry32(2));
+const network = new Network(batchSize, params, formIn(grads));
 const Optimizer = new Map<string, unknown>(Object.entries(library)).get(given.optimizer) as OptimizerClass;
 const { chain, linearWarmup, reduceOnPlateau } = library.schedules;
 const plateau = reduceOnPlateau(1e-3, { factor: 0.7, patience: 6, cooldown: 5 });
@@ -51,14 +53,14 @@ if (given.checkpoint && existsSync(given.checkpoint)) {
 }
 while (step < Number(given.until)) {
   step++;
-  const loss = network.backward(digits, batchOf(digits, step), 0);
+  const loss = network.backward(digits, batchOf(digits, step));
   optimizer.step();
   plateau.report(loss / batchSize);
 }
 if (given.checkpoint) saveCheckpoint(given.checkpoint, { parameters, optimizer, metadata: { step: String(step) } });
 
 console.log(
-  `After step ${step} the rate is ${plateau.rate(step)} and the weights are ${digest(Object.values(network.model.params))}.`,
+  `After step ${step} the rate is ${plateau.rate(step)} and the weights are ${digest(Object.values(params))}.`,
 );
 
 /** The images of a step's batch: drawn from the step alone, so that a training that goes on sees the same ones. */
