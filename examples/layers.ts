@@ -1,5 +1,7 @@
-// The layers of the network, and the loops that form their gradients.
+// The layers of the network, and the two ways to their gradients: formed by loops as one writes them by hand, or left to
+// the step, which makes them of factors.
 
+import type { GradientFactors } from "rmsprop";
 import { classCount, pixelCount } from "./digits-data.ts";
 
 export const hiddenCount = 128;
@@ -77,4 +79,40 @@ function formLayer1({ images, places, hiddenGrad }: Pass, { w1, b1 }: Weights, r
     }
   }
   b1.set(rowGrad);
+}
+
+/** The inputs of both layers and the gradients of their outputs: a row for each image of a batch. */
+export interface Rows {
+  readonly x1: Float32Array;
+  readonly y1: Float32Array;
+  readonly x2: Float32Array;
+  readonly y2: Float32Array;
+}
+
+/** @param shared Whether worker threads are to write them. */
+export function allocateRows(batchSize: number, shared: boolean): Rows {
+  const rowsOf = (length: number) => {
+    const bytes = batchSize * length * Float32Array.BYTES_PER_ELEMENT;
+    return new Float32Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+  };
+  return { x1: rowsOf(pixelCount), y1: rowsOf(hiddenCount), x2: rowsOf(hiddenCount), y2: rowsOf(classCount) };
+}
+
+/** Of these a step makes the gradient of each weight and bias. */
+export function factorsOf({ x1, y1, x2, y2 }: Rows): { readonly [name in Name]: GradientFactors } {
+  return { w1: { x: x1, y: y1 }, b1: { x: null, y: y1 }, w2: { x: x2, y: y2 }, b2: { x: null, y: y2 } };
+}
+
+/** Leaves the gradients to the step: writes down what it makes them of. */
+export function keepIn({ x1, y1, x2, y2 }: Rows): (pass: Pass) => void {
+  return ({ images, places, hidden, hiddenGrad, scoresGrad }) => {
+    const count = places.length;
+    for (let s = 0; s < count; s++) {
+      const image = (places[s] as number) * pixelCount;
+      x1.set(images.subarray(image, image + pixelCount), s * pixelCount);
+    }
+    y1.set(hiddenGrad.subarray(0, count * hiddenCount));
+    x2.set(hidden.subarray(0, count * hiddenCount));
+    y2.set(scoresGrad.subarray(0, count * classCount));
+  };
 }
