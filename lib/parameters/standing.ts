@@ -112,6 +112,7 @@ function defineBatch(given: object, first: number): Set<FactorsUse> | undefined 
     get: () => batch,
     set(value: unknown) {
       for (const { factors, owner } of present) checkBatch(value, rowsOf(factors), owner);
+      if (value === batch) return; // the plan stays as it is
       batch = value as number;
       for (const { factors, changed } of present) {
         factors.batch = batch;
