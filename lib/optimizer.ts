@@ -32,8 +32,9 @@ import {
   type ParameterName,
 } from "./parameters/parameter.ts";
 import { zeroSource } from "./parameters/source.ts";
-import { watchStanding } from "./parameters/standing.ts";
+import { Standing } from "./parameters/standing.ts";
 import { type RawGroup, takeGroup, takeGroups } from "./parameters/take.ts";
+import type { RatedOptions } from "./schedules/learning-rate.ts";
 import { loadSchedules } from "./schedules/schedule.ts";
 import { averagedIn, begunSlots, swapAverages } from "./state/averages.ts";
 import { checkArrays, loadInto } from "./state/load-state.ts";
@@ -51,7 +52,7 @@ import {
 import type { StepArrays } from "./step/call-arrays.ts";
 import type { GivenArrays } from "./step/given.ts";
 import type { Plan } from "./step/plan.ts";
-import { Planner, type RatedOptions } from "./step/planner.ts";
+import { Planner } from "./step/planner.ts";
 import { type Findings, StepStages } from "./step/step-stages.ts";
 import { show } from "./values/show.ts";
 
@@ -645,8 +646,7 @@ export abstract class Optimizer<
     added.forEach(({ entries }, g) => {
       entries.forEach((entry, e) => {
         const { source, name } = entry.parameter;
-        const changed = () => this.#planner.forget(); // the next step is bound anew
-        if (source && isMade(source)) entry.releaseGradient = watchStanding(source, name, changed);
+        if (source && isMade(source)) entry.standing = new Standing(source, name, () => this.#planner.rebind());
         const given = raw[g]?.params[e]?.given as object | undefined; // none of a list of allocate(), which is frozen
         if (given) entry.guard = guardParameter(given, entry.parameter);
       });

@@ -357,7 +357,7 @@ describe("what does not fit is refused", () => {
     const [x, y] = [new Float32Array(2), new Float32Array(3)];
     const optimizer = new SGD([{ name: "w", shape: [2, 3], data: six(), grad: { x, y } }]);
     structuredClone(x.buffer, { transfer: [x.buffer] });
-    refuses(() => optimizer.step(), "ERR_DETACHED", /the factor of the gradient of 'w'/, []);
+    refuses(() => optimizer.step(), "ERR_DETACHED", /the x of the gradient of 'w'/, []);
   });
 
   test("stepAsync over memory that may be taken away", async () => {

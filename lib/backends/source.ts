@@ -21,6 +21,11 @@ export interface Factors {
   readonly batch: number;
   readonly rows: number;
   readonly columns: number;
+  /** The lengths that both had when they were given; 0 where `left` is null. */
+  readonly leftLength: number;
+  readonly rightLength: number;
+  /** Whether `left` is what a user gave as `y`. */
+  readonly transposed: boolean;
 }
 
 /** A part of a gradient that is made. */

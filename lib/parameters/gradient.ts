@@ -48,11 +48,14 @@ export class RawGradient {
   readonly given: object;
   /** Factors, or what must be an array. */
   readonly parts: readonly unknown[];
+  /** The length of a list; of one that is too long not all parts are read. */
+  readonly count: number;
   readonly isList: boolean;
 
-  constructor(given: object, parts: readonly unknown[], isList: boolean) {
+  constructor(given: object, parts: readonly unknown[], count: number, isList: boolean) {
     this.given = given;
     this.parts = parts;
+    this.count = count;
     this.isList = isList;
   }
 }
@@ -78,13 +81,19 @@ class TakenFactors implements RawFactors {
   }
 }
 
-const takePart = (given: unknown): unknown => (isRecord(given) ? new TakenFactors(given) : given);
+const hasFactors = (given: unknown): given is object => isRecord(given) && ("x" in given || "y" in given);
+
+const takePart = (given: unknown): unknown => (hasFactors(given) ? new TakenFactors(given) : given);
 
 /** Reads a gradient. What is no list and no object with factors stays as it is. Afterwards no user code is left to run. */
 export function takeGradient(given: unknown): unknown {
-  if (Array.isArray(given)) return new RawGradient(given, Array.from(given as unknown[], takePart), true);
-  if (!isRecord(given) || !("x" in given || "y" in given)) return given;
-  return new RawGradient(given, [takePart(given)], false);
+  if (Array.isArray(given)) {
+    const { length } = given;
+    const parts: unknown[] = [];
+    for (let i = 0; i < length && i < maxParts; i++) parts.push(takePart(given[i]));
+    return new RawGradient(given, parts, length, true);
+  }
+  return hasFactors(given) ? new RawGradient(given, [takePart(given)], 1, false) : given;
 }
 
 /** The parameter that a gradient is of. */
@@ -100,12 +109,12 @@ export interface Target {
  * @throws OptimError ERR_DTYPE, ERR_LENGTH, ERR_DETACHED or ERR_OPTION.
  */
 export function checkGradient(raw: RawGradient, target: Target, checked: Checked): GradientSource {
-  const { parts, isList } = raw;
+  const { parts, count, isList } = raw;
   const { name } = target;
-  if (parts.length === 0 || parts.length > maxParts) {
+  if (count === 0 || count > maxParts) {
     throw new OptimError(
       "ERR_LENGTH",
-      `Expected the gradients of '${name}' to be a list of 1 to ${maxParts}, but there are ${parts.length}.`,
+      `Expected the gradients of '${name}' to be a list of 1 to ${maxParts}, but there are ${count}.`,
     );
   }
   const source = {
@@ -151,11 +160,15 @@ function checkFactors(
     rowsOf(y as FloatArray, outputs, `y of the ${kind}`, name),
   );
   const own = rowsIn(lengthOf(y as FloatArray), outputs);
-  const count = batch ?? (Number.isFinite(own) ? own : 0);
+  const count = batch === undefined ? (Number.isFinite(own) ? own : 0) : batch;
   checkBatch(count, rows, `the ${kind} of '${name}'`);
-  const wide = { left: x as FloatArray | null, right: y as FloatArray, rows: inputs, columns: outputs };
-  const flipped = { left: y as FloatArray, right: x as FloatArray, rows: outputs, columns: inputs };
-  const factors = { ...(transposed === true && x !== null ? flipped : wide), batch: count as number };
+  const isFlipped = transposed === true && x !== null;
+  const [left, right] = (isFlipped ? [y, x] : [x, y]) as readonly [FloatArray | null, FloatArray];
+  const factors = {
+    ...{ left, right, batch: count as number, transposed: isFlipped },
+    ...(isFlipped ? { rows: outputs, columns: inputs } : { rows: inputs, columns: outputs }),
+    ...{ leftLength: left === null ? 0 : lengthOf(left), rightLength: lengthOf(right) },
+  };
   noteGiven(factors, given);
   return factors;
 }
@@ -198,10 +211,14 @@ function rowsOf(array: FloatArray, columns: number, kind: string, name: string):
   );
 }
 
-/** The arrays of a part, each with its kind in errors. */
-export function arraysOfPart(part: SourcePart, kind: string): readonly (readonly [FloatArray, string])[] {
-  if (!isFactors(part)) return [[part.array, kind]];
-  const { left, right } = part;
-  const factors = [[right, `factor of the ${kind}`]] as const;
-  return left ? [[left, `factor of the ${kind}`], ...factors] : factors;
+/** An array of a part of a gradient, with its kind in errors and the length that it had when it was given. */
+type PartArray = readonly [array: FloatArray, kind: string, length: number];
+
+/** @param length That of the parameter. */
+export function arraysOfPart(part: SourcePart, kind: string, length: number): readonly PartArray[] {
+  if (!isFactors(part)) return [[part.array, kind, length]];
+  const { left, right, leftLength, rightLength, transposed } = part;
+  const [ofLeft, ofRight] = transposed ? ["y", "x"] : ["x", "y"];
+  const last: PartArray = [right, `${ofRight} of the ${kind}`, rightLength];
+  return left ? [[left, `${ofLeft} of the ${kind}`, leftLength], last] : [last];
 }

@@ -16,7 +16,7 @@ import {
   type WholeOptions,
 } from "../options/stages.ts";
 import { usedSlots, variantOf } from "../rules/rule.ts";
-import type { Guard } from "./guards.ts";
+import type { Guarded } from "./guards.ts";
 import type { StateArray } from "./overlap.ts";
 import type { AnyParameter, CheckedParameter } from "./parameter.ts";
 import { watchSource } from "./source.ts";
@@ -56,15 +56,11 @@ export interface Clock {
 }
 
 /** A parameter in an optimizer. */
-export interface Entry {
+export interface Entry extends Guarded {
   readonly parameter: CheckedParameter;
   clock: Clock;
   /** Whether steps leave it out. */
   frozen: boolean;
-  /** Refuses other arrays on the object that the parameter was given as. */
-  guard: Guard | undefined;
-  /** Lets go of the batches of the factors that it stands with. */
-  releaseGradient: (() => void) | undefined;
   /** The state arrays by slot. */
   readonly slots: Record<string, StoredArray>;
 }
@@ -100,7 +96,7 @@ export class Group<O extends object = object> {
     checkFloat32(definition.options, options, parameters);
     const clock = { step: 0, waiting: 0, averaged: 0, members: parameters.length };
     this.entries = parameters.map((parameter) => ({
-      ...{ parameter, clock, frozen: false, guard: undefined, releaseGradient: undefined, slots: {} },
+      ...{ parameter, clock, frozen: false, guard: undefined, standing: undefined, slots: {} },
     }));
     this.view = viewOf(this);
   }

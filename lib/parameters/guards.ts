@@ -6,6 +6,7 @@ import type { OptionTable } from "../options/option.ts";
 import { isPlain, isProxy } from "../values/values.ts";
 import { otherNamesOf } from "../values/words.ts";
 import type { CheckedParameter } from "./parameter.ts";
+import type { Standing } from "./standing.ts";
 
 /** Refuses other arrays on the object that a parameter was given as. */
 export interface Guard {
@@ -91,14 +92,17 @@ function replaced(key: Key, name: string, given: unknown, value: unknown): Optim
 }
 
 /** Lets go of a parameter that leaves its optimizer. */
-export function release({ guard, releaseGradient }: Guarded): void {
+export function release({ guard, standing }: Guarded): void {
   if (guard) guard.owners--;
-  releaseGradient?.();
+  standing?.release();
 }
 
-interface Guarded {
-  readonly guard: Guard | undefined;
-  readonly releaseGradient: (() => void) | undefined;
+/** What keeps the objects that a parameter was given as. */
+export interface Guarded {
+  /** Refuses other arrays on the object itself. */
+  guard: Guard | undefined;
+  /** The gradient that it stands with, where a step makes that. */
+  standing: Standing | undefined;
 }
 
 const prepared = new WeakSet<object>();

@@ -25,8 +25,8 @@ export function watchSource(
   }
   if (length === 0) return;
   source.parts.forEach((part, i) => {
-    for (const [array, kind] of arraysOfPart(part, kindOf(source.parts.length, i))) {
-      liveness.watch(array, lengthOf(array), storage, kind, name);
+    for (const [array, kind, own] of arraysOfPart(part, kindOf(source.parts.length, i), length)) {
+      liveness.watch(array, own, storage, kind, name);
     }
   });
 }
@@ -42,7 +42,7 @@ export function intervalsOfSource(
 ): Interval[] {
   if (!isMade(source)) return [intervalOf(backend, source.array, length, source.storage, written, "gradient", name)];
   return source.parts.flatMap((part, i) =>
-    arraysOfPart(part, kindOf(source.parts.length, i)).flatMap(([array, kind]) =>
+    arraysOfPart(part, kindOf(source.parts.length, i), length).flatMap(([array, kind]) =>
       lengthOf(array) === 0
         ? []
         : [intervalOf(backend, array, lengthOf(array), storage, written && !isFactors(part), kind, name)],
@@ -81,7 +81,8 @@ export function stretchSource(
   }
   if (length === 0) return;
   for (const part of source.parts) {
-    for (const [array] of arraysOfPart(part, "gradient")) stretch(stretches, backend, array, storage, lengthOf(array));
+    for (const [array] of arraysOfPart(part, "gradient", length))
+      stretch(stretches, backend, array, storage, lengthOf(array));
   }
 }
 

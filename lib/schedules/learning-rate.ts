@@ -11,3 +11,8 @@ export const learningRate = (value: number): OptionSpec => ({
   accepts: (found) => isRate(found) || typeof found === "function" || isSchedule(found),
   float32: { ...finite32, accepts: (found) => typeof found !== "number" || isFinite32(found) },
 });
+
+/** The option that every optimizer has. */
+export interface RatedOptions {
+  lr?: LearningRate;
+}

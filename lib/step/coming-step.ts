@@ -4,7 +4,7 @@ import type { Definition } from "../definition.ts";
 import { Liveness } from "../memory/liveness.ts";
 import type { Clock, Entry } from "../parameters/group.ts";
 import type { LearningRate } from "../schedules/learning-rate.ts";
-import type { Binding } from "./binding.ts";
+import type { Binding, Spare } from "./binding.ts";
 import { checkCount, coefficientsOf, rateAt } from "./coefficients.ts";
 import { type Cohort, type Draft, hasClock, type Plan } from "./plan.ts";
 import type { StepStages } from "./step-stages.ts";
@@ -106,11 +106,13 @@ export function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, 
   }
 }
 
-/** Takes a plan's binding away, with the memory that it watches. */
-export function unbind<O extends object>(plan: Plan<O>): void {
+/** Takes a plan's binding away, with the memory that it watches, and returns it for another to take its place. */
+export function unbind<O extends object>(plan: Plan<O>): Spare | undefined {
   const draft = plan as Draft<Plan<O>>;
+  const { bound, staged } = draft;
   draft.bound = undefined;
   draft.liveness = unbound;
+  return bound && { bound, staged };
 }
 
 /** Watches nothing. */

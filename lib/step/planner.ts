@@ -1,10 +1,9 @@
 // From groups and the arrays of a call to what the backend steps.
-
 import type { Backend, BoundGroups } from "../backends/backend.ts";
 import type { Definition } from "../definition.ts";
 import type { MemoryCheck } from "../memory/liveness.ts";
 import { byName, type Entry, type Group } from "../parameters/group.ts";
-import type { LearningRate } from "../schedules/learning-rate.ts";
+import type { RatedOptions } from "../schedules/learning-rate.ts";
 import { allocateSlots, emptyWindow, type MadeSlots, releaseSlots, takeBackSlots } from "../state/slots.ts";
 import { begin, beginnings } from "./beginnings.ts";
 import { type Binding, bind, type Fit, type Spare, unpreparedOf, zeroesOthers } from "./binding.ts";
@@ -35,11 +34,6 @@ import {
 import { Progress } from "./progress.ts";
 import type { StepStages } from "./step-stages.ts";
 
-/** The option that every optimizer has. */
-export interface RatedOptions {
-  lr?: LearningRate;
-}
-
 const none: readonly MadeSlots[] = [];
 
 /** An optimizer's groups, and the plans of their steps. A plan is made once and stepped until it no longer holds. */
@@ -53,6 +47,8 @@ export class Planner<O extends RatedOptions> {
   #entries: ReadonlyMap<string, Entry> = new Map();
   /** The standing plan, of steps without arrays of their own; undefined once it no longer holds. */
   #plan: Plan<O> | undefined;
+  /** What the standing plan was bound to, until what makes a gradient changed. */
+  #unbound: Spare | undefined;
   /** Reused by steps with arrays of their own, one after the other. */
   #spare: Spare | undefined;
   readonly #given = new GivenStreams<O>();
@@ -120,10 +116,15 @@ export class Planner<O extends RatedOptions> {
     this.#plan = undefined;
   }
 
+  /** The next step hands its arrays to the backend anew, in their place. A step that is at work goes on. */
+  rebind(): void {
+    if (this.#plan) this.#unbound = unbind(this.#plan) ?? this.#unbound;
+  }
+
   dispose(): void {
     for (const group of this.#groups) releaseSlots(this.#backend, group);
     this.replaceGroups([]);
-    this.#spare = undefined;
+    this.#spare = this.#unbound = undefined;
   }
 
   /**
@@ -141,7 +142,8 @@ export class Planner<O extends RatedOptions> {
     (plan as Draft<Plan<O>>).repeats = false;
     if (plan.staged) choose(plan, this.#stages);
     askRates(plan);
-    this.#ready(plan, check);
+    this.#ready(plan, check, this.#unbound);
+    this.#unbound = undefined;
     this.#plan = plan;
     return plan;
   }
