@@ -19,6 +19,15 @@ export interface Addon {
     threads: number,
     numbers: readonly number[],
   ): (() => void) | undefined;
+  /**
+   * A function that forms a dense layer's gradient, on one thread: `grad = sum over b of x[b] ⊗ y[b]`. Undefined where no
+   * loop has that name.
+   */
+  form(
+    name: string,
+    arrays: readonly [x: FloatArray, y: FloatArray, grad: FloatArray],
+    sizes: readonly [batch: number, rows: number, columns: number],
+  ): (() => void) | undefined;
   empty(): void;
 }
 
@@ -67,9 +76,10 @@ export function loadAddon(isa: string): Addon {
   const files = readdirSync(sources)
     .sort()
     .map((file) => join(sources, file));
-  const flags = [...list.flags, ...list.kernelFlags, ...isaFlags, `-DBENCH_ISA=${isa}`];
+  const flags = [...list.flags, ...list.kernelFlags, ...isaFlags, `-DBENCH_ISA=${isa}`, `-DRMSPROP_ISA=${isa}`];
   const hash = createHash("sha256").update(flags.join(" "));
-  for (const file of files) hash.update(readFileSync(file));
+  // One of them includes the library's.
+  for (const file of [...files, join(root, "native", "kernels", "factors.hpp")]) hash.update(readFileSync(file));
   const stamp = hash.digest("hex");
 
   const target = join(folder, `${isa}.node`);

@@ -26,7 +26,14 @@ function kindOf(name: string): ContenderKind {
  */
 async function check(kind: ContenderKind, of: Case): Promise<void> {
   if (kind.steps === "otherwise") return;
-  const small = { ...of, size: checkSize, arrays: 1, options: { ...of.options, lr: checkRate } };
+  const source = of.source && "rows" in of.source ? { ...of.source, rows: checkSize / 10, columns: 10 } : of.source;
+  const small = {
+    ...of,
+    size: checkSize,
+    arrays: 1,
+    options: { ...of.options, lr: checkRate },
+    ...(source && { source }),
+  };
   const expected = makeWork(small);
   const before = Array.from(expected.first.param);
   if (kind.steps) for (let i = 0; i < checkSteps; i++) expected.optimizer.step();

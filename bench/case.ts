@@ -16,6 +16,10 @@ export interface Case {
   readonly memory?: "together" | "apart";
   /** What the arrays hold. Subnormal: no gradient, and every mean square has decayed to a subnormal number. */
   readonly values?: "ordinary" | "subnormal";
+  /** What each gradient is made of in the step. Default: it is an array. `size` is the elements of the parameter. */
+  readonly source?:
+    | { readonly rows: number; readonly columns: number; readonly batch: number }
+    | { readonly replicas: number };
   /** The most threads, or all that the process may use. */
   readonly threads: number | "all";
   /** An instruction set, or the best of this machine. */

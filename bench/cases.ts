@@ -203,4 +203,55 @@ const pipeline: Suite = {
   })),
 };
 
-export const suites: readonly Suite[] = [overview, small, cache, large, rivals, wasm, subnormal, scaling, pipeline];
+const dense = (rows: number, columns: number, batch: number) => ({
+  ...base,
+  title: `${rows} × ${columns}, a batch of ${batch}`,
+  size: rows * columns,
+  source: { rows, columns, batch },
+});
+
+/** Gradients that the step makes. */
+const sources: Suite = {
+  name: "sources",
+  title: "Gradients made in the step, against forming them first",
+  cases: [
+    {
+      ...dense(784, 128, 32),
+      contenders: [
+        "native",
+        "plain step",
+        "formed by rows",
+        "formed by batch",
+        "formed by blocks",
+        "formed in JavaScript",
+      ],
+    },
+    {
+      ...dense(4096, 4096, 1),
+      contenders: ["native", "plain step", "formed by rows", "formed by batch", "formed by blocks"],
+    },
+    ...threadCounts.flatMap((threads) =>
+      [2, 4].map((replicas) => ({
+        ...base,
+        threads,
+        title: `${replicas} replicas`,
+        size: 2 ** 24,
+        source: { replicas },
+        contenders: ["native", "plain step", "sum pass, step"],
+      })),
+    ),
+  ],
+};
+
+export const suites: readonly Suite[] = [
+  overview,
+  small,
+  cache,
+  large,
+  rivals,
+  wasm,
+  subnormal,
+  scaling,
+  pipeline,
+  sources,
+];

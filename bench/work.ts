@@ -5,11 +5,24 @@ import type { Case } from "./case.ts";
 /** Says that something which was to be measured is not there; the report names it. */
 export class Missing extends Error {}
 
+/** Factors of a gradient. */
+export interface FactorArrays {
+  readonly x: FloatArray;
+  readonly y: FloatArray;
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** One parameter with everything that a step of it reads and writes. */
 export interface Streams {
   readonly param: FloatArray;
   readonly grad: FloatArray;
   readonly slots: Readonly<Record<string, FloatArray>>;
+  /** Where the library makes the gradient in the step: what of. `grad` is that gradient, formed. */
+  readonly factors?: FactorArrays;
+  /** Where the library adds gradients in the step: all of them. `grad` is the first; the others are zeros. */
+  readonly replicas?: readonly FloatArray[];
 }
 
 /** The arrays of a case. All contenders of a process step the same ones, so that none has the better pages. */
@@ -62,17 +75,52 @@ function fillSubnormal(array: FloatArray): void {
   for (let i = 0; i < array.length; i++) array[i] = least * (1 + (i % 32));
 }
 
+/** What a case's gradients are made of, as the library takes it. */
+function sourceOf(of: Case, grad: FloatArray): Pick<Streams, "factors" | "replicas"> & { readonly given: unknown } {
+  const { source } = of;
+  if (!source) return { given: grad };
+  const arrays = (sizes: readonly number[]) =>
+    Object.values(allocate(Object.fromEntries(sizes.map((size, i) => [`a${i}`, [size]]))).params);
+  if ("replicas" in source) {
+    const others = arrays(Array(source.replicas - 1).fill(grad.length));
+    for (const other of others) other.fill(0);
+    const replicas = [grad, ...others];
+    return { given: replicas, replicas };
+  }
+  const { rows, columns, batch } = source;
+  const [x, y] = arrays([batch * rows, batch * columns]) as [FloatArray, FloatArray];
+  fill(x, 3);
+  fill(y, 4);
+  for (let at = 0; at < grad.length; at++) {
+    let sum = 0;
+    for (let b = 0; b < batch; b++) {
+      const product = (x[b * rows + Math.floor(at / columns)] as number) * (y[b * columns + (at % columns)] as number);
+      sum = Math.fround(sum + Math.fround(product));
+    }
+    grad[at] = sum;
+  }
+  return { given: { x, y, batch }, factors: { x, y, batch, rows, columns } };
+}
+
 export function makeWork(of: Case): Work {
   const Class = optimizerClass(of.optimizer);
   const model = of.memory === "apart" ? allocateApart(of) : allocateLike(of);
-  const parameters: readonly Parameter[] = model.parameters;
-  const optimizer = new Class(parameters, of.options);
-  const arrays = parameters.map(({ name, data, grad }, i) => {
-    const { step, ...slots } = optimizer.state(name);
+  const shape = of.source && "rows" in of.source ? { shape: [of.source.rows, of.source.columns] } : {};
+  const sources = model.parameters.map(({ data, grad }, i) => {
     fill(data, 2 * i + 1);
     if (of.values !== "subnormal") fill(grad as FloatArray, 2 * i + 2);
-    else fillSubnormal(slots["squareAvg"] as FloatArray);
-    return { param: data, grad: grad as FloatArray, slots: slots as Record<string, FloatArray> };
+    return sourceOf(of, grad as FloatArray);
+  });
+  // As `allocate` gave them where nothing is made: that is what the library knows at once.
+  const parameters = of.source
+    ? model.parameters.map((parameter, i) => ({ ...parameter, ...shape, grad: sources[i]?.given as FloatArray }))
+    : (model.parameters as readonly Parameter[]);
+  const optimizer = new Class(parameters, of.options);
+  const arrays = model.parameters.map(({ name, data, grad }, i): Streams => {
+    const { step, ...slots } = optimizer.state(name);
+    if (of.values === "subnormal") fillSubnormal(slots["squareAvg"] as FloatArray);
+    const { given, ...source } = sources[i] as ReturnType<typeof sourceOf>;
+    return { param: data, grad: grad as FloatArray, slots: slots as Record<string, FloatArray>, ...source };
   });
   return {
     case: of,

@@ -7,7 +7,7 @@ import { limit } from "./limit.ts";
 type OptimizerClass = new (params: readonly Parameter[], options: object) => Optimizer<object>;
 
 /** The case's optimizer over the same parameters, with its learning rate and no other option. */
-function plainOptimizer({ case: of, arrays }: Work): Optimizer<object> {
+export function plainOptimizer({ case: of, arrays }: Work): Optimizer<object> {
   const Class = (library as unknown as Readonly<Record<string, OptimizerClass>>)[of.optimizer] as OptimizerClass;
   const parameters = arrays.map(({ param, grad }, i) => ({ name: `p${i}`, data: param, grad }));
   return new Class(parameters, { lr: of.options.lr });

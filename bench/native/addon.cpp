@@ -2,12 +2,14 @@
 // own flags (bench/addon.ts): the limit of a step, a STREAM copy, bare loops, and an empty call.
 #include <node_api.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "forming.hpp"
 #include "kernels.hpp"
 #include "threads.hpp"
 
@@ -164,10 +166,70 @@ napi_value make_work(napi_env env, napi_callback_info info) {
   return function;
 }
 
+struct FormWork {
+  Form form;
+  Forming at;
+};
+
+napi_value run_form(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  const FormWork& work = *static_cast<FormWork*>(data);
+  work.form(work.at);
+  return nullptr;
+}
+
+void delete_form(napi_env, void* work, void*) {
+  delete static_cast<FormWork*>(work);
+}
+
+// A Float32Array of so many elements.
+bool read_floats(napi_env env, napi_value value, std::size_t count, float*& floats) {
+  napi_typedarray_type type = napi_int8_array;
+  std::size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float32_array || length != count) {
+    return fail(env, "Expected a Float32Array of the factors' length.");
+  }
+  floats = static_cast<float*>(data);
+  return true;
+}
+
+// form(name: string, arrays: [x, y, grad], sizes: [batch, rows, columns]): (() => void) | undefined
+napi_value make_form(napi_env env, napi_callback_info info) {
+  std::size_t argc = 3;
+  napi_value argv[3];
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  std::string name;
+  double sizes[max_numbers] = {};
+  if (!read_name(env, argv[0], name) || !read_numbers(env, argv[2], sizes)) return nullptr;
+  const Form form = find_form(name.c_str());
+  if (!form) return nullptr;
+  const auto [batch, rows, columns] = std::array{static_cast<std::size_t>(sizes[0]), static_cast<std::size_t>(sizes[1]),
+                                                 static_cast<std::size_t>(sizes[2])};
+  const std::size_t lengths[] = {batch * rows, batch * columns, rows * columns};
+  float* arrays[3] = {};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    napi_value element = nullptr;
+    napi_get_element(env, argv[1], i, &element);
+    if (!read_floats(env, element, lengths[i], arrays[i])) return nullptr;
+  }
+  auto work = std::make_unique<FormWork>(FormWork{form, {arrays[0], arrays[1], arrays[2], batch, rows, columns}});
+  napi_value function = nullptr;
+  napi_create_function(env, "form", NAPI_AUTO_LENGTH, run_form, work.get(), &function);
+  napi_add_finalizer(env, function, work.get(), delete_form, nullptr, nullptr);
+  napi_set_named_property(env, function, "arrays", argv[1]);  // so that their memory lives as long
+  work.release();
+  return function;
+}
+
 napi_value initialize(napi_env env, napi_value exports) {
   napi_value function = nullptr;
   napi_create_function(env, "work", NAPI_AUTO_LENGTH, make_work, nullptr, &function);
   napi_set_named_property(env, exports, "work", function);
+  napi_create_function(env, "form", NAPI_AUTO_LENGTH, make_form, nullptr, &function);
+  napi_set_named_property(env, exports, "form", function);
   napi_create_function(env, "empty", NAPI_AUTO_LENGTH, run_nothing, nullptr, &function);
   napi_set_named_property(env, exports, "empty", function);
   return exports;

@@ -148,6 +148,29 @@ struct Adagrad {
   }
 };
 
+// The sum of gradients, added in a balanced tree, into the first of them.
+struct SumOfTwo {
+  static constexpr int written = 1;
+  template <typename Number>
+  static void step(const Arrays<Number>& at, const Coefficients<Number>&, std::size_t begin, std::size_t end) {
+    const Number* __restrict b = at.grad;
+    Number* __restrict a = at.param;
+    for (std::size_t i = begin; i < end; ++i) a[i] = a[i] + b[i];
+  }
+};
+
+struct SumOfFour {
+  static constexpr int written = 3;
+  template <typename Number>
+  static void step(const Arrays<Number>& at, const Coefficients<Number>&, std::size_t begin, std::size_t end) {
+    const Number* __restrict d = at.grad;
+    Number* __restrict a = at.param;
+    const Number* __restrict b = at.a;
+    const Number* __restrict c = at.b;
+    for (std::size_t i = begin; i < end; ++i) a[i] = (a[i] + b[i]) + (c[i] + d[i]);
+  }
+};
+
 template <typename Loop, typename Number>
 void run(const Streams& streams, std::size_t begin, std::size_t end, const double* numbers) {
   const std::size_t words = streams.words_per_element;
@@ -172,6 +195,8 @@ Kernel find_loop(const char* name, const Streams& streams) {
   if (std::strcmp(name, "sgd") == 0) return kernel_of<Sgd>(streams);
   if (std::strcmp(name, "sgd momentum") == 0) return kernel_of<SgdMomentum>(streams);
   if (std::strcmp(name, "adagrad") == 0) return kernel_of<Adagrad>(streams);
+  if (std::strcmp(name, "sum of 2") == 0) return kernel_of<SumOfTwo>(streams);
+  if (std::strcmp(name, "sum of 4") == 0) return kernel_of<SumOfFour>(streams);
   return nullptr;
 }
 
