@@ -90,6 +90,8 @@ struct StageTable {
   void (*fill)(void* x, std::size_t count, double value);
   // to = a + b
   void (*add)(void* to, const void* a, const void* b, std::size_t count);
+  // to = (a + b) + (c + d)
+  void (*add_four)(void* to, const void* const (&parts)[4], std::size_t count);
   // to = from / divisor
   void (*divide)(void* to, const void* from, std::size_t count, double divisor);
   // to = elements [begin, begin + count) of the gradient that factors make

@@ -1,5 +1,6 @@
 #include "source.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace rmsprop {
@@ -16,10 +17,18 @@ struct Tree {
 
   const void* sum(std::size_t first, std::size_t size, unsigned char* to) const {
     if (size == 1) return part(source.parts[first], to);
+    if (size == 4) return sum_of_four(first, to);
     const std::size_t half = std::bit_floor(size - 1);
     const void* const left = sum(first, half, to);
     const void* const right = sum(first + half, size - half, to + stride);
     table.add(to, left, right, count);
+    return to;
+  }
+
+  const void* sum_of_four(std::size_t first, unsigned char* to) const {
+    const void* parts[4];
+    for (std::size_t i = 0; i < 4; ++i) parts[i] = part(source.parts[first + i], to + i * stride);
+    table.add_four(to, parts, count);
     return to;
   }
 
@@ -31,6 +40,10 @@ struct Tree {
 };
 
 }  // namespace
+
+bool Source::adds_only() const {
+  return std::all_of(parts.begin(), parts.end(), [](const SourcePart& part) { return part.array != nullptr; });
+}
 
 std::size_t Source::cost() const {
   std::size_t cost = 0;

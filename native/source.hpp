@@ -8,10 +8,11 @@
 
 namespace rmsprop {
 
-// The most parts that a gradient may be the sum of, and the sums that a tree of so many holds at a time.
+// The most parts that a gradient may be the sum of, and the sums that a tree of so many holds at a time: one for each
+// level above four parts, which are added at once, and these four.
 inline constexpr std::size_t max_parts = 64;
-inline constexpr std::size_t max_sums = 7;
-static_assert(std::size_t{1} << (max_sums - 1) == max_parts);
+inline constexpr std::size_t max_sums = 8;
+static_assert(std::size_t{1} << (max_sums - 2) == max_parts);
 
 // A part of a gradient: an array, or factors that make it.
 struct SourcePart {
@@ -24,6 +25,9 @@ struct SourcePart {
 struct Source {
   std::vector<SourcePart> parts;
   double divisor = 1;  // a whole number: 1, or the number of those whose mean it is
+
+  // Whether it is made of arrays alone.
+  bool adds_only() const;
 
   // What making it costs for each element, in elements of a plain step.
   std::size_t cost() const;

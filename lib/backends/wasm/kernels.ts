@@ -16,6 +16,7 @@ export interface StageKernels {
   average(average: number, param: number, count: number, decay: number, oneMinusDecay: number): void;
   fill(x: number, count: number, value: number): void;
   add(to: number, a: number, b: number, count: number): void;
+  addFour(to: number, parts: number, count: number): void;
   divide(to: number, from: number, count: number, divisor: number): void;
   multiply(to: number, factors: number, begin: number, count: number): void;
 }
@@ -23,7 +24,7 @@ export interface StageKernels {
 /** Their names in the table's order, with how many parameters each has. */
 const stageParameters: Readonly<Record<keyof StageKernels, number>> = {
   ...{ sumOfSquares: 2, countNonFinite: 2, countAbove: 4, accumulate: 5, clip: 5, store: 5, average: 5, fill: 3 },
-  ...{ add: 4, divide: 4, multiply: 4 },
+  ...{ add: 4, addFour: 3, divide: 4, multiply: 4 },
 };
 
 /** A rule as compiled. */
