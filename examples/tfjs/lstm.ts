@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRMSProp } from "rmsprop/tfjs";
 import { mulberry32, type Random } from "../random.ts";
-import { rhyme } from "./rhyme.ts";
+import { rhyme } from "../rhyme.ts";
 import { begin, exact, percent } from "./shared.ts";
 
 const batchSize = 32;
