@@ -46,7 +46,7 @@ export async function train(form: Form): Promise<Training> {
   const seconds: number[] = [];
   let stepMilliseconds = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    await progress.epoch(epoch);
+    progress.epoch(epoch);
     const start = performance.now();
     shuffle(order, random);
     jitter(digits.images, moved.images, random);

@@ -1,8 +1,7 @@
-import { setTimeout } from "node:timers/promises";
 import { Presets, SingleBar } from "cli-progress";
 
-/** In milliseconds: as soon as timers run. */
-const lineDelay = 1;
+/** In milliseconds: never. */
+const longestDelay = 2 ** 31 - 1;
 
 /** What a progress bar shows beside its bar. */
 export interface ProgressOptions {
@@ -25,22 +24,20 @@ export class Progress {
       stream: process.stdout,
       linewrap: null,
       noTTYOutput: true,
-      notTTYSchedule: lineDelay,
+      notTTYSchedule: longestDelay, // `line()` writes them
     };
     this.#bar = new SingleBar(options, Presets.shades_classic);
     this.#bar.start(steps, 0, { epoch: 1, shown: "-" });
   }
 
-  async epoch(epoch: number): Promise<void> {
-    if (epoch > 1) await this.line();
+  epoch(epoch: number): void {
+    if (epoch > 1) this.line();
     this.#bar.update({ epoch });
   }
 
-  /** Lets the bar write its line, where the output is no terminal. */
-  async line(): Promise<void> {
-    // The bar writes its lines from a timer, which a training that never waits would not let run. Timers of one delay
-    // run in the order they were set, so the bar's is done when this one is.
-    await setTimeout(lineDelay);
+  /** Writes a line, where the output is no terminal. */
+  line(): void {
+    if (!process.stdout.isTTY) this.#bar.render();
   }
 
   /** @param value The mean loss so far in the epoch, or what else the bar shows. */

@@ -69,7 +69,7 @@ export async function begin(defaultSteps: Readonly<Record<Backend, number>>): Pr
       const start = performance.now();
       for (let next = 1; next <= steps; next++) {
         progress.step(await step(next));
-        if (next % Math.ceil(steps / 10) === 0 && next < steps) await progress.line();
+        if (next % Math.ceil(steps / 10) === 0 && next < steps) progress.line();
       }
       seconds = (performance.now() - start) / 1000;
       progress.stop();
