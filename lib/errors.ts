@@ -14,7 +14,7 @@ export type OptimErrorCode =
   | "ERR_DETACHED"
   /**
    * A call that would disturb a step at work: one of `stepAsync`, or one whose `lr` function comes back to its
-   * optimizer.
+   * optimizer; or what a team of workers is at.
    */
   | "ERR_STEP_IN_FLIGHT"
   /** A `stepAsync` over memory that could be taken away while it works. Use arrays of `allocate()`, or shared ones. */
@@ -23,6 +23,8 @@ export type OptimErrorCode =
   | "ERR_STATE"
   /** A file that is damaged, or whose contents do not fit. */
   | "ERR_CHECKPOINT"
+  /** A worker of a team that failed or ended, which ends its team; or a call of a team that has ended. */
+  | "ERR_WORKER"
   /** More memory than there is. */
   | "ERR_MEMORY";
 

@@ -23,6 +23,7 @@ const entries = {
     "schedules/index": schedules,
     "checkpoint/index": "lib/checkpoint/index.ts",
     "tfjs/index": "lib/tfjs/index.ts",
+    "workers/index": "lib/workers/index.ts",
     "cli/main": "lib/cli/main.ts",
   },
   browser: {
@@ -31,6 +32,7 @@ const entries = {
     "schedules/browser": schedules,
     "checkpoint/browser": "lib/checkpoint/browser.ts",
     "tfjs/browser": "lib/tfjs/browser.ts",
+    "workers/browser": "lib/workers/browser.ts",
   },
 };
 
@@ -103,6 +105,10 @@ for (const [platform, input] of Object.entries(entries)) {
     chunkFileNames: ({ facadeModuleId }) => (facadeModuleId?.includes("/lib/cli/") ? "cli/[name].js" : "[name].js"),
   });
   files.push(...made);
+}
+// A worker loads one small file, and nothing of what its team's thread has.
+for (const name of ["workers/worker", "workers/worker-browser"]) {
+  files.push(...(await bundle({ [name]: `lib/${name}.ts` }, external, [], { dir: dist })));
 }
 if (existsSync(kernels)) {
   const output = { file: join(dist, "rmsprop.js"), minify: true, sourcemap: false };

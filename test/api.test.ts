@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as checkpoint from "../lib/checkpoint/index.ts";
 import * as library from "../lib/index.ts";
 import * as tfjs from "../lib/tfjs/index.ts";
+import * as workers from "../lib/workers/index.ts";
 import { entryPoints } from "./support/api-layout.ts";
 import { root } from "./support/compile.ts";
 import { namesExported } from "./support/declarations.ts";
@@ -20,6 +21,7 @@ const modules: Readonly<Record<string, object>> = {
   rmsprop: library,
   "rmsprop/checkpoint": checkpoint,
   "rmsprop/tfjs": tfjs,
+  "rmsprop/workers": workers,
 };
 const specifiers = entryPoints.map(({ specifier }) => specifier);
 

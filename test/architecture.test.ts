@@ -41,6 +41,7 @@ const whoIncludes = (target: string) => native.filter((file) => includesOf(file)
  */
 const rooms: readonly (readonly string[])[] = [
   ["tfjs/"],
+  ["workers/"],
   ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
   ["cli/"],
   ["checkpoint/"],
@@ -117,6 +118,8 @@ describe("TypeScript", () => {
     };
     visit("lib/browser.ts");
     visit("lib/workerd.ts");
+    visit("lib/workers/browser.ts");
+    visit("lib/workers/worker-browser.ts");
     expect(reached).toContain("lib/optimizer.ts");
     visit("lib/checkpoint/browser.ts");
     expect(reached).toContain("lib/checkpoint/read.ts");

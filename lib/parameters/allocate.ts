@@ -10,6 +10,7 @@ import { show } from "../values/show.ts";
 import { isRecord } from "../values/values.ts";
 import { noteMade } from "./made.ts";
 import type { MadeGradientParameter, Parameter } from "./parameter.ts";
+import { checkNoTeam, noteReplicated } from "./replicated.ts";
 import { showShape, sizeOf } from "./shape.ts";
 
 /** A frozen object of values by name. `Object.fromEntries` takes 20 ms over a thousand names, this takes one. */
@@ -80,7 +81,7 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
   /**
    * Gives the memory back at once. The views are detached, unless they are shared; a later step over them gets
    * ERR_DETACHED.
-   * @throws OptimError ERR_STEP_IN_FLIGHT while a `stepAsync` works on them.
+   * @throws OptimError ERR_STEP_IN_FLIGHT while a `stepAsync` or a team works on them.
    */
   dispose(): void;
   /** The same as `dispose()`, for `using`. */
@@ -209,11 +210,12 @@ export function allocate(shapes: Shapes, options?: AllocateOptions | ReplicatedO
     noteMade({ parameters: parameters as readonly Parameter[], ...known });
   }
   const dispose = () => {
+    checkNoTeam(model);
     for (const { buffer } of blocks) checkIdle(buffer);
     for (const block of blocks) releaseBlock(backend, block);
   };
   const named = all.map(({ arrays }) => frozenOf(names, arrays));
-  return Object.freeze({
+  const model = Object.freeze({
     params: frozenOf(names, params.arrays),
     grads: named[0],
     ...(replicas > 0 && { replicas: Object.freeze(named.map((each) => Object.freeze({ grads: each }))) }),
@@ -221,4 +223,6 @@ export function allocate(shapes: Shapes, options?: AllocateOptions | ReplicatedO
     dispose,
     [Symbol.dispose]: dispose,
   }) as Model | ReplicatedModel;
+  if (replicas > 0) noteReplicated(model);
+  return model;
 }

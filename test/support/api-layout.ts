@@ -199,4 +199,16 @@ export const entryPoints: readonly EntryPoint[] = [
       },
     ],
   },
+  {
+    specifier: "rmsprop/workers",
+    files: ["lib/workers/index.ts", "lib/workers/browser.ts"],
+    sections: [
+      {
+        title: "Teams of workers",
+        intro:
+          'From `"rmsprop/workers"`. Backward passes on several cores: each worker thread writes a replica of the gradients of a model of `allocate`, and a step takes their mean.',
+        exports: ["createTeam", "TeamOptions", "Team", "TeamWorker", "TeamBackward"],
+      },
+    ],
+  },
 ];

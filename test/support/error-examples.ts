@@ -2,7 +2,7 @@
 import * as checkpoint from "../../lib/checkpoint/index.ts";
 import * as rmsprop from "../../lib/index.ts";
 import { OptimError, type OptimErrorCode } from "../../lib/index.ts";
-import { emptyProject } from "./pages.ts";
+import { emptyProject, runIn } from "./pages.ts";
 
 export const errorExamples: Readonly<Record<OptimErrorCode, string>> = {
   ERR_OPTION: `import { RMSprop, allocate } from "rmsprop";
@@ -59,6 +59,12 @@ import { loadCheckpoint, saveCheckpoint } from "rmsprop/checkpoint";
 saveCheckpoint("model.safetensors", { parameters: allocate({ w: [3] }).parameters });
 loadCheckpoint("model.safetensors", { parameters: allocate({ w: [4] }).parameters });
 `,
+  ERR_WORKER: `import { allocate } from "rmsprop";
+import { createTeam } from "rmsprop/workers";
+
+const model = allocate({ w: [3] }, { shared: true, replicas: 1 });
+await createTeam(model, "data:text/javascript,throw new Error('no data')");
+`,
   ERR_MEMORY: `import { allocate } from "rmsprop";
 
 allocate({ w: [2 ** 25, 2 ** 25] });
@@ -67,7 +73,7 @@ allocate({ w: [2 ** 25, 2 ** 25] });
 
 const modules: Readonly<Record<string, object>> = { rmsprop, "rmsprop/checkpoint": checkpoint };
 
-/** What an example throws. It runs here, over lib/, in an empty folder. */
+/** What an example throws. It runs in an empty folder: here, over lib/, or as users run it, where it starts workers. */
 export async function thrownBy(program: string): Promise<OptimError> {
   const body = program.replace(
     /^import (\{.*\}) from "(.*)";$/gm,
@@ -75,6 +81,11 @@ export async function thrownBy(program: string): Promise<OptimError> {
   );
   const AsyncFunction = (async () => {}).constructor as new (...text: string[]) => (given: object) => Promise<void>;
   const { folder, remove } = emptyProject();
+  if (program.includes('"rmsprop/workers"')) {
+    const [, code, message] = /^OptimError (\w+): (.*)\n$/.exec(runIn(folder, program)) ?? [];
+    remove();
+    return new OptimError(code as OptimErrorCode, message as string);
+  }
   const before = process.cwd();
   process.chdir(folder);
   try {
