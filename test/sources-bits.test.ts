@@ -4,15 +4,18 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Backend, Report, Run } from "../lib/backends/backend.ts";
 import { createReference } from "../lib/backends/reference/reference.ts";
 import type { GradientSource } from "../lib/backends/source.ts";
+import { loadKernels } from "../lib/backends/wasm/kernels.ts";
+import { createWasm } from "../lib/backends/wasm/wasm.ts";
 import type { FloatArray, NumberType } from "../lib/numbers/typed-array.ts";
 import { rules } from "../lib/rules/all.ts";
 import { type AnyRule, variantsOf } from "../lib/rules/rule.ts";
 import { backends, binding } from "./support/backends.ts";
 import { full, numberTypes, threadCountsOf } from "./support/cases.ts";
 import { ruleCaseOf } from "./support/optimizers/all.ts";
-import { difference, draws, type Shape, shapes, sizeOf, sourceOf, sources } from "./support/sources.ts";
+import { difference, draws, factors, type Shape, shapes, sizeOf, sourceOf, sources } from "./support/sources.ts";
 import { noMeasures, plainRun } from "./support/stage-cases.ts";
 import { inputsOf } from "./support/stepping.ts";
+import { wasm } from "./support/wasm.ts";
 
 const threadsBefore = binding?.threads() ?? 1;
 afterAll(() => binding?.setThreads(threadsBefore));
@@ -90,6 +93,39 @@ describe.each(numberTypes)("%s", (type) => {
       });
     });
   });
+});
+
+test("factors for which WebAssembly's window has no room at once are taken in blocks", (context) => {
+  if ("missing" in wasm) return context.skip(wasm.missing);
+  const backend = createWasm(loadKernels(wasm.bytes, rules), { windowBytes: 8192 });
+  const wide: readonly Shape[] = [
+    [40, 33],
+    [2, 1100],
+    [300, 2],
+  ];
+  const small: readonly Shape[] = [[3, 5]]; // for each of whose elements there is hardly room, or none
+  const [rule] = rules as [AnyRule];
+  for (const type of numberTypes) {
+    for (const [batch, all] of [
+      [1, wide],
+      [31, wide],
+      [100, wide],
+      [1024, small],
+      [2049, small],
+    ] as const) {
+      for (const make of [factors(batch), factors(batch, { bias: true }), factors(batch, { transposed: true })]) {
+        const made = all.map((shape, i) => make(type, shape, batch + i));
+        const given = made.map((each, i) => sourceOf(each.given, type, all[i] as Shape));
+        const formed = made.map((each) => ({ array: each.formed, storage: type }));
+        const expected = step(reference, rule, 0, type, all, formed);
+        const found = step(backend, rule, 0, type, all, given);
+        found.forEach(([data], p) => {
+          const where = `[${all[p]}] of ${type}, batch ${batch}`;
+          expect(difference(data as FloatArray, expected[p]?.[0] as FloatArray), where).toBeUndefined();
+        });
+      }
+    }
+  }
 });
 
 test("each rule, and each number of threads, came to some of them", () => {

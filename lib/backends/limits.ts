@@ -11,3 +11,6 @@ export const maxCoefficients = 24;
 
 /** The most parts that a gradient may be the sum of. */
 export const maxParts = 64;
+
+/** The most sums of a tree of parts that are held at a time. */
+export const maxSums = 7;

@@ -1,59 +1,100 @@
-// Gradients that are made: the twin of native/source.cpp and native/kernels/factors.hpp.
-import { type Arithmetic, float32, float64 } from "../numbers/arithmetic.ts";
-import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
-import { type Factors, isFactors, type MadeSource, type SourcePart } from "./source.ts";
+// Gradients that are made: the twin of native/source.cpp and native/kernels/factors.hpp, written once over any numbers.
+import type { Arithmetic } from "../numbers/arithmetic.ts";
+import { fillWith } from "../numbers/typed-array.ts";
+import { isFactors, type MadeSource } from "./source.ts";
 
-const arithmetics: Readonly<Record<NumberType, Arithmetic<number>>> = { float32, float64 };
+const { clz32, floor } = Math;
 
-/** Makes elements [begin, begin + to.length) of a gradient. */
-export function makeGradient(to: FloatArray, { parts, divisor }: MadeSource, type: NumberType, begin: number): void {
-  const a = arithmetics[type];
-  sum(to, parts, 0, parts.length, a, type, begin);
-  if (divisor !== 1) for (let i = 0; i < to.length; i++) to[i] = a.div(to[i] as number, divisor);
+/** Numbers by their index, or what stands for them. */
+export interface Values<T> {
+  readonly length: number;
+  [index: number]: T;
+}
+
+/** As source.ts describes it. */
+interface FactorsOf<T> {
+  readonly left: Values<T> | null;
+  readonly right: Values<T>;
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+type PartOf<T> = { readonly array: Values<T> } | FactorsOf<T>;
+
+/** As source.ts describes it. */
+export interface SourceOf<T> {
+  readonly parts: readonly PartOf<T>[];
+  readonly divisor: number;
+}
+
+/** The parts of a sum that are on the left of its tree: the largest power of two below their number. */
+export const leftOf = (size: number) => 1 << (31 - clz32(size - 1));
+
+/**
+ * Makes elements [begin, begin + count) of a gradient.
+ * @param to By depth in the tree, where the sums go; the gradient goes to the first.
+ */
+export function makeGradient<T>(
+  to: readonly Values<T>[],
+  { parts, divisor }: SourceOf<T>,
+  arithmetic: Arithmetic<T>,
+  begin: number,
+  count: number,
+): void {
+  sum(to, 0, parts, 0, parts.length, arithmetic, begin, count);
+  if (divisor === 1) return;
+  const made = to[0] as Values<T>;
+  const by = arithmetic.constant(divisor);
+  for (let i = 0; i < count; i++) made[i] = arithmetic.div(made[i] as T, by);
 }
 
 /** The sum of parts [first, first + size). */
-function sum(
-  to: FloatArray,
-  parts: readonly SourcePart[],
+function sum<T>(
+  to: readonly Values<T>[],
+  depth: number,
+  parts: readonly PartOf<T>[],
   first: number,
   size: number,
-  a: Arithmetic<number>,
-  type: NumberType,
+  a: Arithmetic<T>,
   begin: number,
+  count: number,
 ): void {
+  const left = to[depth] as Values<T>;
   if (size === 1) {
-    makePart(to, parts[first] as SourcePart, a, begin);
+    makePart(left, parts[first] as PartOf<T>, a, begin, count);
     return;
   }
-  const half = 1 << (31 - Math.clz32(size - 1));
-  const right = type === "float32" ? new Float32Array(to.length) : new Float64Array(to.length);
-  sum(to, parts, first, half, a, type, begin);
-  sum(right, parts, first + half, size - half, a, type, begin);
-  for (let i = 0; i < to.length; i++) to[i] = a.add(to[i] as number, right[i] as number);
+  const half = leftOf(size);
+  sum(to, depth, parts, first, half, a, begin, count);
+  sum(to, depth + 1, parts, first + half, size - half, a, begin, count);
+  const right = to[depth + 1] as Values<T>;
+  for (let i = 0; i < count; i++) left[i] = a.add(left[i] as T, right[i] as T);
 }
 
-function makePart(to: FloatArray, part: SourcePart, a: Arithmetic<number>, begin: number): void {
-  if (isFactors(part)) {
-    multiply(to, part, a, begin);
+function makePart<T>(to: Values<T>, part: PartOf<T>, a: Arithmetic<T>, begin: number, count: number): void {
+  if ("right" in part) {
+    multiply(to, part, a, begin, count);
     return;
   }
-  for (let i = 0; i < to.length; i++) to[i] = part.array[begin + i] as number;
+  for (let i = 0; i < count; i++) to[i] = part.array[begin + i] as T;
 }
 
-function multiply(
-  to: FloatArray,
-  { left, right, batch, rows, columns }: Factors,
-  a: Arithmetic<number>,
+function multiply<T>(
+  to: Values<T>,
+  { left, right, batch, rows, columns }: FactorsOf<T>,
+  { constant, add, mul }: Arithmetic<T>,
   begin: number,
+  count: number,
 ): void {
-  for (let i = 0; i < to.length; i++) {
-    const row = Math.floor((begin + i) / columns);
+  const [zero, one] = [constant(0), constant(1)];
+  for (let i = 0; i < count; i++) {
+    const row = floor((begin + i) / columns);
     const column = (begin + i) % columns;
-    let total = 0;
+    let total = zero;
     for (let b = 0; b < batch; b++) {
-      const x = left ? (left[b * rows + row] as number) : 1;
-      total = a.add(total, a.mul(x, right[b * columns + column] as number));
+      const x = left ? (left[b * rows + row] as T) : one;
+      total = add(total, mul(x, right[b * columns + column] as T));
     }
     to[i] = total;
   }
@@ -61,8 +102,8 @@ function multiply(
 
 /** Sets elements [begin, end) of the arrays among a gradient's parts to zero. Factors stay as they are. */
 export function zeroMade({ parts }: MadeSource, begin: number, end: number): void {
-  for (const part of parts) {
-    if (isFactors(part)) continue;
-    for (let i = begin; i < end; i++) part.array[i] = 0;
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as MadeSource["parts"][number];
+    if (!isFactors(part)) fillWith(part.array, 0, begin, end);
   }
 }

@@ -108,9 +108,9 @@ export function hasMemory(array: FloatArray): boolean {
   }
 }
 
-/** Sets every element to a value. */
-export function fillWith(array: FloatArray, value: number): void {
-  fill(array, value);
+/** Sets every element to a value, or those from `begin` to before `end`. */
+export function fillWith(array: FloatArray, value: number, begin?: number, end?: number): void {
+  fill(array, value, begin, end);
 }
 
 /** Copies the elements of an array of the same length. */

@@ -4,7 +4,7 @@ import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-
 import { type AnyRule, flagsOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
 import { createHeap } from "../heap.ts";
-import { tileSize } from "../limits.ts";
+import { maxSums, tileSize } from "../limits.ts";
 import { makeGradient, zeroMade } from "../made-source.ts";
 import { StagedStep, type Stream, type TileStages } from "../pipeline.ts";
 import { type ArraySource, type GradientSource, isMade } from "../source.ts";
@@ -39,15 +39,18 @@ export function createTiles(): TileStages {
     float32: { grad: new Float32Array(tileSize), param: new Float32Array(tileSize) },
     float64: { grad: new Float64Array(tileSize), param: new Float64Array(tileSize) },
   };
-  /** Gradients that are made lie here. */
-  const made = { float32: new Float32Array(tileSize), float64: new Float64Array(tileSize) };
+  /** Gradients that are made lie in the first, sums that they are made of in the others. */
+  const sums = {
+    float32: Array.from({ length: maxSums }, () => new Float32Array(tileSize)),
+    float64: Array.from({ length: maxSums }, () => new Float64Array(tileSize)),
+  };
   let parameter: ParameterArrays;
   let type: NumberType;
   let begin = 0;
   let count = 0;
 
   const gradient = (source: GradientSource): Range =>
-    isMade(source) ? whole(made[type]) : { array: source.array, begin };
+    isMade(source) ? whole(sums[type][0] as FloatArray) : { array: source.array, begin };
 
   const at = (stream: Stream): Range => {
     if (stream === "gradScratch") return whole(scratch[type].grad);
@@ -64,7 +67,7 @@ export function createTiles(): TileStages {
       type = ofType;
       begin = first;
       count = end - first;
-      if (isMade(parameter.source)) makeGradient(made[type].subarray(0, count), parameter.source, type, begin);
+      if (isMade(parameter.source)) makeGradient(sums[type], parameter.source, arithmetics[type], begin, count);
     },
     leave() {},
     rule({ rule }, variant, coefficients, grad, to) {

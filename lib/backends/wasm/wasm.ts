@@ -82,7 +82,7 @@ export interface WasmSettings {
  * anywhere and none is detached. It takes the rest of that memory for itself: kernels serve one backend.
  */
 export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBytes }: WasmSettings = {}): Backend {
-  const window = new Window(kernels.memory, windowBytes);
+  const window = new Window(kernels, windowBytes);
   const tileStages = createTiles(window, kernels.stages);
   const windowed = (group: BackendGroup): WindowedGroup => ({
     ...group,

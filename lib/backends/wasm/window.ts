@@ -2,10 +2,11 @@ import { bytesPerElement, type Storage, type StoredArray } from "../../numbers/s
 import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
 import type { ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
-import { makeGradient, zeroMade } from "../made-source.ts";
+import { zeroMade } from "../made-source.ts";
 import type { Stream } from "../pipeline.ts";
 import { type ArraySource, isMade } from "../source.ts";
-import type { StepKernel } from "./kernels.ts";
+import { GradientMaker } from "./gradients.ts";
+import type { StepKernel, WasmKernels } from "./kernels.ts";
 
 const { clz32, min } = Math;
 
@@ -81,6 +82,7 @@ export class Window {
   readonly coefficients: number;
   readonly change: number;
   readonly #words: Uint32Array;
+  readonly #gradients: GradientMaker;
   readonly #change: Float64Array;
   readonly #layouts: Readonly<Record<NumberType, Layout>>;
 
@@ -96,15 +98,17 @@ export class Window {
   #written = 0;
 
   /** @param windowBytes The size of each array's place, a power of two. */
-  constructor(memory: WebAssembly.Memory, windowBytes: number) {
+  constructor({ memory, stages }: WasmKernels, windowBytes: number) {
     // A line between the places, so that they do not all fall into the same sets of a cache.
     const stride = windowBytes + lineBytes;
     const scratchStride = tileSize * bytesPerElement.float64 + lineBytes;
     const headerBytes = 4 * lineBytes + maxCoefficients * bytesPerElement.float64;
-    const bytes = headerBytes + placeCount * stride + scratchCount * scratchStride;
+    const ownBytes = headerBytes + placeCount * stride + scratchCount * scratchStride;
+    const bytes = ownBytes + GradientMaker.bytes(windowBytes);
     const start = memory.grow(Math.ceil(bytes / pageBytes)) * pageBytes;
     const { buffer } = memory; // the one there is from now on: it does not grow again
 
+    this.#gradients = new GradientMaker(buffer, start + ownBytes, windowBytes, stages);
     this.streams = start;
     this.change = start + lineBytes;
     this.coefficients = start + 4 * lineBytes;
@@ -238,8 +242,7 @@ export class Window {
   #copyIn(place: number): void {
     const { data, source } = this.#parameter as WindowedParameter;
     if (place === gradPlace && isMade(source)) {
-      const view = viewOf(this.#layout, this.#type, this.#parameter as WindowedParameter, place, this.#length);
-      makeGradient(view, source, this.#type, this.#begin);
+      this.#gradients.make(this.#layout.addresses[place] as number, source, this.#type, this.#begin, this.#length);
       this.#present |= 1 << place;
       return;
     }
