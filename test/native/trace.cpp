@@ -1,6 +1,7 @@
 // Runs every variant of every rule that exists over symbols and prints, a line each, what it leaves of the element, in
 // the notation of test/support/trace.ts: rule, number type, variant, then "name = expression" for the parameter and the
-// slots in use.
+// slots in use. Then the gradients that are made, a line each: what they are made of, number type, and the expression
+// of each element.
 #include <cstdio>
 #include <sstream>
 #include <string>
@@ -10,6 +11,8 @@
 
 #define RMSPROP_ISA trace
 #include "../../native/kernels/rules/all.hpp"
+#include "../../native/kernels/stages.hpp"
+#include "../../native/source.cpp"
 
 namespace {
 
@@ -20,6 +23,10 @@ struct Symbol {
   Symbol() = default;
   explicit Symbol(const std::string& expression) : text(expression) {}
   explicit Symbol(double constant) : text(written(constant)) {}
+  Symbol& operator=(double constant) {
+    text = written(constant);
+    return *this;
+  }
 
   static std::string written(double constant) {
     std::ostringstream stream;
@@ -132,8 +139,68 @@ void trace_rules(rmsprop::trace::RuleList<Rules...>) {
   (trace_variants<Rules>(std::make_index_sequence<rmsprop::trace::variant_count<Rules>>{}), ...);
 }
 
+// The sources of gradients that are made: of parameters of 5 rows and 3 columns, whose rows are blocked, and some not.
+constexpr std::size_t rows = 5;
+constexpr std::size_t columns = 3;
+constexpr std::size_t batch = 7;
+constexpr std::size_t size = rows * columns;
+
+template <typename Real>
+std::vector<Symbol<Real>> symbols(const std::string& name, std::size_t count) {
+  std::vector<Symbol<Real>> result;
+  for (std::size_t i = 0; i < count; ++i) result.emplace_back(name + std::to_string(i));
+  return result;
+}
+
+// Makes elements [begin, end) of the sum of parts, each an array "a", factors "f" or those of a bias "b", and prints
+// them.
+template <typename Real>
+void trace_source(const std::string& parts, double divisor, std::size_t begin, std::size_t end) {
+  using Number = Symbol<Real>;
+  rmsprop::StageTable table{};
+  table.add = &rmsprop::trace::add_arrays<Number>;
+  table.add_four = &rmsprop::trace::add_four<Number>;
+  table.divide = &rmsprop::trace::divide_by<Number>;
+  table.multiply = &rmsprop::trace::multiply<Number>;
+  std::vector<std::vector<Number>> arrays;
+  rmsprop::Source source;
+  source.divisor = divisor;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const std::string name = "." + std::to_string(p) + ".";
+    const bool made = parts[p] != 'a';
+    arrays.push_back(symbols<Real>("x" + name, batch * rows));
+    const void* const x = parts[p] == 'f' ? arrays.back().data() : nullptr;
+    arrays.push_back(symbols<Real>((made ? "y" : "a") + name, batch * size));
+    const void* const y = arrays.back().data();
+    const bool bias = parts[p] == 'b';
+    source.parts.push_back(made ? rmsprop::SourcePart{nullptr, {x, y, batch, bias ? 1 : rows, bias ? size : columns}}
+                                : rmsprop::SourcePart{y, {}});
+  }
+  std::vector<Number> sums(rmsprop::max_sums * size);
+  const auto* made = static_cast<const Number*>(source.make(table, sizeof(Number), begin, end - begin,
+                                                            reinterpret_cast<unsigned char*>(sums.data()),
+                                                            size * sizeof(Number)));
+  std::printf("source %s/%g %zu-%zu %s: ", parts.c_str(), divisor, begin, end,
+              std::is_same_v<Real, float> ? "float32" : "float64");
+  for (std::size_t i = 0; i < end - begin; ++i) std::printf("%s%s", i == 0 ? "" : "; ", made[i].text.c_str());
+  std::printf("\n");
+}
+
+template <typename Real>
+void trace_sources() {
+  for (std::size_t count = 1; count <= 17; ++count) trace_source<Real>(std::string(count, 'a'), 1, 0, size);
+  trace_source<Real>(std::string(64, 'a'), 1, 7, 8);
+  trace_source<Real>("f", 1, 0, size);
+  trace_source<Real>("f", 1, 2, 13);
+  trace_source<Real>("b", 1, 0, size);
+  trace_source<Real>("aaa", 3, 0, size);
+  trace_source<Real>("fabaf", 5, 4, 11);
+}
+
 }  // namespace
 
 int main() {
   trace_rules(rmsprop::trace::AllRules{});
+  trace_sources<float>();
+  trace_sources<double>();
 }
