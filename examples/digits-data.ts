@@ -81,3 +81,8 @@ export function jitter(images: Float32Array, target: Float32Array, random: Rando
     }
   }
 }
+
+/** Memory for arrays. @param shared Whether worker threads are to have it too. */
+export function memoryOf(byteLength: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
+  return shared ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength);
+}

@@ -44,24 +44,41 @@ export function compareBackends(own: Training, other: Training): boolean {
 
 /** Says what the forms do, and how far their weights are from those of the first. */
 export function compareForms(first: Training, others: readonly Training[]): void {
+  let furthest = 0;
   for (const other of others) {
     const { count, different, largest } = differenceOf(first, other);
-    console.log(
-      `${explain(other.form)} ${counted(different)} of ${counted(count)} weights ended with other bits, ` +
-        `and none is further away than ${largest.toPrecision(2)}.`,
-    );
+    const bits =
+      different === 0
+        ? `all ${counted(count)} weights ended with the bits of loops in one thread`
+        : `${counted(different)} of ${counted(count)} weights ended with other bits than by loops in one thread, none ` +
+          `further away than ${largest.toPrecision(2)}`;
+    console.log(`${titleOf(other.form)}: ${bits}. ${explain(other.form)}`);
+    furthest = Math.max(furthest, largest);
+  }
+  if (furthest > 1e-3) {
+    console.log("A unit of which a rounding puts the sum on the other side of relu's edge, once, goes that far.");
   }
 }
 
-function titleOf({ factors }: Form): string {
-  return factors ? "factors" : "loops";
+function titleOf({ factors, workers }: Form): string {
+  if (workers === 0) return factors ? "factors" : "loops";
+  return factors ? "both" : workersOf(workers);
 }
 
-function explain(_form: Form): string {
-  return (
-    "factors: the step makes the gradients, in float32, image by image; the loops sum up in double precision, and round " +
-    "once."
-  );
+function workersOf(count: number): string {
+  return count === 1 ? "1 worker" : `${count} workers`;
+}
+
+/** Why a form leaves other bits than the loops in one thread. */
+function explain({ factors, workers }: Form): string {
+  const ofFactors =
+    "The step makes the gradients of factors, in float32, image by image; loops sum up in double precision and round once.";
+  const ofWorkers =
+    workers === 1
+      ? "The worker takes the whole batch."
+      : "Each worker takes its part of a batch, and the step adds the parts, always in the same order: every run leaves these bits.";
+  if (workers === 0) return ofFactors;
+  return factors ? "Both together." : ofWorkers;
 }
 
 /** The number of weights that differ in their bits, and the largest difference. */

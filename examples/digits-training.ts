@@ -1,5 +1,5 @@
 import { backend, RMSprop } from "rmsprop";
-import { jitter, loadDigits } from "./digits-data.ts";
+import { jitter, loadDigits, memoryOf } from "./digits-data.ts";
 import { type Form, trainerOf } from "./digits-trainer.ts";
 import type { Weights } from "./layers.ts";
 import { Network } from "./network.ts";
@@ -31,11 +31,13 @@ export async function train(form: Form): Promise<Training> {
   console.log("Loading the digits ...");
   const random = mulberry32(seed);
   const { train: digits, test } = loadDigits(trainCount, random);
-  const moved = { images: new Float32Array(digits.images.length), labels: digits.labels };
-  const order = Uint32Array.from(digits.labels.keys());
+  const shared = form.workers > 0;
+  const moved = { images: new Float32Array(memoryOf(digits.images.byteLength, shared)), labels: digits.labels };
+  const order = new Uint32Array(memoryOf(trainCount * Uint32Array.BYTES_PER_ELEMENT, shared));
+  for (let i = 0; i < trainCount; i++) order[i] = i;
   const steps = epochs * Math.ceil(trainCount / batchSize);
 
-  const trainer = trainerOf(form, { digits: moved, order, batchSize }, random);
+  const trainer = await trainerOf(form, { digits: moved, order, batchSize }, random);
   const optimizer = new RMSprop(trainer.parameters, {
     lr: (step) => 5e-4 * (1 - (step - 1) / steps), // falls to 0 over the training
     momentum: 0.9,
@@ -52,7 +54,7 @@ export async function train(form: Form): Promise<Training> {
     jitter(digits.images, moved.images, random);
     let loss = 0;
     for (let from = 0; from < trainCount; from += batchSize) {
-      loss += trainer.backward(from);
+      loss += await trainer.backward(from);
       const before = performance.now();
       optimizer.step();
       stepMilliseconds += performance.now() - before;
@@ -61,6 +63,7 @@ export async function train(form: Form): Promise<Training> {
     seconds.push((performance.now() - start) / 1000);
   }
   progress.stop();
+  await trainer.close();
 
   return {
     backend: backend.name,

@@ -3,7 +3,8 @@
 // trains in other forms instead, to show what they save.
 //
 //     npm run demo
-//     npm run demo -- --factors          # steps make the gradients, no loop forms them
+//     npm run demo -- --factors       # steps make the gradients, no loop forms them
+//     npm run demo -- --workers 2     # two worker threads share each batch
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -14,7 +15,7 @@ import type { Form } from "./digits-trainer.ts";
 import { describeBackend, type Training, train } from "./digits-training.ts";
 
 const leastAccuracy = 0.945;
-const plain: Form = { factors: false };
+const plain: Form = { factors: false, workers: 0 };
 
 const { form, isChild } = readArguments();
 if (isChild) await sendToParent(await train(form));
@@ -23,8 +24,9 @@ else await main();
 async function main(): Promise<void> {
   const first = await train(plain);
   const others: Training[] = [];
-  if (form.factors) {
-    others.push(await trainInChild(form));
+  const forms = formsBesidePlain();
+  if (forms.length > 0) {
+    for (const each of forms) others.push(await trainInChild(each));
     report([first, ...others]);
     compareForms(first, others);
   } else if (first.backend === "reference") {
@@ -44,17 +46,32 @@ async function main(): Promise<void> {
   }
 }
 
+/** What is asked for, each by itself, and both together. */
+function formsBesidePlain(): Form[] {
+  const { factors, workers } = form;
+  const forms: Form[] = [];
+  if (factors) forms.push({ factors, workers: 0 });
+  if (workers > 0) forms.push({ factors: false, workers });
+  if (factors && workers > 0) forms.push(form);
+  return forms;
+}
+
 function readArguments(): { form: Form; isChild: boolean } {
   try {
     const { values } = parseArgs({
       options: {
         /** Makes the gradients of factors. */
         factors: { type: "boolean", default: false },
+        /** The number of worker threads. */
+        workers: { type: "string", default: "0" },
         /** Trains in that form alone, and sends what came of it to the process that forked this one. */
         child: { type: "boolean", default: false },
       },
     });
-    return { form: { factors: values.factors }, isChild: values.child };
+    if (!/^([0-9]|[1-5][0-9]|6[0-4])$/.test(values.workers)) {
+      throw new Error(`Expected --workers to be a whole number from 0 to 64, but found "${values.workers}".`);
+    }
+    return { form: { factors: values.factors, workers: Number(values.workers) }, isChild: values.child };
   } catch (error) {
     console.error((error as Error).message);
     process.exit(1);
@@ -63,7 +80,8 @@ function readArguments(): { form: Form; isChild: boolean } {
 
 /** Runs this program again, since a process chooses its backend once, and returns what it trained. */
 function trainInChild(form: Form, backendName = backend.name): Promise<Training> {
-  const child = fork(fileURLToPath(import.meta.url), ["--child", ...(form.factors ? ["--factors"] : [])], {
+  const args = ["--child", `--workers=${form.workers}`, ...(form.factors ? ["--factors"] : [])];
+  const child = fork(fileURLToPath(import.meta.url), args, {
     env: { ...process.env, RMSPROP_BACKEND: backendName },
     serialization: "advanced", // which sends typed arrays as they are
   });

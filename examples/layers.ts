@@ -2,7 +2,7 @@
 // the step, which makes them of factors.
 
 import type { GradientFactors } from "rmsprop";
-import { classCount, pixelCount } from "./digits-data.ts";
+import { classCount, memoryOf, pixelCount } from "./digits-data.ts";
 
 export const hiddenCount = 128;
 
@@ -91,10 +91,8 @@ export interface Rows {
 
 /** @param shared Whether worker threads are to write them. */
 export function allocateRows(batchSize: number, shared: boolean): Rows {
-  const rowsOf = (length: number) => {
-    const bytes = batchSize * length * Float32Array.BYTES_PER_ELEMENT;
-    return new Float32Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-  };
+  const rowsOf = (length: number) =>
+    new Float32Array(memoryOf(batchSize * length * Float32Array.BYTES_PER_ELEMENT, shared));
   return { x1: rowsOf(pixelCount), y1: rowsOf(hiddenCount), x2: rowsOf(hiddenCount), y2: rowsOf(classCount) };
 }
 
