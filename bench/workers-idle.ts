@@ -1,0 +1,4 @@
+// What workers do that do nothing.
+export default function start(): () => number {
+  return () => 0;
+}
