@@ -33,6 +33,7 @@ const runners: Readonly<Record<string, { readonly command: string | undefined; r
 const notRun: readonly { readonly page: string; readonly language: string; readonly reason: string }[] = [
   { page: "README.md", language: "sh", reason: "the installation, and commands that continuous integration runs" },
   { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
+  { page: "docs/workers.md", language: "http", reason: "headers of a response" },
   { page: "docs/tfjs.md", language: "sh", reason: "the installation" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
   ...["js", "ts", "json", "html"].map((language) => ({
@@ -57,7 +58,7 @@ describe.each(pages.filter((page) => fences.some((fence) => fence.page === page 
   for (const fence of programs) {
     const { command, file } = runners[fence.language] as (typeof runners)[string];
     test.skipIf(!command)(`line ${fence.line} prints what the page says`, () => {
-      const printed = runIn(folder, fence.text, command, file);
+      const printed = runIn(folder, fence.text, command, fence.file ?? file);
       const pattern = printedBy(fence, fences)
         .split("…")
         .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))

@@ -19,6 +19,8 @@ export interface Fence {
   readonly line: number;
   /** Empty for what programs print. */
   readonly language: string;
+  /** The name of the file that it is, where the page says one: ```js main.mjs. */
+  readonly file: string | undefined;
   readonly text: string;
 }
 
@@ -26,12 +28,15 @@ export const textOf = (page: string): string => readFileSync(join(root, page), "
 
 export function fencesOf(page: string): Fence[] {
   const text = textOf(page);
-  return [...text.matchAll(/^```(\S*)[^\n]*\n(.*?)^```$/gms)].map(({ index, 1: language, 2: code }) => ({
-    page,
-    line: text.slice(0, index).split("\n").length + 1,
-    language: language as string,
-    text: code as string,
-  }));
+  return [...text.matchAll(/^```(\S*) ?(\S*)[^\n]*\n(.*?)^```$/gms)].map(
+    ({ index, 1: language, 2: file, 3: code }) => ({
+      page,
+      line: text.slice(0, index).split("\n").length + 1,
+      language: language as string,
+      file: file || undefined,
+      text: code as string,
+    }),
+  );
 }
 
 /**
