@@ -158,7 +158,7 @@ export function allocate(shapes: Shapes, options?: AllocateOptions | ReplicatedO
   if (shared && !("SharedArrayBuffer" in globalThis)) {
     throw new OptimError(
       "ERR_OPTION",
-      "Expected a page with shared memory for shared: true, but this page is not isolated from others, so it has none.",
+      "Expected a page with shared memory for shared: true, but this page is not isolated from others, so it has none. It takes the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.",
     );
   }
   if (!isRecord(shapes)) {

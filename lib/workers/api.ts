@@ -15,12 +15,6 @@ const optionTable: OptionTable = {
   data: { default: undefined, domain: "anything that structured clone takes", accepts: () => true },
 };
 
-/** The end of a sentence about memory that is not shared. */
-const pageHint =
-  "SharedArrayBuffer" in globalThis
-    ? "."
-    : ", and this page, which is not isolated from others, has no shared memory: see docs/workers.md for the headers of its response that it takes.";
-
 /** @throws OptimError ERR_OPTION, ERR_DETACHED, ERR_STEP_IN_FLIGHT. */
 function checkModel(model: unknown): asserts model is ReplicatedModel {
   const wanted = "Expected a model of allocate(shapes, { shared: true, replicas: n }) for a team of n workers";
@@ -31,7 +25,7 @@ function checkModel(model: unknown): asserts model is ReplicatedModel {
       : "replicas" in model
         ? "this one is not of allocate() of this copy of the package"
         : "this one has no replicas";
-    throw new OptimError("ERR_OPTION", `${wanted}, but ${found}${isModel ? pageHint : "."}`);
+    throw new OptimError("ERR_OPTION", `${wanted}, but ${found}.`);
   }
   const [first] = (model as ReplicatedModel).parameters;
   const buffer = first && bufferOf(first.data);
@@ -39,7 +33,7 @@ function checkModel(model: unknown): asserts model is ReplicatedModel {
     throw new OptimError("ERR_DETACHED", "Expected a model that has its memory, but it was disposed.");
   }
   if (buffer && !isShared(buffer)) {
-    throw new OptimError("ERR_OPTION", `${wanted}, but the arrays of this one are not shared${pageHint}`);
+    throw new OptimError("ERR_OPTION", `${wanted}, but the arrays of this one are not shared.`);
   }
   checkNoTeam(model as object);
 }

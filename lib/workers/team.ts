@@ -102,7 +102,10 @@ export class OpenTeam implements Team {
     try {
       worker = startWorker({
         message: (message) => this.#take(index, message),
-        error: (thrown) => this.#fail(index, "catch its errors", `threw ${textOf(thrown)}`, thrown),
+        error: (thrown) => {
+          const wanted = this.#starting > 0 ? "start" : "catch its errors";
+          this.#fail(index, wanted, `threw ${textOf(thrown)}`, thrown);
+        },
         exit: (code) =>
           this.#fail(index, "stay until the team is closed", `exited${code === undefined ? "" : ` with code ${code}`}`),
       });

@@ -14,6 +14,7 @@ import { runtimesPart } from "./runtimes.ts";
 import { tfjsPart } from "./tfjs.ts";
 import { wasm, wasmPackages } from "./wasm.ts";
 import { windows, windowsPackages } from "./windows.ts";
+import { workersPart } from "./workers.ts";
 
 export interface Settings {
   /** How much of the bit tests runs where it is a matter of choice. */
@@ -33,6 +34,7 @@ export interface Part {
 export const parts: Readonly<Record<string, Part>> = {
   "linux-x64": { run: linuxX64, packages: ["qemu-user-static"] },
   runtimes: { run: runtimesPart },
+  workers: { run: workersPart },
   endings: { run: endingsPart },
   managers: { run: managersPart },
   tfjs: { run: tfjsPart, long: true },
