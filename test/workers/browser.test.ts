@@ -36,14 +36,14 @@ const told = (promise) => promise.catch(({ code, message, cause }) => ({ code, m
 ${body}`;
 
 describe.skipIf(missing)(`in Chromium${missing ? `: ${missing}` : ""}`, () => {
-  let folders: Readonly<Record<string, string>>;
+  beforeAll(checkBuilt);
 
-  beforeAll(() => {
-    checkBuilt();
+  /** What a page reports that runs this. */
+  function reported<T>(body: string, headers: Readonly<Record<string, string>>): Promise<T> {
     const modules = temporaryFolder();
     writeFileSync(join(modules, "backward.js"), backward);
-    folders = { package: root, modules };
-  });
+    return open<T>({ script: script(body), headers }, { package: root, modules });
+  }
 
   it("a page that is isolated from others has rounds, and the mean of their gradients", async () => {
     const rounds = `
@@ -55,16 +55,13 @@ optimizer.step();
 for (let i = 0; i < 300; i++) await team.backward(i);
 await new Promise((resolve) => setTimeout(resolve, 100));
 const second = await team.backward(2);
-const before = performance.now();
 for (let i = 0; i < 2000; i++) await team.backward(i);
-const round = (performance.now() - before) / 2;
 await team.close();
 optimizer.step();
-report({ first, second, round, w: [...model.params.w], after: await told(team.backward(1)) });`;
-    const found = await open<Record<string, unknown>>({ script: script(rounds), headers: isolated }, folders);
-    if (process.env.RMSPROP_TEST === "figures") console.log(`${found.round} us a round in Chromium`);
+report({ first, second, w: [...model.params.w], after: await told(team.backward(1)) });`;
+    const found = await reported<Record<string, unknown>>(rounds, isolated);
     expect(found).toEqual({
-      ...{ first: [2, 2], second: [-13, -13], round: expect.any(Number), w: Array(3).fill(-1.5 - (1999 + 2000)) },
+      ...{ first: [2, 2], second: [-13, -13], w: Array(3).fill(-1.5 - (1999 + 2000)) },
       after: {
         code: "ERR_WORKER",
         message: "Expected a team at work, but it has ended. The team was closed.",
@@ -89,7 +86,7 @@ found.push(await told(createTeam(model, url, { data: "no start" })));
 found.push(await told(createTeam(model, "http://localhost:1/none.js")));
 found.push(await told(createTeam(model, url, { data: () => 0 })));
 report(found);`;
-    const found = await open({ script: script(failures), headers: isolated }, folders);
+    const found = await reported(failures, isolated);
     const worker = "Expected worker 1 of a team of 2 to";
     expect(found).toEqual([
       {
@@ -126,14 +123,10 @@ report(found);`;
   });
 
   it("another page is told what it lacks", async () => {
-    const found = await open<unknown[]>(
-      {
-        script: script(`
+    const lacking = `
 const shared = await told((async () => allocate({ w: [3] }, { shared: true, replicas: 2 }))());
-report([shared, await told(createTeam(allocate({ w: [3] }, { replicas: 2 }), url))]);`),
-      },
-      folders,
-    );
+report([shared, await told(createTeam(allocate({ w: [3] }, { replicas: 2 }), url))]);`;
+    const found = await reported(lacking, {});
     expect(found).toEqual([
       {
         code: "ERR_OPTION",
