@@ -10,7 +10,7 @@ const calls = Number(process.env.RMSPROP_WALK ?? (asan ? 1_000_000 : full ? 200_
 const events = [
   ...["skipped", "only accumulated", "some only accumulated", "clipped by value", "clipped by norm", "averaged"],
   ...["measured a norm", "measured the update", "moved the loss scale", "zeroed gradients", "exchanged averages"],
-  ...["flushed", "dropped", "left out by null", "given a bare gradient", "given all its arrays"],
+  ...["flushed", "dropped", "left out by null", "given a bare gradient", "given all its arrays", "made a gradient"],
 ];
 
 test(`a random walk of ${calls} calls over the whole interface`, { timeout: 1_800_000 }, async () => {
@@ -29,7 +29,16 @@ test(`a random walk of ${calls} calls over the whole interface`, { timeout: 1_80
   const table = Object.entries(walk.counts).map(([name, [all, refused]]) => `${name} ${all} (${refused} refused)`);
   console.log(`${count()} calls: ${table.join(", ")}`);
   console.log(`of their steps: ${JSON.stringify(walk.events)}`);
-  const wanted = ["step", "step with arrays", "loadStateDict", "construct", "allocate", "dispose in flight", "swapEma"];
+  const wanted = [
+    "step",
+    "step with arrays",
+    "loadStateDict",
+    "construct",
+    "allocate",
+    "dispose in flight",
+    "swapEma",
+    "set a batch",
+  ];
   for (const name of wanted) expect(walk.counts[name]?.[0], name).toBeGreaterThan(0);
   // Short walks may not come to all of it.
   for (const event of calls < 10_000 ? [] : events) expect(walk.events[event], event).toBeGreaterThan(0);

@@ -3,6 +3,8 @@ import { allocate } from "../../../lib/index.ts";
 import type { FloatArray, NumberType } from "../../../lib/numbers/typed-array.ts";
 import { arrayType } from "../arena.ts";
 import { growable, resizable } from "../arrays.ts";
+import type { Shape } from "../sources.ts";
+import { factorsOf, listOf, type MadeGradient } from "./made.ts";
 import { isOwn, type Source, type WalkState } from "./state.ts";
 
 /** Whether a step off the event loop may work on memory of each kind. */
@@ -34,28 +36,72 @@ function bufferOfKind(kind: keyof typeof kinds, bytes: number): readonly [ArrayB
   return [own.buffer, () => own.grow(1)];
 }
 
+/** The most rows of a batch. */
+const factorRows = 3;
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((size, dimension) => size * dimension, 1);
+
+/** Of a parameter whose gradient factors make, two dimensions; of others one. */
+function chooseShape(walk: WalkState): readonly number[] {
+  if (walk.chance(0.25)) return [1 + walk.pick(4), 1 + walk.pick(walk.chance(0.01) ? 600 : 4)];
+  return [walk.pick(walk.chance(0.003) ? 1100 : 12)];
+}
+
+/** The lengths of the factors x and y. */
+const partsOf = ([inputs = 0, outputs]: readonly number[]) =>
+  outputs === undefined ? [] : [factorRows * inputs, factorRows * outputs];
+
+function madeOfFactors(walk: WalkState, [x, y]: readonly FloatArray[], shape: readonly number[]): MadeGradient {
+  const transposed = walk.chance(0.3);
+  const [first, second] = transposed ? [y, x] : [x, y];
+  return factorsOf(first as FloatArray, second as FloatArray, factorRows, shape as Shape, transposed);
+}
+
+function filledList(walk: WalkState, list: readonly FloatArray[], shape: readonly number[]): MadeGradient {
+  for (const array of list) walk.fill(array);
+  return listOf(list, shape);
+}
+
 export function makeMemory(walk: WalkState): void {
   const kind = walk.one(walk.chance(0.5) ? ["allocated", "shared"] : Object.keys(kinds)) as keyof typeof kinds;
   const type: NumberType = walk.chance(0.5) ? "float32" : "float64";
-  const lengths = Array.from({ length: 1 + walk.pick(3) }, () => walk.pick(walk.chance(0.003) ? 1100 : 12));
+  const shapes = Array.from({ length: 1 + walk.pick(3) }, () => chooseShape(walk));
   const source = (take: () => void): Source => ({ kind, stays: kinds[kind], alive: true, inFlight: 0, take });
-  const track = (name: string, data: FloatArray, grad: FloatArray, from: Source) => {
+  const track = (name: string, data: FloatArray, grad: FloatArray, from: Source, made?: MadeGradient) => {
     walk.fill(data);
     walk.fill(grad);
     const [expectedGrad, expected] = [grad.slice(), { data: data.slice() }];
-    walk.parameters.push({ name, data, grad, expectedGrad, expected, source: from });
+    const given = made && { name, data, grad: made.given as never, shape: made.shape };
+    walk.parameters.push({ name, data, grad, expectedGrad, expected, source: from, made, given });
   };
+  const replicas = walk.chance(0.2) ? 1 + walk.pick(4) : 0;
   if (kind === "allocated" || kind === "shared") {
-    const shapes = Object.fromEntries(lengths.map((length) => [walk.newName(), [length]]));
+    const named = shapes.map((shape) => [walk.newName(), shape] as const);
+    const parts = named.flatMap(([name, shape]) =>
+      partsOf(shape).map((length, i) => [`${name}.${i}`, [length]] as const),
+    );
     const model = walk.call("allocate", undefined, () =>
-      allocate(shapes, { dtype: type as "float64", shared: kind === "shared" }),
+      allocate(Object.fromEntries([...named, ...parts]), {
+        ...{ dtype: type as "float64", shared: kind === "shared" },
+        ...(replicas > 0 && { replicas }),
+      }),
     ) as ReturnType<typeof allocate>;
     const from = source(() => model.dispose());
-    for (const { name, data, grad } of model.parameters) track(name, data, grad as FloatArray, from);
+    for (const [name, shape] of named) {
+      const { data, grad } = model.parameters.find((each) => each.name === name) as (typeof model.parameters)[number];
+      const factors = partsOf(shape).map((_, i) => model.params[`${name}.${i}`] as FloatArray);
+      for (const array of factors) walk.fill(array);
+      if (factors.length > 0)
+        track(name, data, model.grads[name] as FloatArray, from, madeOfFactors(walk, factors, shape));
+      else if (Array.isArray(grad)) track(name, data, data.slice(), from, filledList(walk, grad, shape));
+      else track(name, data, grad as FloatArray, from);
+    }
     return;
   }
   const ArrayType = arrayType(type);
-  const bytes = ArrayType.BYTES_PER_ELEMENT * lengths.reduce((sum, length) => sum + 2 * length, 0);
+  const arrays = (shape: readonly number[]) => 2 + replicas + (shape.length === 2 ? factorRows : 0);
+  const all = shapes.reduce((sum, shape) => sum + arrays(shape) * sizeOf(shape), 0);
+  const bytes = ArrayType.BYTES_PER_ELEMENT * (all + 4 * factorRows * shapes.length);
   const [buffer, take] = bufferOfKind(kind, bytes);
   const from = source(take);
   let offset = 0;
@@ -64,7 +110,20 @@ export function makeMemory(walk: WalkState): void {
     offset += length * ArrayType.BYTES_PER_ELEMENT;
     return array;
   };
-  for (const length of lengths) track(walk.newName(), next(length), next(length), from);
+  for (const shape of shapes) {
+    const length = sizeOf(shape);
+    const [data, grad] = [next(length), next(length)];
+    const factors = partsOf(shape).map(next);
+    for (const array of factors) walk.fill(array);
+    const list = Array.from({ length: replicas }, () => next(length));
+    const made =
+      factors.length > 0
+        ? madeOfFactors(walk, factors, shape)
+        : list.length > 0
+          ? filledList(walk, list, shape)
+          : undefined;
+    track(walk.newName(), data, grad, from, made);
+  }
 }
 
 export function takeMemory(walk: WalkState): void {
@@ -87,8 +146,10 @@ export function forget(walk: WalkState): void {
 export function writeGradients(walk: WalkState): void {
   const parameter = walk.one(walk.parameters);
   if (!parameter?.source.alive || walk.trainees.some(({ pending }) => pending)) return;
-  const { grad, expectedGrad } = parameter;
-  walk.fill(expectedGrad);
-  if (walk.chance(0.06)) expectedGrad[0] = walk.one([Number.NaN, Number.POSITIVE_INFINITY]) as number;
-  grad.set(expectedGrad);
+  const { grad, expectedGrad, made } = parameter;
+  for (const { found, expected } of made?.parts ?? [{ found: grad, expected: expectedGrad }]) {
+    walk.fill(expected);
+    if (walk.chance(0.06)) expected[0] = walk.one([Number.NaN, Number.POSITIVE_INFINITY]) as number;
+    found.set(expected);
+  }
 }

@@ -1,9 +1,16 @@
 // What a walk knows: the memory and the optimizers that it has made, and beside each what it must hold.
-import { OptimError, type RMSprop, type RMSpropOptions, type StateDict } from "../../../lib/index.ts";
+import {
+  type AnyParameter,
+  OptimError,
+  type RMSprop,
+  type RMSpropOptions,
+  type StateDict,
+} from "../../../lib/index.ts";
 import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
 import type { OwnParameter } from "../arrays.ts";
 import { uniformFrom } from "../cases.ts";
 import type { StagedModel, StagedPart } from "../staged-model.ts";
+import type { MadeGradient } from "./made.ts";
 
 /** Memory that several arrays may share. */
 export interface Source {
@@ -21,6 +28,10 @@ export const isOwn = ({ kind }: Source) => kind === "allocated" || kind === "sha
 
 /** An array with what it must hold; its memory may have gone. */
 export interface Tracked extends OwnParameter {
+  /** The gradient, where steps make it; then `grad` is not used. */
+  readonly made?: MadeGradient | undefined;
+  /** The same as an optimizer gets it, with that gradient. */
+  readonly given?: AnyParameter | undefined;
   readonly expectedGrad: FloatArray;
   readonly expected: { data: FloatArray };
   readonly source: Source;

@@ -3,6 +3,7 @@
 import type { OptimError } from "../../../lib/index.ts";
 import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
 import type { Taken } from "../staged-model.ts";
+import { givenOf, gradientOf } from "./made.ts";
 import {
   type Entry,
   idleCode,
@@ -11,6 +12,7 @@ import {
   memoryCode,
   same,
   settledCode,
+  type Tracked,
   type Trainee,
   type WalkState,
 } from "./state.ts";
@@ -20,7 +22,7 @@ const included = ({ entries }: Trainee): Entry[] => [...entries.values()].filter
 /** Those whose arrays the optimizer has. */
 const standing = (trainee: Trainee): Entry[] => included(trainee).filter(({ placed }) => placed);
 
-const asTaken = ({ model, parameter }: Entry): Taken => ({ part: model, grad: parameter.expectedGrad });
+const asTaken = ({ model, parameter }: Entry): Taken => ({ part: model, grad: gradientOf(parameter) });
 
 function stepCode(trainee: Trainee, entries: readonly Entry[], asynchronous: boolean): string | undefined {
   const settled = settledCode(trainee);
@@ -30,11 +32,23 @@ function stepCode(trainee: Trainee, entries: readonly Entry[], asynchronous: boo
   return asynchronous && full.some(({ source }) => !source.stays) ? "ERR_ASYNC_MEMORY" : undefined;
 }
 
-/** Takes a step that was not refused in the model, and compares what it tells. */
-function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[]): void {
+const madeOf = (entries: readonly Entry[]) => entries.map(({ parameter }) => parameter).filter(({ made }) => made);
+
+/** Zeroes a gradient that a step made, if the step zeroes gradients. */
+function zeroMade({ entries }: Trainee, { name, made }: Tracked): void {
+  if (entries.get(name)?.model.options.zeroGrads) made?.zero();
+}
+
+/**
+ * Takes a step that was not refused in the model, and compares what it tells.
+ * @param made The parameters whose gradient it made.
+ */
+function advance(walk: WalkState, trainee: Trainee, taken: readonly Taken[], made: readonly Tracked[]): void {
   const { stages } = trainee;
   const { lossScale } = stages;
   stages.step(taken);
+  for (const parameter of made) if (!stages.last?.skipped) zeroMade(trainee, parameter);
+  walk.note("made a gradient", made.length > 0);
   noteStep(walk, trainee, taken, lossScale);
   if (taken.length > 0 && !stages.last?.skipped) notePlaces(trainee, taken);
   compareLastStep(trainee, taken);
@@ -92,7 +106,7 @@ export function step(walk: WalkState, trainee: Trainee): void {
   const entries = standing(trainee);
   const code = stepCode(trainee, entries, false);
   walk.call("step", code, () => trainee.optimizer.step());
-  if (code === undefined) advance(walk, trainee, entries.map(asTaken));
+  if (code === undefined) advance(walk, trainee, entries.map(asTaken), madeOf(entries));
 }
 
 type GivenArrays = Record<string, unknown>;
@@ -128,9 +142,10 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
   const entries = included(trainee).filter(({ parameter }) => parameter.source.alive && walk.chance(0.6));
   const arrays: GivenArrays = {};
   const taken: Taken[] = [];
+  const made: Tracked[] = [];
   const given: (readonly [what: string, found: FloatArray, expected: FloatArray])[] = [];
   for (const { parameter, model, placed } of entries) {
-    const { name, data, expectedGrad } = parameter;
+    const { name, data } = parameter;
     if (walk.chance(0.1)) {
       arrays[name] = walk.one([null, { grad: null }, { grad: null, out: new Float32Array(1) }]);
       walk.note("left out by null", true);
@@ -150,14 +165,15 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
     arrays[name] = bare
       ? grad.array
       : {
-          ...((grad || !placed) && { grad: grad?.array ?? parameter.grad }),
+          ...((grad || !placed) && { grad: grad?.array ?? givenOf(parameter) }),
           ...(out && { out: out.array }),
           // An object that names none is refused: here the parameter's own stand for it.
           ...((from || !placed || (!grad && !out)) && { data: from?.array ?? data }),
         };
     walk.note("given all its arrays", !placed);
     const [wanted, read] = [out?.expected, from?.expected];
-    taken.push({ part: model, grad: grad?.expected ?? expectedGrad, data: read, out: wanted });
+    taken.push({ part: model, grad: grad?.expected ?? gradientOf(parameter), data: read, out: wanted });
+    if (!grad && parameter.made) made.push(parameter);
   }
   const bad = walk.chance(0.2)
     ? spoil(
@@ -168,7 +184,7 @@ export function stepWith(walk: WalkState, trainee: Trainee): void {
     : undefined;
   const code = settledCode(trainee) ?? bad;
   walk.call("step with arrays", code, () => trainee.optimizer.step(arrays as never));
-  if (code === undefined) advance(walk, trainee, taken);
+  if (code === undefined) advance(walk, trainee, taken, made);
   for (const [what, found, expected] of given) {
     if (!same(found, expected)) throw new Error(`${what}, given for one call, is not what it should be`);
   }
@@ -179,6 +195,8 @@ export async function stepAsync(walk: WalkState, trainee: Trainee, change: () =>
   const entries = standing(trainee);
   const code = stepCode(trainee, entries, true);
   const own = entries.map(({ parameter }) => parameter).filter(({ expectedGrad }) => expectedGrad.length > 0);
+  // A batch that is set meanwhile counts from the next step on.
+  const taken = entries.map(asTaken);
   const settled = trainee.optimizer.stepAsync().then(
     () => undefined,
     (error: unknown) => error,
@@ -194,7 +212,7 @@ export async function stepAsync(walk: WalkState, trainee: Trainee, change: () =>
     for (const each of held) each.inFlight--;
     trainee.pending = false;
     if (error) throw error;
-    advance(walk, trainee, entries.map(asTaken));
+    advance(walk, trainee, taken, madeOf(entries));
   }
   const error = await settled;
   walk.count("stepAsync", code !== undefined);
@@ -232,7 +250,11 @@ export function zeroGrad(walk: WalkState, trainee: Trainee): void {
   const code = idleCode(trainee) ?? memoryCode(trainee);
   walk.call("zeroGrad", code, () => trainee.optimizer.zeroGrad());
   if (code !== undefined) return;
-  for (const { parameter, placed } of trainee.entries.values()) if (placed) parameter.expectedGrad.fill(0);
+  for (const { parameter, placed } of trainee.entries.values()) {
+    if (!placed) continue;
+    if (parameter.made) parameter.made.zero();
+    else parameter.expectedGrad.fill(0);
+  }
 }
 
 export function swapEma(walk: WalkState, trainee: Trainee): void {

@@ -2,6 +2,7 @@
 import { type AnyParameter, type NumberType, RMSprop, type RMSpropOptions } from "../../../lib/index.ts";
 import { numberTypeOf } from "../../../lib/numbers/typed-array.ts";
 import { StagedModel, StagedPart } from "../staged-model.ts";
+import { assignFactors } from "./made.ts";
 import { chooseChange, chooseOptions } from "./options.ts";
 import { idleCode, isGone, memoryCode, settledCode, type Tracked, type Trainee, type WalkState } from "./state.ts";
 
@@ -23,9 +24,9 @@ const chooseGiven = (walk: WalkState, params: readonly Tracked[]): Given[] =>
   params.map((parameter) => ({ parameter, placed: walk.chance(0.85) }));
 
 const asGiven = ({ parameter, placed }: Given): AnyParameter => {
-  const { name, expectedGrad } = parameter;
+  const { name, expectedGrad, made, given } = parameter;
   const dtype = numberTypeOf(expectedGrad) as NumberType;
-  return placed ? parameter : { name, data: null, shape: [expectedGrad.length], dtype };
+  return placed ? (given ?? parameter) : { name, data: null, shape: made?.shape ?? [expectedGrad.length], dtype };
 };
 
 const isLost = ({ parameter, placed }: Given) => placed && isGone(parameter);
@@ -115,7 +116,9 @@ export function assign(walk: WalkState, trainee: Trainee): void {
   if (!entry) return;
   const key = walk.one(["data", "grad"]) as "data" | "grad";
   const other = walk.one([null, new Float32Array(entry.parameter.data.length)]);
-  walk.call("assign an array", "ERR_OPTION", () => Object.assign(entry.parameter, { [key]: other }));
+  const { given = entry.parameter } = entry.parameter;
+  walk.call("assign an array", "ERR_OPTION", () => Object.assign(given, { [key]: other }));
+  assignFactors(walk, entry.parameter);
 }
 
 export function dispose(walk: WalkState, trainee: Trainee): void {

@@ -2,6 +2,7 @@
 // every call all arrays and all state are compared with the model's, so that a refusal that changes anything shows too.
 import { allocate, backend, RMSprop } from "../../../lib/index.ts";
 import type { FloatArray } from "../../../lib/numbers/typed-array.ts";
+import { setBatch } from "./made.ts";
 import { forget, makeMemory, takeMemory, writeGradients } from "./memory.ts";
 import { load, save } from "./saves.ts";
 import { same, type Trainee, WalkState } from "./state.ts";
@@ -10,7 +11,7 @@ import { addGroup, assign, construct, dispose, freeze, remove, setOption } from 
 
 /** Calls that change an optimizer, those made often more than once. */
 const changes = [step, step, stepWith, stepWith, freeze, zeroGrad, save, load, flush];
-const rareChanges = [assign, remove, addGroup, dispose, drop, swapEma, swapEma];
+const rareChanges = [setBatch, setBatch, assign, remove, addGroup, dispose, drop, swapEma, swapEma];
 
 const badCalls: readonly (readonly [name: string, code: string, action: () => unknown])[] = [
   ["allocate no shape", "ERR_LENGTH", () => allocate({ x: [-1] })],
@@ -66,10 +67,13 @@ export class Walk {
   }
 
   #compare(): void {
-    for (const { name, data, grad, expected, expectedGrad, source } of this.#state.parameters) {
+    for (const { name, data, grad, expected, expectedGrad, source, made } of this.#state.parameters) {
       if (!source.alive) continue;
       if (!same(data, expected.data)) throw new Error(`the data of ${name}, ${source.kind}, is not what it should be`);
       if (!same(grad, expectedGrad)) throw new Error(`the gradient of ${name}, ${source.kind}, is not what it was`);
+      for (const part of made?.parts ?? []) {
+        if (!same(part.found, part.expected)) throw new Error(`a part of the gradient of ${name} is not what it was`);
+      }
     }
     for (const trainee of this.#state.trainees) if (!trainee.disposed) compareState(trainee);
   }
