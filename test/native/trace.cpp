@@ -23,10 +23,6 @@ struct Symbol {
   Symbol() = default;
   explicit Symbol(const std::string& expression) : text(expression) {}
   explicit Symbol(double constant) : text(written(constant)) {}
-  Symbol& operator=(double constant) {
-    text = written(constant);
-    return *this;
-  }
 
   static std::string written(double constant) {
     std::ostringstream stream;
@@ -177,9 +173,8 @@ void trace_source(const std::string& parts, double divisor, std::size_t begin, s
                                 : rmsprop::SourcePart{y, {}});
   }
   std::vector<Number> sums(rmsprop::max_sums * size);
-  const auto* made = static_cast<const Number*>(source.make(table, sizeof(Number), begin, end - begin,
-                                                            reinterpret_cast<unsigned char*>(sums.data()),
-                                                            size * sizeof(Number)));
+  const auto* made = static_cast<const Number*>(source.make(
+      table, sizeof(Number), begin, end - begin, reinterpret_cast<unsigned char*>(sums.data()), size * sizeof(Number)));
   std::printf("source %s/%g %zu-%zu %s: ", parts.c_str(), divisor, begin, end,
               std::is_same_v<Real, float> ? "float32" : "float64");
   for (std::size_t i = 0; i < end - begin; ++i) std::printf("%s%s", i == 0 ? "" : "; ", made[i].text.c_str());
