@@ -5,6 +5,7 @@ import { numberTypes } from "./support/cases.ts";
 import {
   buildList,
   canDisassemble,
+  gradientKernelsOf,
   type Instruction,
   interfaceOf,
   kernelObject,
@@ -14,20 +15,21 @@ import {
 } from "./support/objects.ts";
 import { trace } from "./support/trace.ts";
 
-type Operation = "div" | "mul" | "fma";
+type Operation = "add" | "div" | "mul" | "fma";
 
 /** What the instructions of a set look like; `vector` is what an operation is over whole vectors of it. */
 const sets: Record<string, { hasFma: boolean; fused: RegExp; vector: Record<Operation, RegExp>; foreign: RegExp }> = {
   sse2: {
     hasFma: false,
     fused: /^vf/,
-    vector: { div: /^divp[sd]\s+.*%xmm/, mul: /^mulp[sd]\s+.*%xmm/, fma: /^vf/ },
+    vector: { add: /^addp[sd]\s+.*%xmm/, div: /^divp[sd]\s+.*%xmm/, mul: /^mulp[sd]\s+.*%xmm/, fma: /^vf/ },
     foreign: /^v|%ymm|%zmm/,
   },
   avx2: {
     hasFma: true,
     fused: /^vfn?m(add|sub)/,
     vector: {
+      add: /^vaddp[sd]\s+.*%ymm/,
       div: /^vdivp[sd]\s+.*%ymm/,
       mul: /^vmulp[sd]\s+.*%ymm/,
       fma: /^vfn?m(add|sub)\d+p[sd]\s+.*%ymm/,
@@ -38,6 +40,7 @@ const sets: Record<string, { hasFma: boolean; fused: RegExp; vector: Record<Oper
     hasFma: true,
     fused: /^vfn?m(add|sub)/,
     vector: {
+      add: /^vaddp[sd]\s+.*%zmm/,
       div: /^vdivp[sd]\s+.*%zmm/,
       mul: /^vmulp[sd]\s+.*%zmm/,
       fma: /^vfn?m(add|sub)\d+p[sd]\s+.*%zmm/,
@@ -48,6 +51,7 @@ const sets: Record<string, { hasFma: boolean; fused: RegExp; vector: Record<Oper
     hasFma: true,
     fused: /^f(n?m(add|sub)|ml[as])/,
     vector: {
+      add: /^fadd\s+v\d+\.(4s|2d)/,
       div: /^fdiv\s+v\d+\.(4s|2d)/,
       mul: /^fmul\s+v\d+\.(4s|2d)/,
       fma: /^fml[as]\s+v\d+\.(4s|2d)/,
@@ -128,6 +132,22 @@ describe.skipIf(!canDisassemble)("the kernels' objects", () => {
         );
         const expected = overThree.filter((kernel) => (lines.get(kernel) as string).includes("(div "));
         expect(found.map(([kernel]) => kernel).sort()).toEqual(expected.sort());
+      });
+
+      describe("what makes gradients", () => {
+        const making = canDisassemble ? gradientKernelsOf(kernelObject(isa)) : new Map<string, Instruction[]>();
+        const operations: Readonly<Record<string, readonly Operation[]>> = {
+          ...{ add: ["add"], addFour: ["add"], divide: ["div", "mul"], multiply: ["mul", "add"] },
+        };
+        test.each(numberTypes)("works on vectors, in %s, and fuses nothing", (type) => {
+          for (const [kernel, expected] of Object.entries(operations)) {
+            const code = making.get(`${kernel} ${type}`) ?? [];
+            for (const operation of expected) {
+              expect(loopsWith(code, vector[operation]).length, `${kernel}, ${operation}`).toBeGreaterThan(0);
+            }
+            expect(code.filter(({ text }) => fused.test(text) || foreign.test(text))).toEqual([]);
+          }
+        });
       });
 
       test("has a fused instruction in exactly the kernels whose expression has an fma", () => {

@@ -5,7 +5,7 @@ import { variantsOf } from "../lib/rules/rule.ts";
 import { numberTypes } from "./support/cases.ts";
 import { trace } from "./support/trace.ts";
 import { wasm } from "./support/wasm.ts";
-import { functionBodies, holds, vectorInstructions } from "./support/wasm-code.ts";
+import { callsIn, functionBodies, holds, vectorInstructions } from "./support/wasm-code.ts";
 
 describe("the kernels' WebAssembly", () => {
   const bodies = "bytes" in wasm ? functionBodies(wasm.bytes) : [];
@@ -30,6 +30,20 @@ describe("the kernels' WebAssembly", () => {
       });
     }
   }
+
+  test.skipIf("missing" in wasm).each(numberTypes)("what makes gradients of %s works on vectors", (type) => {
+    if ("missing" in wasm) return;
+    const operations = { add: ["add"], addFour: ["add"], divide: ["div", "mul"], multiply: ["mul", "add"] } as const;
+    for (const [stage, expected] of Object.entries(operations)) {
+      const kernel = wasm.kernels.stages[type][stage as keyof typeof operations];
+      const code = bodies[Number(kernel.name)] as Uint8Array;
+      const all = [code, ...callsIn(code).flatMap((number) => bodies[number] ?? [])];
+      for (const operation of expected) {
+        const found = all.some((body) => holds(body, vectorInstructions[type][operation]));
+        expect(found, `${stage}, ${operation}`).toBe(true);
+      }
+    }
+  });
 
   test("has no relaxed instruction, a fused one among them", (context) => {
     if ("missing" in wasm) context.skip(wasm.missing);

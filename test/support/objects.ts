@@ -63,28 +63,42 @@ export function loopsWith(code: readonly Instruction[], instruction: RegExp): nu
     .map(({ from }) => from);
 }
 
-/**
- * The rule stage's kernels in an object: "rule type variant", as test/support/trace.ts names them, to its instructions, those
- * of the instantiations with neutral coefficients and of those that ask ahead among them.
- */
-export function kernelsOf(object: string): Map<string, Instruction[]> {
-  const kernels = new Map<string, Instruction[]>();
+/** The functions of an object, by their names, those that have one name together. */
+function functionsOf(object: string, nameOf: (symbol: string) => string | undefined): Map<string, Instruction[]> {
+  const functions = new Map<string, Instruction[]>();
   let current: Instruction[] | undefined;
   for (const line of run("objdump", "--disassemble", "--demangle", "--no-show-raw-insn", object).split("\n")) {
     const symbol = /^[0-9a-f]+ <(.*)>:$/.exec(line)?.[1];
     if (symbol !== undefined) {
-      const kernel = /step<(float|double), .*?(\w+), (\d+)ul, (?:true|false), (?:true|false)>/.exec(symbol);
-      current = undefined;
-      if (kernel) {
-        const [, type, rule, variant] = kernel as unknown as [string, string, string, string];
-        const key = `${rule.toLowerCase()} ${type === "float" ? "float32" : "float64"} ${variant}`;
-        current = kernels.get(key) ?? [];
-        kernels.set(key, current);
-      }
+      const name = nameOf(symbol);
+      current = name === undefined ? undefined : (functions.get(name) ?? []);
+      if (name !== undefined && current) functions.set(name, current);
     } else if (current && /^\s+[0-9a-f]+:\t/.test(line)) {
       const [address, text] = line.split("\t") as [string, string];
       current.push({ address: Number.parseInt(address, 16), text });
     }
   }
-  return kernels;
+  return functions;
 }
+
+const numberType = (name: string | undefined) => (name === "float" ? "float32" : "float64");
+
+/**
+ * The rule stage's kernels in an object: "rule type variant", as test/support/trace.ts names them, to its instructions, those
+ * of the instantiations with neutral coefficients and of those that ask ahead among them.
+ */
+export const kernelsOf = (object: string): Map<string, Instruction[]> =>
+  functionsOf(object, (symbol) => {
+    const kernel = /step<(float|double), .*?(\w+), (\d+)ul, (?:true|false), (?:true|false)>/.exec(symbol);
+    return kernel ? `${kernel[2]?.toLowerCase()} ${numberType(kernel[1])} ${kernel[3]}` : undefined;
+  });
+
+/** The functions that make gradients: "add", "divide" or "multiply", with the number type; what one calls is its own. */
+export const gradientKernelsOf = (object: string): Map<string, Instruction[]> =>
+  functionsOf(object, (symbol) => {
+    const [, name, type] =
+      /::(add_arrays|add_four|divide_by|multiply|make_block|add_rows|add_products)<(float|double)\b/.exec(symbol) ?? [];
+    if (name === undefined) return undefined;
+    const kernel = { add_arrays: "add", add_four: "addFour", divide_by: "divide" }[name] ?? "multiply";
+    return `${kernel} ${numberType(type)}`;
+  });
