@@ -88,13 +88,27 @@ export interface Model<N extends string = string, A extends FloatArray = FloatAr
   [Symbol.dispose](): void;
 }
 
-/** The gradients of a model that one worker computes. */
+/** The gradients of a model that one worker computes; no other worker, and no step but by `zeroGrads`, writes them. */
 export interface Replica<N extends string = string, A extends FloatArray = FloatArray> {
   /** By name, as the model's own. */
   readonly grads: { readonly [name in N]: A };
 }
 
-/** A model with several arrays of each gradient. */
+/**
+ * A model with several arrays of each gradient, one for each worker. A step takes their sum, or their mean while a team of
+ * `rmsprop/workers` is open over it. `zeroGrad()` and the option `zeroGrads` set all of them to zero.
+ * @example
+ * ```js
+ * import { SGD, allocate } from "rmsprop";
+ *
+ * const model = allocate({ w: [2] }, { shared: true, replicas: 2 });
+ * const optimizer = new SGD(model.parameters, { lr: 1, zeroGrads: true });
+ * model.replicas[0].grads.w.set([1, 2]); // each worker writes its own
+ * model.replicas[1].grads.w.set([10, 20]);
+ * optimizer.step();
+ * console.log(model.params.w, model.replicas[1].grads.w); // Float32Array(2) [ -11, -22 ] Float32Array(2) [ 0, 0 ]
+ * ```
+ */
 export interface ReplicatedModel<N extends string = string, A extends FloatArray = FloatArray>
   extends Omit<Model<N, A>, "parameters"> {
   /** The parameters, as an optimizer takes them: the gradient of each is the list of its arrays. */

@@ -12,8 +12,25 @@ import { checkBatch, divisorOf, noteGiven, rowsIn } from "./standing.ts";
 
 /**
  * The factors of a dense layer's gradient, which a step multiplies while it steps, so that the gradient itself is never
- * formed: for each row `b` of a batch `x[b][i] * y[b][j]`, summed over the batch in order, each product and each sum rounded
- * to the parameter's number type. The parameter has a shape of two dimensions, `[in, out]`.
+ * formed: for each row `b` of a batch `x[b][i] * y[b][j]`, summed over the batch in order from +0, each product and each sum
+ * rounded to the parameter's number type. The parameter has a shape of two dimensions, `[in, out]`, which the lengths of x
+ * and y must fit. Steps only read x and y, and no `zeroGrad()` sets them to zero.
+ * @example
+ * ```js
+ * import { SGD } from "rmsprop";
+ *
+ * const x = Float32Array.of(1, 2, 3, 4); // the inputs of a layer, two rows of two
+ * const y = Float32Array.of(1, 0, -1, 2, 2, 2); // the gradient of its outputs, two rows of three
+ * const grad = { x, y };
+ * const w = { name: "w", shape: [2, 3], data: new Float32Array(6), grad };
+ * const b = { name: "b", data: new Float32Array(3), grad: { x: null, y } };
+ * const optimizer = new SGD([w, b], { lr: 1 });
+ * optimizer.step();
+ * console.log(w.data, b.data); // Float32Array(6) [ -7, -6, -5, -10, -8, -6 ] Float32Array(3) [ -3, -2, -1 ]
+ * grad.batch = 1; // the last batch of an epoch has one row
+ * optimizer.step();
+ * console.log(w.data[0]); // -8
+ * ```
  */
 export interface GradientFactors {
   /** The layer's inputs, batch × in, of the parameter's number type; null stands for ones, which makes a bias's gradient. */
@@ -29,7 +46,22 @@ export interface GradientFactors {
   readonly transposed?: boolean;
 }
 
-/** A gradient that a step makes: factors, or a list of arrays and factors, of which it is the sum. */
+/**
+ * A gradient that a step makes: factors, or a list of 1 to 64 arrays and factors, of which it is the sum. The sum is added in
+ * a balanced tree, the largest power of two below their number on the left: (0 + 1) + 2, (0 + 1) + (2 + 3).
+ * @example
+ * ```js
+ * import { SGD } from "rmsprop";
+ *
+ * const data = new Float32Array(2);
+ * const halves = [Float32Array.of(1, 2), Float32Array.of(10, 20)]; // of two halves of a batch
+ * const optimizer = new SGD([{ name: "w", shape: [1, 2], data, grad: halves }], { lr: 1, zeroGrads: true });
+ * optimizer.step();
+ * console.log(data, halves[1]); // Float32Array(2) [ -11, -22 ] Float32Array(2) [ 0, 0 ]
+ * optimizer.step({ w: { grad: { x: Float32Array.of(3), y: Float32Array.of(1, 0) } } }); // for one call
+ * console.log(data); // Float32Array(2) [ -14, -22 ]
+ * ```
+ */
 export type MadeGradient = GradientFactors | readonly (FloatArray | GradientFactors)[];
 
 /** Factors as the user gave them: each property read once, not checked. */

@@ -22,6 +22,20 @@ export interface EntryPoint {
   readonly sections: readonly Section[];
 }
 
+const madeGradients = `A step can make the gradient of a parameter itself, a tile at a time while that lies in cache: of the factors of a dense layer, or as the sum of a list. It leaves the same bits as a step over the gradient that is formed in the same order. Options that look at gradients, such as \`clipNorm\` or \`ema\`, take it as any other. Where a step must know something of all gradients before it changes anything (\`clipNorm\`, \`clipGlobalNorm\`, \`skipNonFinite\`, \`lossScale\`), it makes them twice.
+
+| | one array | a list | factors |
+| --- | --- | --- | --- |
+| in a parameter, and for one call; \`null\` in its place leaves the parameter out | yes | yes; no null inside | yes |
+| may change between steps | what the array holds | what the arrays hold | what x and y hold, and \`batch\` |
+| shape needed | no | no | two dimensions; none for \`x: null\`, a bias |
+| options that look at gradients, weight decay, averages, accumulation, \`out\` | yes | yes | yes |
+| \`zeroGrad()\`, \`zeroGrads\` | set to zero | each array is | nothing is: x and y are yours |
+| may share memory | with gradients that no step sets to zero | the same; not with one another | with other factors, and gradients that no step sets to zero |
+| \`stepAsync()\` | memory of \`allocate()\` or shared | the same for each | the same for x and for y |
+| \`freeze()\`, \`remove()\`, groups, \`stateDict()\`, checkpoints | yes | yes: the state knows no source | the same |
+| \`rmsprop/tfjs\` | yes | no | no |`;
+
 export const entryPoints: readonly EntryPoint[] = [
   {
     specifier: "rmsprop",
@@ -67,6 +81,17 @@ export const entryPoints: readonly EntryPoint[] = [
           "Unmatched",
           "LossScaleState",
         ],
+      },
+      {
+        title: "Gradients that a step makes",
+        intro: madeGradients,
+        exports: ["GradientFactors", "MadeGradient", "MadeGradientParameter"],
+      },
+      {
+        title: "Replicas",
+        intro:
+          "Several arrays of each gradient, which workers write side by side and a step adds. [workers.md](workers.md) has trainings on several cores.",
+        exports: ["ReplicatedModel", "ReplicatedOptions", "Replica"],
       },
       {
         title: "Options",
