@@ -1,5 +1,6 @@
 // Programs with teams, in processes of their own: how they end, and what they print.
 import { describe, expect, it } from "vitest";
+import { full } from "../support/cases.ts";
 import { type ProgramOptions, report, runProgram } from "../support/programs.ts";
 
 const alone = (mode: string, options: ProgramOptions = {}) => runProgram("team-alone", { ...options, args: [mode] });
@@ -30,21 +31,22 @@ describe("a program", () => {
   });
 });
 
+const rounds = full ? 1000 : 18;
+
 describe("workers that fail in the middle of a round, one team after the other,", () => {
-  // `node --expose-gc test/programs/team-failures.js 1000` is the whole.
-  it("each make it reject, and leave no memory behind", async () => {
+  it(`each make it reject, ${rounds} times, and leave no memory behind`, { timeout: 1_500_000 }, async () => {
     const { right, wrong, early, late } = await report<{
       right: Record<string, number>;
       wrong: string[];
       early: { rss: number; arrayBuffers: number };
       late: { rss: number; arrayBuffers: number };
-    }>("team-failures", { args: [30] });
+    }>("team-failures", { args: [rounds], timeout: 1_400_000 });
     expect(wrong).toEqual([]);
-    expect(right).toEqual({
-      ...{ throws: 5, rejects: 5, exits: 5, "terminated at work": 5, "terminated in wait": 5, closed: 5 },
-    });
-    // Each round has 3 MB of arrays of its own.
-    expect(late.rss - early.rss).toBeLessThan(20e6);
+    const kinds = ["throws", "rejects", "exits", "terminated at work", "terminated in wait", "closed"];
+    expect(Object.keys(right)).toEqual(kinds);
+    for (const times of Object.values(right)) expect(times).toBeGreaterThanOrEqual(Math.floor(rounds / kinds.length));
+    // Each round has 3 MB of arrays of its own; Node itself keeps some 10 kB of each thread.
+    expect(late.rss - early.rss).toBeLessThan(20e6 + rounds * 30e3);
     expect(late.arrayBuffers).toBeLessThan(1e6);
   });
 });
