@@ -237,7 +237,7 @@ const sources: Suite = {
         title: `${replicas} replicas`,
         size: 2 ** 24,
         source: { replicas },
-        contenders: ["native", "plain step", "sum pass, step"],
+        contenders: ["native", "plain step", "sum apart, step", "sum in place, step"],
       })),
     ),
   ],

@@ -9,7 +9,7 @@ import { construction, native, oneArray, oneThread, ordinaryValues } from "./nat
 import { plainStep, separatePasses } from "./pipeline.ts";
 import { plainLoop } from "./plain-loop.ts";
 import { reference } from "./reference.ts";
-import { formedByBatch, formedByBlocks, formedByRows, formedInScript, sumPass } from "./sources.ts";
+import { formedByBatch, formedByBlocks, formedByRows, formedInScript, sumApart, sumInPlace } from "./sources.ts";
 import { wasm } from "./wasm.ts";
 
 /** Every contender. */
@@ -18,5 +18,5 @@ export const contenderKinds: readonly ContenderKind[] = [
   ...[limit, copy, bareLoop, formulaLoop, emptyCall, plainLoop],
   ...[tensorflowCpu, tensorflowWasm, torch, keptTorch, foreachTorch, keptForeachTorch, compiledTorch, jax],
   ...[plainStep, separatePasses],
-  ...[formedByRows, formedByBatch, formedByBlocks, formedInScript, sumPass],
+  ...[formedByRows, formedByBatch, formedByBlocks, formedInScript, sumApart, sumInPlace],
 ];

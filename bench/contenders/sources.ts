@@ -1,4 +1,5 @@
 // What the steps that make their gradients are measured against: forming the gradient in memory, then a plain step.
+import { allocate, type FloatArray } from "rmsprop";
 import { loadAddon } from "../addon.ts";
 import { type FactorArrays, Missing, type Work } from "../work.ts";
 import { type ContenderKind, firstParam, repeated } from "./contender.ts";
@@ -58,14 +59,48 @@ export const formedInScript = formedKind("formed in JavaScript", (work) => {
   };
 });
 
-/** A pass in C++ that adds the gradients into the first, all in one, on as many threads as the step has. */
-export const sumPass = formedKind("sum pass, step", (work) => {
+/** A pass in C++ over all gradients at once, on as many threads as the step has. */
+function summed(
+  work: Work,
+  loop: string,
+  arraysOf: (replicas: readonly FloatArray[]) => readonly FloatArray[],
+): () => void {
   const { replicas } = work.first;
   if (!replicas) throw new Missing("the case has no replicas");
-  const [first, ...others] = replicas;
   const numbers = [0, 0, 0, 0, 0, 1, -0, 0];
-  const arrays = [[others.at(-1), first, ...others.slice(0, -1)]] as never;
-  const sum = loadAddon(work.isa).work(`sum of ${replicas.length}`, arrays, work.threads, numbers);
-  if (!sum) throw new Missing(`no sum is written of ${replicas.length} gradients`);
+  const sum = loadAddon(work.isa).work(loop, [arraysOf(replicas)], work.threads, numbers);
+  if (!sum) throw new Missing(`no sum is written by the name ${loop}`);
   return sum;
-});
+}
+
+const replicasOf = ({ first: { replicas } }: Work) => replicas?.length;
+
+/** The sum takes the first gradient's place. */
+export const sumInPlace = formedKind("sum in place, step", (work) =>
+  summed(
+    work,
+    `sum of ${replicasOf(work)}`,
+    ([first, ...others]) => [others.at(-1), first, ...others.slice(0, -1)] as FloatArray[],
+  ),
+);
+
+/** The gradients stay as they are: the sum has an array of its own, which is what the step reads. */
+export const sumApart: ContenderKind = {
+  ...sumInPlace,
+  name: "sum apart, step",
+  async create(work) {
+    const { params } = allocate({ sum: [work.first.param.length] });
+    const sum = summed(
+      work,
+      `sum of ${replicasOf(work)} apart`,
+      (replicas) => [replicas.at(-1), params.sum, ...replicas.slice(0, -1)] as FloatArray[],
+    );
+    const first = { ...work.first, grad: params.sum };
+    const optimizer = plainOptimizer({ ...work, arrays: [first] });
+    const step = () => {
+      sum();
+      optimizer.step();
+    };
+    return { run: repeated(step), param: () => firstParam(work) };
+  },
+};

@@ -159,6 +159,31 @@ struct SumOfTwo {
   }
 };
 
+// Into an array apart, which leaves all of them as they are.
+struct SumOfTwoApart {
+  static constexpr int written = 2;
+  template <typename Number>
+  static void step(const Arrays<Number>& at, const Coefficients<Number>&, std::size_t begin, std::size_t end) {
+    const Number* __restrict b = at.grad;
+    Number* __restrict sum = at.param;
+    const Number* __restrict a = at.a;
+    for (std::size_t i = begin; i < end; ++i) sum[i] = a[i] + b[i];
+  }
+};
+
+struct SumOfFourApart {
+  static constexpr int written = 4;
+  template <typename Number>
+  static void step(const Arrays<Number>& at, const Coefficients<Number>&, std::size_t begin, std::size_t end) {
+    const Number* __restrict d = at.grad;
+    Number* __restrict sum = at.param;
+    const Number* __restrict a = at.a;
+    const Number* __restrict b = at.b;
+    const Number* __restrict c = at.c;
+    for (std::size_t i = begin; i < end; ++i) sum[i] = (a[i] + b[i]) + (c[i] + d[i]);
+  }
+};
+
 struct SumOfFour {
   static constexpr int written = 3;
   template <typename Number>
@@ -196,6 +221,8 @@ Kernel find_loop(const char* name, const Streams& streams) {
   if (std::strcmp(name, "sgd momentum") == 0) return kernel_of<SgdMomentum>(streams);
   if (std::strcmp(name, "adagrad") == 0) return kernel_of<Adagrad>(streams);
   if (std::strcmp(name, "sum of 2") == 0) return kernel_of<SumOfTwo>(streams);
+  if (std::strcmp(name, "sum of 2 apart") == 0) return kernel_of<SumOfTwoApart>(streams);
+  if (std::strcmp(name, "sum of 4 apart") == 0) return kernel_of<SumOfFourApart>(streams);
   if (std::strcmp(name, "sum of 4") == 0) return kernel_of<SumOfFour>(streams);
   return nullptr;
 }
