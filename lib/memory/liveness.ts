@@ -78,7 +78,8 @@ export class Liveness {
 
   /**
    * Runs no user code, so that what it finds holds until the caller gives control away.
-   * @throws OptimError ERR_DETACHED where an array was detached, transferred, shrunk or disposed since it was watched.
+   * @throws OptimError ERR_DETACHED where an array was detached, transferred, shrunk or disposed since it was watched,
+   * ERR_STEP_IN_FLIGHT where a team's workers are at work in it.
    */
   check(): void {
     for (let i = 0; i < this.#watched.length; i++) {
@@ -86,7 +87,7 @@ export class Liveness {
       // A lost element reads as undefined, which costs a third of asking the buffer for its length.
       const { bytes, needed } = watched;
       const there = bytes ? bytes[needed - 1] !== undefined : byteLengthOf(watched.buffer, watched.shared) >= needed;
-      if (!there || watched.memory?.disposed) throw taken(watched);
+      if (!there || watched.memory?.barred) throw taken(watched);
     }
   }
 
@@ -122,6 +123,13 @@ export const checkHeld: MemoryCheck = (liveness) => {
 };
 
 function taken({ buffer, shared, memory, needed, kind, name }: Watched): OptimError {
+  if (memory?.inRound && !memory.disposed) {
+    return new OptimError(
+      "ERR_STEP_IN_FLIGHT",
+      `Expected the round of a team to be done, but its workers are writing the ${kind} of '${name}': ` +
+        "await what backward() returned.",
+    );
+  }
   const found = memory?.disposed ? 0 : byteLengthOf(buffer, shared);
   return detached(`memory of the ${kind} of '${name}'`, `${needed} bytes`, found);
 }

@@ -18,6 +18,10 @@ export interface Memory {
   disposed: boolean;
   /** The number of asynchronous steps at work in it. */
   inFlight: number;
+  /** Whether a team's workers are at work in it. */
+  inRound?: boolean;
+  /** Whether steps may not touch it, for one of these reasons: what a step looks at. */
+  barred?: boolean;
 }
 
 /** Records by buffer, in one place for all copies of the package in this realm. */
@@ -48,7 +52,7 @@ export function allocateMemory(
   if (byteLength > 2 ** 26 && byteLength > availableMemory()) return undefined;
   const buffer = shared ? "forbidden" : backend.allocate(byteLength, inner);
   const place = buffer === "forbidden" ? allocateShared(backend, byteLength) : buffer && { buffer, byteOffset: 0 };
-  if (place) known.set(place.buffer, { disposed: false, inFlight: 0 });
+  if (place) known.set(place.buffer, { disposed: false, inFlight: 0, inRound: false, barred: false });
   return place;
 }
 
@@ -80,6 +84,16 @@ export function checkIdle(buffer: ArrayBufferLike): void {
   }
 }
 
+/** Notes whether a team's workers are at work in memory. */
+export function setRound(buffers: Iterable<ArrayBufferLike>, isAtWork: boolean): void {
+  for (const buffer of buffers) {
+    const memory = memoryOf(buffer);
+    if (!memory) continue;
+    memory.inRound = isAtWork;
+    memory.barred = isAtWork || memory.disposed;
+  }
+}
+
 /** Tells the backend that a program gets to see this memory. */
 export function exposeMemory(backend: Backend, buffer: ArrayBufferLike): void {
   if (!isShared(buffer)) backend.expose(buffer);
@@ -90,5 +104,6 @@ export function releaseMemory(backend: Backend, buffer: ArrayBufferLike): void {
   const memory = memoryOf(buffer);
   if (!memory || memory.disposed) return;
   memory.disposed = true;
+  memory.barred = true;
   if (!isShared(buffer)) backend.release(buffer);
 }

@@ -1,6 +1,6 @@
 import { OptimError } from "../errors.ts";
-import { checkIdle } from "../memory/memory.ts";
-import { bufferOf } from "../numbers/typed-array.ts";
+import { checkIdle, setRound } from "../memory/memory.ts";
+import { bufferOf, type FloatArray } from "../numbers/typed-array.ts";
 import type { ReplicatedModel } from "../parameters/allocate.ts";
 import { setTeam } from "../parameters/replicated.ts";
 import { divideBy } from "../parameters/standing.ts";
@@ -70,6 +70,8 @@ export class OpenTeam implements Team {
   readonly #model: ReplicatedModel;
   readonly #buffer: SharedArrayBuffer;
   readonly #control: Control;
+  /** The memory that workers write. */
+  readonly #gradients: ReadonlySet<ArrayBufferLike>;
   readonly #workers: StartedWorker[] = [];
   #starting: number;
   #waiting: Waiting | undefined;
@@ -83,6 +85,8 @@ export class OpenTeam implements Team {
     this.#starting = this.count;
     this.#buffer = makeControlBuffer(this.count);
     this.#control = controlOf(this.#buffer);
+    const arrays = model.replicas.flatMap(({ grads }) => Object.values<FloatArray>(grads));
+    this.#gradients = new Set(arrays.map(bufferOf));
   }
 
   static async start(model: ReplicatedModel, url: string, data: unknown): Promise<Team> {
@@ -148,6 +152,7 @@ export class OpenTeam implements Team {
   #settle(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    setRound(this.#gradients, false);
     waiting?.resolve(Array.from(this.#control.results));
   }
 
@@ -179,6 +184,7 @@ export class OpenTeam implements Team {
     // Nothing may write gradients any more once a program hears of it.
     await Promise.allSettled(this.#workers.map((worker) => worker.end()));
     setTeam(this.#model, false);
+    setRound(this.#gradients, false);
     // What waits for the round lets go of the memory.
     Atomics.notify(this.#control.words, at.done);
     this.#waiting?.reject(reason);
@@ -192,6 +198,7 @@ export class OpenTeam implements Team {
     writeWork(this.#control, given);
     const before = words[at.round] as number;
     words[at.pending] = this.count;
+    setRound(this.#gradients, true);
     // A promise of waitAsync keeps no program alive. One worker that does is enough: if it ends, so does the round.
     this.#workers[0]?.hold(true);
     return new Promise((resolve, reject) => {

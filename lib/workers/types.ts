@@ -45,7 +45,8 @@ export interface Team {
    * A worker that throws, rejects, exits or is terminated ends the team: all workers are ended, then this rejects. The
    * error's `cause` is what the worker threw, with its name, message and stack.
    *
-   * Until it resolves, values must not change and gradients are half written: a step meanwhile would take those.
+   * Until it resolves gradients are half written: a step meanwhile is refused with ERR_STEP_IN_FLIGHT. Values must not
+   * change.
    * @param work What each worker's function is called with: a number, a list of at most 16 numbers, or nothing.
    * @throws OptimError ERR_STEP_IN_FLIGHT while the round before, or a `stepAsync` over the model, is not done; ERR_OPTION
    * for other work; ERR_WORKER where a worker fails, and once the team has ended.

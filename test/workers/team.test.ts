@@ -134,6 +134,34 @@ describe("rounds", () => {
     expect(await made.backward(3)).toEqual([3, 3]);
   });
 
+  it("refuse steps while they are under way, and what else reads gradients, in every optimizer over the model", async () => {
+    const model = modelOf(2);
+    const given = { name: "w", data: new Float32Array(3), grad: model.replicas.map(({ grads }) => grads.w) };
+    const optimizers = [new SGD(model.parameters, { lr: 1 }), new SGD([given], { lr: 1 })];
+    for (const optimizer of optimizers) for (let i = 0; i < 2; i++) optimizer.step(); // a step that is taken again
+    const made = await team(model, backwardOf("grads.w.fill(1); return new Promise((r) => setTimeout(r, 50, work));"));
+    const round = made.backward(1);
+    const inRound = {
+      code: "ERR_STEP_IN_FLIGHT",
+      message: expect.stringMatching(
+        /^Expected the round of a team to be done, but its workers are writing the gradient/,
+      ),
+    };
+    for (const optimizer of optimizers) {
+      expect(() => optimizer.step()).toThrow(expect.objectContaining(inRound));
+      expect(() => optimizer.zeroGrad()).toThrow(expect.objectContaining(inRound));
+      expect(await rejection(optimizer.stepAsync())).toMatchObject({ code: "ERR_STEP_IN_FLIGHT" });
+    }
+    await round;
+    const before = optimizers.map((optimizer) => optimizer.lastStep?.step);
+    for (const optimizer of optimizers) optimizer.step();
+    expect(optimizers.map((optimizer) => optimizer.lastStep?.step)).toEqual(before.map((step) => (step as number) + 1));
+    expect(given.data[0]).toBe(-2);
+    const unfinished = made.backward(1);
+    await Promise.all([made.close(), rejection(unfinished)]);
+    for (const optimizer of optimizers) optimizer.step();
+  });
+
   it("are refused while a stepAsync() is at work on the model", async () => {
     const model = modelOf(2, 1e6);
     const optimizer = new SGD(model.parameters, { lr: 1 });
