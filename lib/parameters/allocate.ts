@@ -149,6 +149,11 @@ export function allocate<const S extends Shapes>(
 
 export function allocate<const S extends Shapes>(
   shapes: S,
+  options: ReplicatedOptions,
+): ReplicatedModel<keyof S & string, FloatArray>;
+
+export function allocate<const S extends Shapes>(
+  shapes: S,
   options?: AllocateOptions<"float32">,
 ): Model<keyof S & string, Float32Array>;
 

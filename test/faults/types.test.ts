@@ -9,6 +9,7 @@ import {
   type Optimizer,
   type Parameter,
   type ParameterName,
+  type ReplicatedModel,
   RMSprop,
   Rprop,
   SGD,
@@ -29,6 +30,7 @@ describe("R9: types", () => {
   it("R9: a number type that is only known when the program runs needs no overload of its own", () => {
     const dtype = "float32" as NumberType;
     expectTypeOf(allocate({ w: [2] }, { dtype })).toEqualTypeOf<Model<"w", FloatArray>>();
+    expectTypeOf(allocate({ w: [2] }, { dtype, replicas: 2 })).toEqualTypeOf<ReplicatedModel<"w", FloatArray>>();
     expectTypeOf(allocate({ w: [2] }).params.w).toEqualTypeOf<Float32Array>();
     expectTypeOf(allocate({ w: [2] }, { dtype: "float64" }).params.w).toEqualTypeOf<Float64Array>();
   });
