@@ -38,8 +38,8 @@ export interface GradientFactors {
   /** The gradient of the layer's outputs, batch × out. */
   readonly y: FloatArray;
   /**
-   * The rows of both that count, from the first on. Default all that `y` has. Of factors that a parameter is given with it
-   * may be assigned between steps.
+   * The rows of both that count, from the first on; 0 for none. Default all that `y` has; then `x` has as many or more. Of
+   * factors that a parameter is given with it may be assigned between steps.
    */
   batch?: number;
   /** Whether the parameter lies the other way round, `[out, in]`. Default false. */
