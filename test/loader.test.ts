@@ -206,7 +206,7 @@ describe.skipIf(!binding)("what differs between the binary and this version", ()
       const difference = { part: "limits", expected: `${name} ${limit}`, found: `${name} ${limit + 1}` };
       expect(differenceOf({ limits })).toEqual(difference);
     }
-    expect(Object.keys(described.limits)).toEqual(["tileSize", "maxSlots", "maxCoefficients"]);
+    expect(Object.keys(described.limits)).toEqual(["tileSize", "maxSlots", "maxCoefficients", "maxParts"]);
   });
 
   test("is told of a binary that says nothing of a part", () => {

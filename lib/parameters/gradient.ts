@@ -143,6 +143,7 @@ export interface Target {
 export function checkGradient(raw: RawGradient, target: Target, checked: Checked): GradientSource {
   const { parts, count, isList } = raw;
   const { name } = target;
+  if (isList && typeof parts[0] === "number") checkArray(raw.given, "gradient", name, checked); // refuses plain numbers
   if (count === 0 || count > maxParts) {
     throw new OptimError(
       "ERR_LENGTH",
