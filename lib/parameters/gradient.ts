@@ -64,16 +64,6 @@ export interface GradientFactors {
  */
 export type MadeGradient = GradientFactors | readonly (FloatArray | GradientFactors)[];
 
-/** Factors as the user gave them: each property read once, not checked. */
-interface RawFactors {
-  readonly given: object;
-  readonly others: readonly string[];
-  readonly x: unknown;
-  readonly y: unknown;
-  readonly batch: unknown;
-  readonly transposed: unknown;
-}
-
 /** A gradient that is made, as the user gave it: each property read once, not checked. */
 export class RawGradient {
   /** What the user gave. */
@@ -94,7 +84,8 @@ export class RawGradient {
 
 const keys: readonly string[] = ["x", "y", "batch", "transposed"];
 
-class TakenFactors implements RawFactors {
+/** Factors as the user gave them: each property read once, not checked. */
+class TakenFactors {
   readonly given: object;
   readonly others: readonly string[];
   readonly x: unknown;
@@ -170,7 +161,7 @@ function checkPart(part: unknown, { name, type, length }: Target, kind: string, 
 }
 
 function checkFactors(
-  { given, others, x, y, batch, transposed = false }: RawFactors,
+  { given, others, x, y, batch, transposed = false }: TakenFactors,
   target: Target,
   kind: string,
   checked: Checked,

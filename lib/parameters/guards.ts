@@ -3,7 +3,7 @@
 
 import { OptimError } from "../errors.ts";
 import type { OptionTable } from "../options/option.ts";
-import { isPlain, isProxy } from "../values/values.ts";
+import { isPlain, isProxy, plainProperty } from "../values/values.ts";
 import { otherNamesOf } from "../values/words.ts";
 import type { CheckedParameter } from "./parameter.ts";
 import type { Standing } from "./standing.ts";
@@ -59,9 +59,6 @@ function guardArray(given: object, guard: Guard, key: Key, all: readonly Key[], 
     },
   });
 }
-
-/** The descriptor of a property that is simply assigned. */
-const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
 
 function replaced(key: Key, name: string, given: unknown, value: unknown): OptimError {
   const quoted = JSON.stringify(name);

@@ -3,7 +3,7 @@
 import { type Factors, isFactors, type MadeSource } from "../backends/source.ts";
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
-import { isProxy } from "../values/values.ts";
+import { isProxy, plainProperty } from "../values/values.ts";
 
 /** The objects that factors, and the lists that gradients, were given as. */
 const givenOf = new WeakMap<Factors | MadeSource, object>();
@@ -140,9 +140,6 @@ function keptOf(given: object): Kept {
   kept.set(given, made);
   return made;
 }
-
-/** The descriptor of a property that is simply assigned. */
-const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
 
 /**
  * Makes an accessor of a property. Assigned to an object that inherits it, it becomes that object's own; once no parameter

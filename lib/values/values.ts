@@ -59,3 +59,6 @@ export function isRecord(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
   return isPlain(value) || Object.keys(value).length > 0;
 }
+
+/** The descriptor of a property that is simply assigned. */
+export const plainProperty = (value: unknown) => ({ value, writable: true, enumerable: true, configurable: true });
