@@ -1,11 +1,12 @@
 // Gradients that are made, by the kernels in WebAssembly.
 import { float32, float64 } from "../../numbers/arithmetic.ts";
 import { bytesPerElement } from "../../numbers/storage.ts";
-import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
+import { copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
 import { maxSums, tileSize } from "../limits.ts";
 import { leftOf, makeGradient } from "../made-source.ts";
 import { type Factors, isFactors, type MadeSource, type SourcePart } from "../source.ts";
 import type { StageKernels } from "./kernels.ts";
+import { arrayTypes, viewFrom } from "./views.ts";
 
 const { floor, min } = Math;
 
@@ -13,19 +14,8 @@ const lineBytes = 64;
 
 const arithmetics = { float32, float64 } as const;
 
-/** Constructors as they were when this module loaded. */
-const arrayTypes = { float32: Float32Array, float64: Float64Array } as const;
-
 /** Sums other than the first, then the factors on the left and on the right. */
 const placeCount = maxSums - 1 + 2;
-
-/** `count` elements of an array from `begin` on. */
-const partOf = (array: FloatArray, type: NumberType, begin: number, count: number) =>
-  new arrayTypes[type](
-    bufferOf(array) as ArrayBuffer,
-    byteOffsetOf(array) + begin * bytesPerElement[type],
-    count,
-  ) as FloatArray;
 
 /**
  * Gradients that are made, by the kernels: their parts are copied in, a window of elements at a time. What is made of
@@ -91,7 +81,7 @@ export class GradientMaker {
     if (size === 1) {
       const part = parts[first] as SourcePart;
       if (isFactors(part)) this.#multiply(to, part, type, begin, count);
-      else copyInto(this.#view(to, type, count), partOf(part.array, type, begin, count));
+      else copyInto(this.#view(to, type, count), viewFrom(part.array, type, begin, count));
       return;
     }
     const half = leftOf(size);
@@ -172,12 +162,12 @@ export class GradientMaker {
     words[1] = this.#right;
     words[4] = count;
     if (count === columns) {
-      copyInto(this.#view(this.#right, type, batch * count), partOf(right, type, 0, batch * count));
+      copyInto(this.#view(this.#right, type, batch * count), viewFrom(right, type, 0, batch * count));
       return;
     }
     for (let b = 0; b < batch; b++) {
       const at = this.#right + b * count * bytesPerElement[type];
-      copyInto(this.#view(at, type, count), partOf(right, type, b * columns + column, count));
+      copyInto(this.#view(at, type, count), viewFrom(right, type, b * columns + column, count));
     }
   }
 

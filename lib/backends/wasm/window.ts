@@ -1,5 +1,5 @@
 import { bytesPerElement, type Storage, type StoredArray } from "../../numbers/storage.ts";
-import { bufferOf, byteOffsetOf, copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
+import { copyInto, type FloatArray, type NumberType } from "../../numbers/typed-array.ts";
 import type { ParameterArrays } from "../backend.ts";
 import { maxCoefficients, maxSlots, tileSize } from "../limits.ts";
 import { zeroMade } from "../made-source.ts";
@@ -7,6 +7,7 @@ import type { Stream } from "../pipeline.ts";
 import { type ArraySource, isMade } from "../source.ts";
 import { GradientMaker } from "./gradients.ts";
 import type { StepKernel, WasmKernels } from "./kernels.ts";
+import { arrayTypes, viewFrom } from "./views.ts";
 
 const { clz32, min } = Math;
 
@@ -30,9 +31,6 @@ const pageBytes = 65536;
 
 const lineBytes = 64;
 
-/** Constructors as they were when this module loaded. */
-const arrayTypes = { float32: Float32Array, float64: Float64Array } as const;
-
 /** The place of the lowest bit that is set. */
 const lowestBit = (bits: number) => 31 - clz32(bits & -bits);
 
@@ -46,8 +44,7 @@ export interface WindowedParameter extends ParameterArrays {
 /** `count` elements of an array of some length, from `begin` on. */
 function partOf(array: FloatArray, storage: Storage, begin: number, count: number, length: number): FloatArray {
   if (count === length) return array;
-  const offset = byteOffsetOf(array) + begin * bytesPerElement[storage];
-  return new arrayTypes[storage](bufferOf(array) as ArrayBuffer, offset, count);
+  return viewFrom(array, storage, begin, count);
 }
 
 /** Where things lie in the kernels' memory, for one number type. */
