@@ -5,12 +5,19 @@ import { type FactorArrays, Missing, type Work } from "../work.ts";
 import { type ContenderKind, firstParam, repeated } from "./contender.ts";
 import { plainOptimizer } from "./pipeline.ts";
 
-function formedKind(name: string, formOf: (work: Work) => () => void): ContenderKind {
+/** @param gradOf Makes the array that the gradient is formed in, where that is not the case's own. */
+function formedKind(
+  name: string,
+  formOf: (work: Work) => () => void,
+  gradOf = (work: Work): FloatArray => work.first.grad,
+): ContenderKind {
   return {
     name,
     steps: true,
     against: "native",
-    async create(work) {
+    async create(given) {
+      const first = { ...given.first, grad: gradOf(given) };
+      const work = { ...given, arrays: [first], first };
       const form = formOf(work);
       const optimizer = plainOptimizer(work);
       const step = () => {
@@ -85,22 +92,13 @@ export const sumInPlace = formedKind("sum in place, step", (work) =>
 );
 
 /** The gradients stay as they are: the sum has an array of its own, which is what the step reads. */
-export const sumApart: ContenderKind = {
-  ...sumInPlace,
-  name: "sum apart, step",
-  async create(work) {
-    const { params } = allocate({ sum: [work.first.param.length] });
-    const sum = summed(
+export const sumApart = formedKind(
+  "sum apart, step",
+  (work) =>
+    summed(
       work,
       `sum of ${replicasOf(work)} apart`,
-      (replicas) => [replicas.at(-1), params.sum, ...replicas.slice(0, -1)] as FloatArray[],
-    );
-    const first = { ...work.first, grad: params.sum };
-    const optimizer = plainOptimizer({ ...work, arrays: [first] });
-    const step = () => {
-      sum();
-      optimizer.step();
-    };
-    return { run: repeated(step), param: () => firstParam(work) };
-  },
-};
+      (replicas) => [replicas.at(-1), work.first.grad, ...replicas.slice(0, -1)] as FloatArray[],
+    ),
+  (work) => allocate({ sum: [work.first.param.length] }).params.sum,
+);

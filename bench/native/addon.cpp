@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "forming.hpp"
@@ -59,8 +60,21 @@ napi_value run_nothing(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-void delete_work(napi_env, void* work, void*) {
-  delete static_cast<Work*>(work);
+template <typename Owned>
+void delete_owned(napi_env, void* owned, void*) {
+  delete static_cast<Owned*>(owned);
+}
+
+// A function over work that it owns, and over arrays whose memory lives as long as it.
+template <typename Owned>
+napi_value function_over(napi_env env, const char* name, napi_callback callback, std::unique_ptr<Owned> work,
+                         napi_value arrays) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, work.get(), &function);
+  napi_add_finalizer(env, function, work.get(), delete_owned<Owned>, nullptr, nullptr);
+  napi_set_named_property(env, function, "arrays", arrays);
+  work.release();
+  return function;
 }
 
 bool fail(napi_env env, const char* message) {
@@ -158,12 +172,7 @@ napi_value make_work(napi_env env, napi_callback_info info) {
   work->kernel = find_limit(kernel.c_str(), work->arrays[0]);
   if (!work->kernel) work->kernel = find_loop(kernel.c_str(), work->arrays[0]);
   if (!work->kernel) return nullptr;
-  napi_value function = nullptr;
-  napi_create_function(env, "work", NAPI_AUTO_LENGTH, run_work, work.get(), &function);
-  napi_add_finalizer(env, function, work.get(), delete_work, nullptr, nullptr);
-  napi_set_named_property(env, function, "arrays", argv[1]);  // so that their memory lives as long
-  work.release();
-  return function;
+  return function_over(env, "work", run_work, std::move(work), argv[1]);
 }
 
 struct FormWork {
@@ -177,10 +186,6 @@ napi_value run_form(napi_env env, napi_callback_info info) {
   const FormWork& work = *static_cast<FormWork*>(data);
   work.form(work.at);
   return nullptr;
-}
-
-void delete_form(napi_env, void* work, void*) {
-  delete static_cast<FormWork*>(work);
 }
 
 // A Float32Array of so many elements.
@@ -216,12 +221,7 @@ napi_value make_form(napi_env env, napi_callback_info info) {
     if (!read_floats(env, element, lengths[i], arrays[i])) return nullptr;
   }
   auto work = std::make_unique<FormWork>(FormWork{form, {arrays[0], arrays[1], arrays[2], batch, rows, columns}});
-  napi_value function = nullptr;
-  napi_create_function(env, "form", NAPI_AUTO_LENGTH, run_form, work.get(), &function);
-  napi_add_finalizer(env, function, work.get(), delete_form, nullptr, nullptr);
-  napi_set_named_property(env, function, "arrays", argv[1]);  // so that their memory lives as long
-  work.release();
-  return function;
+  return function_over(env, "form", run_form, std::move(work), argv[1]);
 }
 
 napi_value initialize(napi_env env, napi_value exports) {
