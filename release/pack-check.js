@@ -69,6 +69,7 @@ const paths = files.map(({ path }) => path);
 console.log(`${filename}: ${size} bytes, ${unpackedSize} unpacked, ${files.length} files`);
 
 // What is in it.
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const { sources, kernelSource } = createRequire(import.meta.url)("../native/build.json");
 const binaries = products.filter(({ file }) => !partial || existsSync(join(root, file)));
 const needed = [
@@ -82,7 +83,7 @@ const needed = [
     "native/exports.map",
   ],
   ...["dist/rmsprop.js", "dist/cli/main.js", "dist/backends/binaries.cjs", hashesFile],
-  ...exported(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports),
+  ...exported(manifest.exports),
   ...[...sources, kernelSource, ...binaries.map(({ file }) => file)],
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
@@ -104,7 +105,6 @@ const hashes = join(root, hashesFile);
 expect(existsSync(hashes) && readFileSync(hashes, "utf8") === listOfHashes(), `${hashesFile} is of other binaries`);
 
 // What package managers would run.
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const hooks = ["preinstall", "install", "postinstall"].filter((name) => manifest.scripts[name] !== undefined);
 expect(hooks.length === 0, `package managers run its ${hooks.join(", ")}`);
 expect(!paths.some((file) => file.endsWith(".gyp")), "package managers build what has a binding.gyp");
