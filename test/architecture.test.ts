@@ -42,6 +42,7 @@ const whoIncludes = (target: string) => native.filter((file) => includesOf(file)
 const rooms: readonly (readonly string[])[] = [
   ["tfjs/"],
   ["workers/"],
+  ["distributed/"],
   ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
   ["cli/"],
   ["checkpoint/"],
