@@ -45,6 +45,7 @@ const rooms: readonly (readonly string[])[] = [
   ["distributed/"],
   ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
   ["cli/"],
+  ["paths/"],
   ["checkpoint/"],
   ["optimizers/"],
   ["optimizer.ts"],
