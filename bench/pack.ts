@@ -44,7 +44,7 @@ export function pack(folder: string): void {
   attempt(installTensorflow);
   rmSync(folder, { recursive: true, force: true });
   const carried = [
-    ...["package.json", "dist", "prebuilds", "bench/native", "bench/rivals", "native/build.json"],
+    ...["package.json", "dist", "prebuilds", "bench/native", "bench/rivals", "native/build.json", "native/kernels"],
     ...["build/tools", "build/bench/native", "build/bench/tfjs", "build/Release/rmsprop.node"],
   ];
   for (const path of carried) {

@@ -36,6 +36,21 @@ describe("assignments that no step would read are refused", () => {
     expect(p.data[0]).toBe(-2);
   });
 
+  test.each([[undefined], [false], [true]])("of transposed, where it was %s", (transposed) => {
+    const { x, y } = { x: new Float32Array(4).fill(1), y: new Float32Array(4).fill(1) };
+    const grad: { x: Float32Array; y: Float32Array; transposed?: boolean } =
+      transposed === undefined ? { x, y } : { x, y, transposed };
+    const optimizer = new SGD([{ name: "w", shape: [2, 2], data: new Float32Array(4), grad }], { lr: 1 });
+    const other = !transposed;
+    const message = new RegExp(`^Expected 'transposed' of .* 'w' to stay ${!other}, .* set to ${other}: .* step\\(`);
+    refuses(() => Object.assign(grad, { transposed: other }), "ERR_OPTION", message, [optimizer]);
+    Object.assign(grad, { transposed }); // the same
+    expect(Object.keys(grad).sort()).toEqual(["batch", ...(transposed === undefined ? [] : ["transposed"]), "x", "y"]);
+    optimizer.dispose();
+    grad.transposed = other;
+    expect({ ...grad }).toMatchObject({ transposed: other });
+  });
+
   test("of an element of a list", () => {
     const [a, b] = [Float32Array.of(1), Float32Array.of(2)];
     const list = [a, b];

@@ -53,8 +53,8 @@ describe("what does not fit is refused", () => {
     [
       "fewer rows of x than of y",
       { x: new Float32Array(2), y: six() },
-      "ERR_OPTION",
-      /the batch .* from 0 to 1, .* it is 2/,
+      "ERR_LENGTH",
+      /x of the gradient of 'w' to have as many rows as y, 2, or a batch, but it has 1\./,
     ],
     [
       "a batch too large",
@@ -70,7 +70,13 @@ describe("what does not fit is refused", () => {
       /\{ x, y, batch, transposed \}, but it has "bach"/,
     ],
     ["a word for transposed", { x: four(), y: six(), transposed: "yes" }, "ERR_DTYPE", /'transposed', but it is "yes"/],
-    ["factors that are the data", { x: null, y: data }, "ERR_ALIASED", /of 'w'/],
+    ["factors that are the data", { x: four(), y: data }, "ERR_ALIASED", /of 'w'/],
+    [
+      "the bias's factors of a weight",
+      { x: null, y: six() },
+      "ERR_LENGTH",
+      /'w' to be a bias, because the x of its gradient is null, but its shape is \[2,3\]\./,
+    ],
   ];
 
   test.each(wrong)("%s", (_, grad, code, message) => {
@@ -181,7 +187,7 @@ describe("memory that a step writes is no part of a gradient that it makes", () 
 describe("what a call is given in the place of { grad }", () => {
   test.each([
     ["a list", [new Float32Array(1)], /'w' to be \{ data, grad, out \} or a gradient/],
-    ["factors", { x: null, y: new Float32Array(1) }, /but the object has "x"/],
+    ["factors", { x: null, y: new Float32Array(1) }, /but it is factors: give them as \{ grad: \{ x, y \} \}\./],
   ])("%s is refused: it goes under grad", (_, given, message) => {
     const data = new Float32Array(1);
     const optimizer = new SGD([{ name: "w", data, grad: new Float32Array(1) }]);

@@ -21,7 +21,7 @@ import { checkBatch, divisorOf, noteGiven, rowsIn } from "./standing.ts";
  *
  * const x = Float32Array.of(1, 2, 3, 4); // the inputs of a layer, two rows of two
  * const y = Float32Array.of(1, 0, -1, 2, 2, 2); // the gradient of its outputs, two rows of three
- * const grad = { x, y };
+ * const grad = { x, y, batch: 2 };
  * const w = { name: "w", shape: [2, 3], data: new Float32Array(6), grad };
  * const b = { name: "b", data: new Float32Array(3), grad: { x: null, y } };
  * const optimizer = new SGD([w, b], { lr: 1 });
@@ -185,6 +185,12 @@ function checkFactors(
   );
   const own = rowsIn(lengthOf(y as FloatArray), outputs);
   const count = batch === undefined ? (Number.isFinite(own) ? own : 0) : batch;
+  if (batch === undefined && own !== Number.POSITIVE_INFINITY && rows < own) {
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected x of the ${kind} of '${name}' to have as many rows as y, ${own}, or a batch, but it has ${rows}.`,
+    );
+  }
   checkBatch(count, rows, `the ${kind} of '${name}'`);
   const isFlipped = transposed === true && x !== null;
   const [left, right] = (isFlipped ? [y, x] : [x, y]) as readonly [FloatArray | null, FloatArray];
@@ -213,7 +219,13 @@ function dimensionsOf(
   transposed: boolean,
   kind: string,
 ): readonly [number, number] {
-  if (isBias) return [1, length];
+  if (isBias) {
+    if (shape === undefined || shape.length < 2 || shape.includes(length)) return [1, length];
+    throw new OptimError(
+      "ERR_LENGTH",
+      `Expected '${name}' to be a bias, because the x of its ${kind} is null, but its shape is [${shape}].`,
+    );
+  }
   if (shape?.length !== 2) {
     throw new OptimError(
       "ERR_LENGTH",

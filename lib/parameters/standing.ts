@@ -82,7 +82,8 @@ export class Standing {
 
   /**
    * Takes charge of the objects that a gradient was given as. `batch` of factors becomes an accessor: a number that is set
-   * is checked, and counts from the next step on. Their arrays, and those of a list, become accessors that refuse others.
+   * is checked, and counts from the next step on. Their arrays, those of a list, and `transposed` become accessors that
+   * refuse others.
    * What takes no accessor, or has one of its own, is left alone.
    * @param changed Is called when something has changed.
    */
@@ -103,6 +104,8 @@ export class Standing {
       const { x, y } = arraysOf(part);
       guardValue(given, "x", x, keptOf(given));
       guardValue(given, "y", y, keptOf(given));
+      // Ones are the same whichever way they lie.
+      if (x !== null) guardTransposed(given, part.transposed, keptOf(given));
       guardBatch(given, part.batch, keptOf(given));
     }
   }
@@ -152,13 +155,14 @@ function define(
   { owners, setters }: Kept,
   get: () => unknown,
   set: (value: unknown) => void,
+  enumerable = true,
 ) {
   function assign(this: object, value: unknown): void {
     if (this !== given || owners.size === 0) Object.defineProperty(this, key, plainProperty(value));
     else set(value);
   }
   setters.add(assign);
-  Object.defineProperty(given, key, { configurable: true, enumerable: true, get, set: assign });
+  Object.defineProperty(given, key, { configurable: true, enumerable, get, set: assign });
 }
 
 /** Refuses other arrays in the place of one that steps use. */
@@ -190,6 +194,27 @@ function replaced(key: string, name: string, isList: boolean): OptimError {
   );
 }
 
+/** Refuses the other way round for what steps go on to read as it was. */
+function guardTransposed(given: object, transposed: boolean, all: Kept): void {
+  if (!takesAccessor(given, "transposed", all)) return;
+  define(
+    given,
+    "transposed",
+    all,
+    () => transposed,
+    (other) => {
+      if (other === transposed || (other === undefined && !transposed)) return;
+      const [{ name }] = [...all.owners] as [Owner];
+      throw new OptimError(
+        "ERR_OPTION",
+        `Expected 'transposed' of the gradient of '${name}' to stay ${transposed}, because steps would go on so, but it is ` +
+          `set to ${show(other)}: give others to a call, step({ ${JSON.stringify(name)}: { grad: { x, y, transposed } } }).`,
+      );
+    },
+    Object.hasOwn(given, "transposed"),
+  );
+}
+
 /** Whether an object has a property that is not its own, or that only a proxy could tell. */
 function inherits(given: object, key: string): boolean {
   for (let at: object | null = Object.getPrototypeOf(given); at !== null; at = Object.getPrototypeOf(at)) {
@@ -198,15 +223,19 @@ function inherits(given: object, key: string): boolean {
   return false;
 }
 
+/** Whether a property, there or not, can be made an accessor, and is not one already. */
+function takesAccessor(given: object, key: string, all: Kept): boolean {
+  if (isProxy(given)) return false;
+  const descriptor = Object.getOwnPropertyDescriptor(given, key);
+  if (descriptor?.set && all.setters.has(descriptor.set)) return false;
+  return descriptor
+    ? Boolean(descriptor.configurable && descriptor.writable)
+    : Object.isExtensible(given) && !inherits(given, key);
+}
+
 /** @param first The batch until another is assigned. */
 function guardBatch(given: object, first: number, all: Kept): void {
-  if (isProxy(given)) return;
-  const descriptor = Object.getOwnPropertyDescriptor(given, "batch");
-  if (descriptor?.set && all.setters.has(descriptor.set)) return;
-  const takes = descriptor
-    ? descriptor.configurable && descriptor.writable
-    : Object.isExtensible(given) && !inherits(given, "batch");
-  if (!takes) return;
+  if (!takesAccessor(given, "batch", all)) return;
   let batch = first;
   define(
     given,

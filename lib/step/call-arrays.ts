@@ -107,6 +107,7 @@ function checkForm({ given, others, data, grad, out }: RawInput, name: string): 
   if (!isRecord(given) || others.includes("0")) refuse(`they are ${show(given)}.`);
   const [other] = others;
   if (other === undefined) refuse("the object has none of these.");
+  else if (others.includes("x") || others.includes("y")) refuse("it is factors: give them as { grad: { x, y } }.");
   else refuse(`the object has ${show(other)}${didYouMean(meantKey(other, keys))}`);
 }
 

@@ -57,7 +57,7 @@ function checkUrl(url: unknown): string {
  * The order of the sum is fixed, so a training has the same bits on every run, whichever worker is first.
  *
  * @param model Of `allocate(shapes, { shared: true, replicas: n })`: n workers. One that a team has cannot be disposed.
- * @param url Of the module, as a URL or an absolute address.
+ * @param url Of the module: a URL, or the text of one, `file:///…`. A path is none.
  * @param options What the workers get beside the arrays.
  * @throws OptimError ERR_OPTION, ERR_DETACHED; ERR_STEP_IN_FLIGHT for a model that has a team; ERR_WORKER where a worker
  * fails to start, after all were ended.

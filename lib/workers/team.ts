@@ -59,6 +59,9 @@ const textOf = (thrown: unknown): string => {
   return typeof message === "string" ? `${name}: ${message}` : String(thrown);
 };
 
+/** The message of a failed clone begins with the source of the function that could not be cloned. */
+const shorten = (text: string) => (text.length > 160 ? `${text.slice(0, 80)} … ${text.slice(-60)}` : text);
+
 /** Who waits for the workers: for all to have started, or for a round. */
 interface Waiting {
   resolve(results: number[]): void;
@@ -124,7 +127,7 @@ export class OpenTeam implements Team {
     try {
       worker.post(start);
     } catch (thrown) {
-      const message = `Expected 'data' to be a value that structured clone takes, but ${textOf(thrown)}`;
+      const message = `Expected 'data' to be a value that structured clone takes, but ${shorten(textOf(thrown))}`;
       void this.#endFor(new OptimError("ERR_OPTION", message));
     }
   }
@@ -191,8 +194,14 @@ export class OpenTeam implements Team {
     this.#waiting = undefined;
   }
 
-  async backward(work?: number | readonly number[]): Promise<number[]> {
+  async backward(work?: number | readonly number[], ...others: unknown[]): Promise<number[]> {
     const given = takeWork(work);
+    if (others.length > 0) {
+      throw new OptimError(
+        "ERR_OPTION",
+        `Expected backward() to be called with a number or one list of numbers, but with ${1 + others.length} values.`,
+      );
+    }
     this.#checkReady();
     const { words } = this.#control;
     writeWork(this.#control, given);

@@ -10,7 +10,10 @@ export interface TeamOptions {
   data?: unknown;
 }
 
-/** What the default function of a worker's module is called with, once. */
+/**
+ * What the default function of a worker's module is called with, once. `TeamWorker<"w" | "b", Float32Array, Data>` is that of
+ * a model with these names, this class of arrays and this type of `data`.
+ */
 export interface TeamWorker<N extends string = string, A extends FloatArray = FloatArray, D = unknown> {
   /** The model's values by name, in the memory of the model itself. Read them; steps write them between rounds. */
   readonly params: { readonly [name in N]: A };

@@ -130,7 +130,10 @@ describe("a team that can't start", () => {
 
   it("because data can't be copied says so, and leaves no worker", async () => {
     const model = modelOf(2);
-    const error = await rejection(createTeam(model, backwardOf(""), { data: { f: () => 0 } }));
+    const long = () =>
+      "a function whose text is longer than anybody would read in the message of an error, which names it";
+    const error = await rejection(createTeam(model, backwardOf(""), { data: { f: long } }));
+    expect(error.message.length).toBeLessThan(250);
     expect(error).toMatchObject({ name: "OptimError", code: "ERR_OPTION" });
     expect(error.message).toMatch(
       /^Expected 'data' to be a value that structured clone takes, but DataCloneError: .*cloned/,

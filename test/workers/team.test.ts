@@ -131,6 +131,11 @@ describe("rounds", () => {
         message: `Expected what backward() is called with to be a number or a list of at most 16 numbers, but it ${found}.`,
       });
     }
+    const two = made.backward.bind(made) as (...values: number[]) => Promise<number[]>;
+    expect(await rejection(two(1, 2))).toMatchObject({
+      code: "ERR_OPTION",
+      message: "Expected backward() to be called with a number or one list of numbers, but with 2 values.",
+    });
     expect(await made.backward(3)).toEqual([3, 3]);
   });
 
