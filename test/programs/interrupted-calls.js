@@ -77,6 +77,14 @@ const fresh = (options) => {
   return { model, optimizer, arrays: { w: { grad: model.grads.w }, b: { data: model.params.b } } };
 };
 
+/** A model whose factors are in its own memory, and an optimizer over one parameter that stands with what they make. */
+const made = (gradOf) => {
+  const model = allocate({ w: [2, length / 2], x: [2, 2], y: [2, length / 2] });
+  const grad = gradOf(model.params);
+  const optimizer = new RMSprop([{ name: "w", shape: [2, length / 2], data: model.params.w, grad }], { lr: 0.1 });
+  return { model, optimizer, grad };
+};
+
 const stages = {
   ...{ clipGlobalNorm: 1, clipValue: 1, skipNonFinite: true, ema: { decay: 0.5 }, zeroGrads: true },
   ...{ diagnostics: true, gradientAccumulationSteps: 2 },
@@ -146,6 +154,20 @@ const actions = {
   "stepAsync with stages": () => {
     const { model, optimizer } = fresh(stages);
     return { model, run: () => optimizer.stepAsync() };
+  },
+  "step with factors, of another batch": () => {
+    const { model, optimizer, grad } = made(({ x, y }) => ({ x, y }));
+    optimizer.step();
+    const run = () => {
+      grad.batch = 1;
+      optimizer.step();
+    };
+    return { model, run };
+  },
+  "step with a list, for one call": () => {
+    const { model, optimizer } = made(() => null);
+    const { x, y } = model.params;
+    return { model, run: () => optimizer.step({ w: { grad: [model.grads.w, { x, y, batch: 2 }] } }) };
   },
   swapEma: () => {
     const { model, optimizer } = fresh(stages);
