@@ -1,0 +1,70 @@
+import { join, relative } from "node:path";
+import type { MarkdownOptions, Plugin } from "vitepress";
+import { defineConfig } from "vitepress";
+import { anyPath, makeRelative, placeholder } from "./any-path.ts";
+import { anchorOf, linkOf, notPages, pageOf, root, sections } from "./pages.ts";
+
+const markdown: MarkdownOptions = {
+  anchor: { slugify: anchorOf },
+  languageAlias: { mjs: "js", cjs: "js" },
+  theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+  config(md) {
+    // Links are between files, so that they lead somewhere on GitHub and in the package too.
+    md.core.ruler.push("links-between-files", ({ tokens, env }) => {
+      if (!env?.path) return; // a heading alone
+      const file = relative(root, env.path).replaceAll("\\", "/");
+      for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+        const link = token.type === "link_open" && linkOf(file, token.attrGet("href") ?? "");
+        if (link) token.attrSet("href", link);
+      }
+    });
+  },
+};
+
+/** Pages lie above the folder that has the packages. */
+const packagesOfPages: Plugin = {
+  name: "packages-of-pages",
+  enforce: "pre",
+  resolveId(id, _, { ssr }) {
+    if (!/^vue(?:$|\/)/.test(id)) return null;
+    return ssr ? { id, external: true } : this.resolve(id, join(root, "site", "index.js"), { skipSelf: true });
+  },
+};
+
+const base = process.argv.includes("build") ? placeholder : "/";
+
+export default defineConfig({
+  title: "rmsprop",
+  description: "RMSprop and its kin for JavaScript: one fused, multithreaded native pass over typed arrays.",
+  lang: "en",
+  base,
+  srcDir: root,
+  outDir: join(root, "build", "site"),
+  cacheDir: join(root, "build", "site-cache"),
+  srcExclude: [...notPages],
+  rewrites: (id) => pageOf[id] ?? id,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}icon.svg` }]],
+  markdown,
+  vite: {
+    publicDir: join(root, "site", "public"),
+    plugins: [packagesOfPages, anyPath()],
+    resolve: { alias: { rmsprop: join(root, "dist", "browser.js") } },
+    server: { fs: { allow: [root] } },
+  },
+  buildEnd: ({ outDir }) => makeRelative(outDir),
+  themeConfig: {
+    nav: [
+      { text: "Guide", link: "/start" },
+      { text: "Options", link: "/options" },
+      { text: "Presets", link: "/presets" },
+      { text: "API", link: "/api" },
+      { text: "Benchmark", link: "/benchmark" },
+    ],
+    sidebar: sections.map(({ title, entries }) => ({
+      text: title,
+      items: entries.map(({ page, title: text }) => ({ text, link: `/${page === "index" ? "" : page}` })),
+    })),
+    search: { provider: "local" },
+    outline: { level: [2, 3] },
+  },
+});
