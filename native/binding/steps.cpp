@@ -1,10 +1,4 @@
-// Steps of bound groups: at once, again, staged, and off the event loop.
-#include <cstring>
-#include <memory>
-#include <new>
-#include <vector>
-
-#include "../memory.hpp"
+// Steps of bound groups at once: plain ones, again, and staged.
 #include "../pipeline.hpp"
 #include "../pool.hpp"
 #include "../step.hpp"
@@ -22,131 +16,6 @@ BoundGroups* read_commands(napi_env env, napi_callback_info info, std::span<Run>
   if (!wrong) return &bound;
   napi_throw_error(env, nullptr, wrong);
   return nullptr;
-}
-
-// A step off the event loop. Deno does not wait for it when its environment ends, so while it works it touches native
-// memory only, which it owns or holds: a copy of the commands, the groups, the blocks that the arrays lie in. Other
-// arrays are of memory that stays by itself; `kept` refers to them where the environment waits.
-struct AsyncStep {
-  // Given up as soon as the work is done, because there may be nobody left to tell.
-  std::shared_ptr<BoundGroups> working;
-  std::unique_ptr<double[]> memory;  // of the commands, in which the report is written
-  std::vector<const void*> held;
-  Commands commands;
-  std::span<Run> runs;
-  bool staged = false;
-
-  std::weak_ptr<BoundGroups> bound;
-  Report report{};
-  napi_deferred deferred = nullptr;
-  napi_ref kept = nullptr;
-  napi_async_work work = nullptr;
-
-  AsyncStep(BoundGroups& groups, bool with_stages)
-      : working(groups.shared_from_this()), staged(with_stages), bound(working) {
-    const std::size_t bytes = groups.layout().bytes();
-    memory = std::make_unique<double[]>((bytes + sizeof(double) - 1) / sizeof(double));
-    std::memcpy(memory.get(), groups.memory, bytes);
-    commands = groups.layout().in(memory.get());
-  }
-  AsyncStep(const AsyncStep&) = delete;
-  AsyncStep& operator=(const AsyncStep&) = delete;
-  ~AsyncStep() { give_up(); }
-
-  // Reads the commands. Returns a sentence that says what is wrong with them, or null.
-  const char* read() {
-    if (const char* wrong = working->read_commands(commands, runs)) return wrong;
-    if (!staged) return nullptr;
-    return commands.stages ? wrong_with(working->staged(commands, runs)) : "These groups are bound without stages.";
-  }
-
-  void give_up() {
-    for (const void* block : held) release_block(block);
-    held.clear();
-    memory.reset();
-    working.reset();
-  }
-};
-
-void execute_async(napi_env, void* data) {
-  AsyncStep& async = *static_cast<AsyncStep*>(data);
-  const BoundGroups& bound = *async.working;
-  if (async.staged) {
-    step_staged(process_pool(), bound.staged(async.commands, async.runs), bound.worth, Pace::yielding);
-    async.report = async.commands.stages->report;
-  } else {
-    step(process_pool(), prepare(async.runs, bound.memory_from), bound.worth, Pace::yielding);
-  }
-  async.give_up();
-}
-
-// In an environment that ends, every call here fails, and there is nobody to tell.
-void complete_async(napi_env env, napi_status status, void* data) {
-  const std::unique_ptr<AsyncStep> async(static_cast<AsyncStep*>(data));
-  const std::shared_ptr<BoundGroups> bound = async->bound.lock();
-  if (bound) bound->at_work = false;
-  napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  if (bound && async->staged && status == napi_ok) bound->commands.stages->report = async->report;
-  napi_value undefined = nullptr;
-  napi_get_undefined(env, &undefined);
-  napi_delete_reference(env, async->kept);
-  napi_delete_async_work(env, async->work);
-  napi_resolve_deferred(env, async->deferred, undefined);
-  napi_close_handle_scope(env, scope);
-}
-
-// Holds the block that begins where an element of `buffers` does; false if it is no block of this copy of the library.
-bool hold_buffer(napi_env env, napi_value buffers, std::uint32_t index, std::vector<const void*>& held) {
-  napi_value buffer = nullptr;
-  void* data = nullptr;
-  if (napi_get_element(env, buffers, index, &buffer) != napi_ok ||
-      napi_get_arraybuffer_info(env, buffer, &data, nullptr) != napi_ok || !hold_block(data)) {
-    return false;
-  }
-  held.push_back(data);
-  return true;
-}
-
-bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& held) {
-  std::uint32_t count = 0;
-  if (napi_get_array_length(env, buffers, &count) != napi_ok) return false;
-  held.reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    napi_handle_scope scope = nullptr;
-    if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-    const bool holds = hold_buffer(env, buffers, i, held);
-    napi_close_handle_scope(env, scope);
-    if (!holds) return false;
-  }
-  return true;
-}
-
-// Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, bool staged) {
-  auto async = std::make_unique<AsyncStep>(bound, staged);
-  if (const char* wrong = async->read()) {
-    napi_throw_error(env, nullptr, wrong);
-    return nullptr;
-  }
-  if (!hold_buffers(env, buffers, async->held)) return nullptr;
-  napi_value name = nullptr;
-  napi_value promise = nullptr;
-  if (napi_create_string_utf8(env, "rmsprop.stepAsync", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_reference(env, kept, 1, &async->kept) != napi_ok ||
-      napi_create_async_work(env, nullptr, name, execute_async, complete_async, async.get(), &async->work) != napi_ok ||
-      napi_create_promise(env, &async->deferred, &promise) != napi_ok) {
-    napi_throw_error(env, nullptr, "The step could not be begun.");
-    return nullptr;
-  }
-  bound.at_work = true;
-  if (napi_queue_async_work(env, async->work) != napi_ok) {
-    bound.at_work = false;
-    napi_throw_error(env, nullptr, "The step could not be begun.");
-    return nullptr;
-  }
-  async.release();
-  return promise;
 }
 
 }  // namespace
@@ -186,23 +55,6 @@ napi_value step_bound_staged(napi_env env, napi_callback_info info) {
     step_staged(process_pool(), staged, bound->worth, Pace::steady);
   }
   return nullptr;
-}
-
-// stepAsync(kept, buffers, staged): Promise<void> | undefined. `kept` refers to this function and to every array of the
-// step.
-napi_value step_bound_async(napi_env env, napi_callback_info info) {
-  std::size_t argc = 3;
-  napi_value argv[3];
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  bool staged = false;
-  napi_get_value_bool(env, argv[2], &staged);
-  try {
-    return begin_async(env, bound_of(data), argv[0], argv[1], staged);
-  } catch (const std::bad_alloc&) {
-    napi_throw_error(env, nullptr, "There is no memory to begin the step in.");
-    return nullptr;
-  }
 }
 
 }  // namespace rmsprop
