@@ -49,11 +49,9 @@ void over_wholes(const StagedStep& step, Each each) {
       each(part.stages, part.whole, std::span(table + part.place, tiles_of(part.parameter)));
     });
   }
-  std::size_t place = 0;
   std::size_t index = 0;
   for (const Whole& whole : step.layout->wholes) {
-    each(step.run_stages[whole.run], index++, std::span(table + place, whole.tiles));
-    place += whole.tiles;
+    each(step.run_stages[whole.run], index++, std::span(table + whole.place, whole.tiles));
   }
 }
 

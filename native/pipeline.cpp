@@ -20,19 +20,21 @@ void clear_table(const PreparedStages& prepared) {
 void finish_gradients(const PreparedStages& prepared) {
   if (prepared.measures_norm) finish_norms(prepared.step);
   Report& report = prepared.step.stages.report;
-  for (const TileSums& sums : std::span(prepared.step.memory.tiles(), prepared.table_tiles)) {
-    report.non_finite += sums.non_finite;
-    report.clipped += sums.clipped;
-  }
+  over_wholes(prepared.step, [&](const RunStages&, std::size_t, std::span<const TileSums> tiles) {
+    for (const TileSums& sums : tiles) {
+      report.non_finite += sums.non_finite;
+      report.clipped += sums.clipped;
+    }
+  });
 }
 
 // The same as wrong_with, of a step whose parameters are pieces.
 const char* wrong_with_layout(const StagedStep& step) {
-  const auto& [wholes, pieces] = *step.layout;
-  std::size_t tiles = 0;
+  const auto& [wholes, pieces, tiles] = *step.layout;
   for (const Whole& whole : wholes) {
     if (whole.run >= step.runs.size()) return "A whole parameter is of a run that there is not.";
-    tiles += whole.tiles;
+    const std::size_t most = std::min(whole.place, tiles);
+    if (whole.tiles > tiles - most) return "A whole parameter is not in the table.";
   }
   if (!step.memory.holds(tiles, wholes.size())) return "These are too many whole parameters.";
   std::size_t parameters = 0;
@@ -80,8 +82,7 @@ PreparedStages prepare(const StagedStep& step) {
   prepared.table_tiles = prepared.tiles;
   if (step.layout) {
     prepared.wholes = step.layout->wholes.size();
-    prepared.table_tiles = 0;
-    for (const Whole& whole : step.layout->wholes) prepared.table_tiles += whole.tiles;
+    prepared.table_tiles = step.layout->tiles;
   }
   prepared.measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
   prepared.counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
@@ -94,7 +95,7 @@ void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread wo
   take_pass(pool, prepared, true, false, worth, pace);
 }
 
-void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
+void change_tiles(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
   const FpEnvironment environment;
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const StagedStep& step = prepared.step;
@@ -112,8 +113,19 @@ void change(const Pool& pool, const PreparedStages& prepared, Table table, Worth
     clear_table(prepared);
   }
   take_pass(pool, prepared, !measured, true, worth, pace);
-  if (!measured) finish_gradients(prepared);
-  if (stages.measures.update != 0) finish_updates(step);
+}
+
+void finish_report(const PreparedStages& prepared, Table table) {
+  const FpEnvironment environment;
+  const Stages& stages = prepared.step.stages;
+  if (stages.report.skipped != 0) return;
+  if (table == Table::empty) finish_gradients(prepared);
+  if (stages.measures.update != 0) finish_updates(prepared.step);
+}
+
+void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
+  change_tiles(pool, prepared, table, worth, pace);
+  finish_report(prepared, table);
 }
 
 void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace) {

@@ -41,7 +41,8 @@ struct RunStages {
 
 // A whole parameter: norms are of whole ones, however many pieces they are stepped in, and where.
 struct Whole {
-  std::size_t run;  // the run whose stages it takes
+  std::size_t run;    // the run whose stages it takes
+  std::size_t place;  // of its first tile in the table
   std::size_t tiles;
 };
 
@@ -51,11 +52,12 @@ struct Piece {
   std::size_t place;
 };
 
-// The whole parameters, whose tiles one after the other are the table, and the piece that each parameter of the runs
-// is, in their order.
+// The whole parameters in the order in which sums are taken, the piece that each parameter of the runs is, in theirs,
+// and the tiles of the table. Those of no whole parameter here count for nothing.
 struct Layout {
   std::span<const Whole> wholes;
   std::span<const Piece> pieces;
+  std::size_t tiles;
 };
 
 // A step with stages; run_stages has one for each run.
@@ -97,6 +99,12 @@ void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread wo
 // The second half. It takes a finished table as it is, whoever measured its tiles. It fills an empty one on its way,
 // which does for a step that need not measure first. Ends with the report.
 void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace);
+
+// The same without the report of what it fills in on its way.
+void change_tiles(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace);
+
+// That report, of a table in which those tiles are filled, whoever changed them.
+void finish_report(const PreparedStages& prepared, Table table);
 
 // Both halves, or the second alone where that does.
 void step_staged(const Pool& pool, const StagedStep& step, WorthOneThread worth, Pace pace);

@@ -2,8 +2,10 @@
 // leaves in one call. The twin of test/native/pieces.cpp.
 import { describe, expect, test } from "vitest";
 import type { BackendGroup, ParameterArrays, Report, Run, Stages } from "../lib/backends/backend.ts";
+import { needsOf } from "../lib/backends/columns.ts";
+import type { Piece, Whole } from "../lib/backends/layout.ts";
 import { tileSize } from "../lib/backends/limits.ts";
-import { type Piece, StagedStep, type Whole } from "../lib/backends/pipeline.ts";
+import { StagedStep } from "../lib/backends/pipeline.ts";
 import { createReference, createTiles } from "../lib/backends/reference/reference.ts";
 import { StageMemory, tilesOf } from "../lib/backends/stage-memory.ts";
 import type { StoredArray } from "../lib/numbers/storage.ts";
@@ -89,8 +91,17 @@ function inOneCall(type: NumberType, of: StageCase, bad: number): Result {
   return { model: parameters, reports: [stages.report] };
 }
 
+/** Tiles of the table before the first whole parameter's, of parameters that take no step. */
+const others = 3;
+
 /** By two ranks. `rankOf` says which takes a tile of the table. */
-function inPieces(type: NumberType, of: StageCase, bad: number, rankOf: (tile: number) => number): Result {
+function inPieces(
+  type: NumberType,
+  of: StageCase,
+  bad: number,
+  first: boolean,
+  rankOf: (tile: number) => number,
+): Result {
   const model = modelOf(type, bad);
   const wholes: Whole[] = [];
   const ranks = [0, 1].map(() => ({
@@ -98,7 +109,7 @@ function inPieces(type: NumberType, of: StageCase, bad: number, rankOf: (tile: n
     selections: [[], []] as number[][],
     pieces: [] as Piece[],
   }));
-  let place = 0;
+  let place = others;
   for (const i of inOrder) {
     const parameter = model[i] as ParameterArrays;
     const tiles = tilesOf(parameter);
@@ -110,18 +121,20 @@ function inPieces(type: NumberType, of: StageCase, bad: number, rankOf: (tile: n
       parameters.push(part(parameter, begin, end));
       pieces.push({ whole: wholes.length, place: place + begin });
     }
-    wholes.push({ run: i % 2, tiles });
+    wholes.push({ run: i % 2, place, tiles });
     place += tiles;
   }
   const steps = ranks.map(({ parameters, selections, pieces }) => {
     const groups: BackendGroup[] = [{ rule, type, parameters }];
     const stages = stagesOf(of);
     const memory = new StageMemory(place, wholes.length);
-    const step = new StagedStep(groups, runsOf(of, selections), stages, createTiles(), memory, { wholes, pieces });
+    const step = new StagedStep(groups, runsOf(of, selections), stages, createTiles(), memory, {
+      ...{ wholes, pieces, tiles: place },
+    });
     return { step, memory, stages };
   });
   const exchange = () => {
-    for (let tile = 0; tile < place; tile++) {
+    for (let tile = others; tile < place; tile++) {
       const rank = rankOf(tile);
       const { memory: from } = steps[rank] as (typeof steps)[number];
       const { memory: to } = steps[1 - rank] as (typeof steps)[number];
@@ -129,17 +142,23 @@ function inPieces(type: NumberType, of: StageCase, bad: number, rankOf: (tile: n
         to[column][tile] = from[column][tile] as number;
       }
     }
+    for (const { memory } of steps) {
+      for (const column of ["gradSquares", "updateSquares", "largestUpdate", "nonFinite", "clipped"] as const) {
+        memory[column].fill(1e9, 0, others);
+      }
+    }
   };
-  for (const { step } of steps) step.measure();
+  if (first) for (const { step } of steps) step.measure();
   exchange();
-  for (const { step } of steps) step.change("finished");
+  const table = first ? "finished" : "empty";
+  for (const { step } of steps) step.changeTiles(table);
   exchange();
-  for (const { step, stages } of steps) if (stages.measures.update && !stages.report.skipped) step.finishUpdates();
+  for (const { step } of steps) step.finishReport(table);
   return { model, reports: steps.map(({ stages }) => stages.report) };
 }
 
 const cuts: Readonly<Record<string, (tile: number) => number>> = {
-  "the first tiles and the others": (tile) => (tile < 4 ? 0 : 1),
+  "the first tiles and the others": (tile) => (tile < 7 ? 0 : 1),
   "every other tile": (tile) => tile % 2,
   "all tiles and none": () => 0,
 };
@@ -148,8 +167,12 @@ describe.each(numberTypes)("a staged step in pieces, %s", (type) => {
   test.each(Object.entries(stageCases))("%s", (_, of) => {
     for (const bad of [0, Number.NaN, Number.NEGATIVE_INFINITY]) {
       const expected = inOneCall(type, of, bad);
-      for (const [cut, rankOf] of Object.entries(cuts)) {
-        const found = inPieces(type, of, bad, rankOf);
+      const first = needsOf(runsOf(of, [[], []]), stagesOf(of)).first;
+      const halves = first ? [true] : [true, false]; // a step that need not measure first measures on its way too
+      for (const [[cut, rankOf], measures] of Object.entries(cuts).flatMap((each) =>
+        halves.map((half) => [each, half] as const),
+      )) {
+        const found = inPieces(type, of, bad, measures, rankOf);
         for (const report of found.reports) expect(report, cut).toEqual(expected.reports[0]);
         found.model.forEach((parameter, i) => {
           const others = arraysOf(expected.model[i] as ParameterArrays);

@@ -1,6 +1,8 @@
 import { fillWith, lengthOf, type NumberType } from "../numbers/typed-array.ts";
 import { gradScale } from "../rules/rule.ts";
 import type { BackendGroup, ParameterArrays, Run, RunStages, Stages } from "./backend.ts";
+import { type Needs, needsOf } from "./columns.ts";
+import type { Layout, Piece } from "./layout.ts";
 import { tileSize } from "./limits.ts";
 import { coefficientBy, finishNorms, finishUpdates } from "./norms.ts";
 import { type StageMemory, tilesOf, type WholeTiles } from "./stage-memory.ts";
@@ -34,28 +36,6 @@ export interface TileStages {
   zero(x: Stream): void;
 }
 
-/** A whole parameter: norms are of whole ones, however many pieces they are stepped in, and where. */
-export interface Whole {
-  /** The run whose stages it takes. */
-  readonly run: number;
-  readonly tiles: number;
-}
-
-/** The whole parameter that one of a step's parameters is a piece of, and the tile of the table that its first one is. */
-export interface Piece {
-  readonly whole: number;
-  readonly place: number;
-}
-
-/**
- * The whole parameters, whose tiles one after the other are the table, and the piece that each parameter of the runs is, in
- * their order.
- */
-export interface Layout {
-  readonly wholes: readonly Whole[];
-  readonly pieces: readonly Piece[];
-}
-
 /** One parameter in a staged step. */
 interface Part extends Piece {
   readonly group: BackendGroup;
@@ -85,10 +65,7 @@ function partsOf(groups: readonly BackendGroup[], runs: readonly Run[], layout?:
 
 function wholesOf(parts: readonly Part[], runs: readonly Run[], layout?: Layout): readonly WholeTiles[] {
   if (!layout) return parts.map(({ stages, place, parameter }) => ({ stages, place, tiles: tilesOf(parameter) }));
-  let end = 0;
-  return layout.wholes.map(({ run, tiles }) => {
-    const place = end;
-    end += tiles;
+  return layout.wholes.map(({ run, place, tiles }) => {
     return { stages: (runs[run] as Run).stages as RunStages, place, tiles };
   });
 }
@@ -107,10 +84,7 @@ export class StagedStep {
   readonly #stages: Stages;
   readonly #tiles: TileStages;
   readonly #memory: StageMemory;
-  readonly #measuresNorm: boolean;
-  readonly #countsNonFinite: boolean;
-  /** Whether something must be known of all gradients before anything changes. */
-  readonly #measuresFirst: boolean;
+  readonly #needs: Needs;
 
   /** @param layout Default: every parameter of the runs is a whole one. */
   constructor(
@@ -121,23 +95,19 @@ export class StagedStep {
     memory: StageMemory,
     layout?: Layout,
   ) {
-    const { clipGlobalNorm, measures, skipNonFinite } = stages;
     this.#parts = partsOf(groups, runs, layout);
     this.#wholes = wholesOf(this.#parts, runs, layout);
     this.#stages = stages;
     this.#tiles = tiles;
     this.#memory = memory;
-    const infinity = Number.POSITIVE_INFINITY;
-    const clipsByNorm = clipGlobalNorm < infinity || runs.some((run) => (run.stages as RunStages).clipNorm < infinity);
-    this.#measuresNorm = clipsByNorm || measures.gradNorm;
-    this.#countsNonFinite = skipNonFinite || measures.nonFinite;
-    this.#measuresFirst = skipNonFinite || clipsByNorm;
+    this.#needs = needsOf(runs, stages);
   }
 
   /** Both halves, or the second alone where that does. */
   take(): void {
-    if (this.#measuresFirst) this.measure();
-    this.change(this.#measuresFirst ? "finished" : "empty");
+    const { first } = this.#needs;
+    if (first) this.measure();
+    this.change(first ? "finished" : "empty");
   }
 
   /** The first half: fills the tiles of its parameters in the table, the other tiles with zeros. Changes nothing else. */
@@ -151,6 +121,12 @@ export class StagedStep {
    * does for a step that need not measure first. Ends with the report.
    */
   change(table: Table): void {
+    this.changeTiles(table);
+    this.finishReport(table);
+  }
+
+  /** The same without the report of what it fills in on its way. */
+  changeTiles(table: Table): void {
     const { report, skipNonFinite } = this.#stages;
     Object.assign(report, { skipped: false, nonFinite: 0, clipped: 0 });
     Object.assign(report, { gradNorm: Number.NaN, updateNorm: Number.NaN, largestUpdate: Number.NaN });
@@ -168,13 +144,13 @@ export class StagedStep {
       coefficients[gradScale] = coefficientBy(factor, run.coefficients[gradScale] as number, group.type);
     }
     this.#overTiles((part, tile) => this.#change(part, tile, !measured));
-    if (!measured) this.#finishGradients();
-    if (this.#stages.measures.update) this.finishUpdates();
   }
 
-  /** From the sums of all tiles of the table to the report of updates. `change` ends with it. */
-  finishUpdates(): void {
-    finishUpdates(this.#wholes, this.#stages, this.#memory);
+  /** That report, of a table in which those tiles are filled, whoever changed them. */
+  finishReport(table: Table): void {
+    if (this.#stages.report.skipped) return;
+    if (table === "empty") this.#finishGradients();
+    if (this.#stages.measures.update) finishUpdates(this.#wholes, this.#stages, this.#memory);
   }
 
   #overTiles(work: (part: Part, tile: number) => void): void {
@@ -194,8 +170,8 @@ export class StagedStep {
     const { accumulates, applies, scale, clipValue } = part.stages;
     const tiles = this.#tiles;
     const clips = applies && clipValue < Number.POSITIVE_INFINITY;
-    const norm = measures && applies && this.#measuresNorm;
-    const counts = measures && this.#countsNonFinite;
+    const norm = measures && applies && this.#needs.norm;
+    const counts = measures && this.#needs.nonFinite;
     let grad: Stream = "grad";
     if (accumulates) {
       tiles.accumulate("gradScratch", scale);
@@ -221,7 +197,7 @@ export class StagedStep {
   #finishGradients(): void {
     const { report } = this.#stages;
     const { nonFinite, clipped } = this.#memory;
-    if (this.#measuresNorm) finishNorms(this.#wholes, this.#stages, this.#memory);
+    if (this.#needs.norm) finishNorms(this.#wholes, this.#stages, this.#memory);
     for (const { place, tiles } of this.#wholes) {
       for (let tile = place; tile < place + tiles; tile++) {
         report.nonFinite += nonFinite[tile] as number;

@@ -85,10 +85,10 @@ Result stepped_whole(const rmsprop::Backend& backend, const rmsprop::Pool& pool,
 }
 
 // The same by two ranks, each of which takes some of the tiles, measures them and changes them by the table of both.
-// `rank_of(tile)` says which takes a tile of the table.
+// `rank_of(tile)` says which takes a tile of the table, in which others lie before the first whole parameter's.
 template <typename RankOf>
 Result stepped_in_pieces(const rmsprop::Backend& backend, const rmsprop::Pool& pool, const TwoRunStages& run_stages,
-                         const rmsprop::Stages& stages, float bad, RankOf rank_of) {
+                         const rmsprop::Stages& stages, float bad, bool measures, RankOf rank_of) {
   Model model(backend);
   if (bad != 0) model.arrays.back().grad.back() = bad;
   const rmsprop::Group& group = model.groups[0];
@@ -98,7 +98,8 @@ Result stepped_in_pieces(const rmsprop::Backend& backend, const rmsprop::Pool& p
     rank.group = {group.rule, group.type, {}, {}};
     rank.stages = stages;
   }
-  std::size_t place = 0;
+  constexpr std::size_t others = 3;
+  std::size_t place = others;
   over_both_runs(group, [&](std::size_t run, std::size_t i, std::size_t tiles) {
     for (std::size_t begin = 0, end = 0; begin < tiles; begin = end) {
       const std::size_t rank = rank_of(place + begin);
@@ -106,42 +107,48 @@ Result stepped_in_pieces(const rmsprop::Backend& backend, const rmsprop::Pool& p
       const std::size_t count = std::min(group.parameters[i].count, end * rmsprop::tile_size);
       ranks[rank].add(group, run, i, begin, count - begin * rmsprop::tile_size, {wholes.size(), place + begin});
     }
-    wholes.push_back({run, tiles});
+    wholes.push_back({run, place, tiles});
     place += tiles;
   });
 
   std::vector<rmsprop::StagedStep> steps;
   for (Taken& rank : ranks) {
     rank.memory = rmsprop::StageMemory::create(place, wholes.size());
-    rank.layout = {wholes, rank.pieces};
+    rank.layout = {wholes, rank.pieces, place};
     steps.push_back(rank.step(backend, run_stages, false));
     CHECK(rmsprop::wrong_with(steps.back()) == nullptr);
   }
   const auto exchange = [&] {
-    for (std::size_t tile = 0; tile < place; ++tile) {
+    for (std::size_t tile = others; tile < place; ++tile) {
       const std::size_t rank = rank_of(tile);
       ranks[1 - rank].memory->tiles()[tile] = ranks[rank].memory->tiles()[tile];
     }
+    for (Taken& rank : ranks) std::fill_n(rank.memory->tiles(), others, rmsprop::TileSums{1e9, 1e9, 1e9, 7, 7});
   };
+  const rmsprop::Table table = measures ? rmsprop::Table::finished : rmsprop::Table::empty;
   for (const rmsprop::StagedStep& step : steps) {
-    rmsprop::measure(pool, rmsprop::prepare(step), {1, 1}, rmsprop::Pace::steady);
+    if (measures) rmsprop::measure(pool, rmsprop::prepare(step), {1, 1}, rmsprop::Pace::steady);
   }
   exchange();
   for (const rmsprop::StagedStep& step : steps) {
-    rmsprop::change(pool, rmsprop::prepare(step), rmsprop::Table::finished, {1, 1}, rmsprop::Pace::steady);
+    rmsprop::change_tiles(pool, rmsprop::prepare(step), table, {1, 1}, rmsprop::Pace::steady);
   }
   exchange();
-  for (const rmsprop::StagedStep& step : steps) {
-    if (stages.measures.update != 0 && step.stages.report.skipped == 0) rmsprop::finish_updates(step);
-  }
+  for (const rmsprop::StagedStep& step : steps) rmsprop::finish_report(rmsprop::prepare(step), table);
   const Result result{model.arrays, ranks[0].stages.report};
   CHECK(same(result, {model.arrays, ranks[1].stages.report}));
   return result;
 }
 
-// Norms are those of whole parameters, whoever measures their tiles.
+bool clips(const TwoRunStages& runs) {
+  return std::ranges::any_of(runs, [](const rmsprop::RunStages& run) { return run.clip_norm < infinity; });
+}
+
+// Norms are those of whole parameters, whoever measures their tiles. A step that need not measure first measures on its
+// way too.
 void test_pieces(const rmsprop::Backend& backend) {
-  const TwoRunStages runs[] = {{all, none}, {none, all}, {waiting, all}};
+  constexpr rmsprop::RunStages unclipped = {1, 1, 0.5, 0.4, infinity, 1, 0.9, 0.1, 1};
+  const TwoRunStages runs[] = {{all, none}, {none, all}, {waiting, all}, {none, unclipped}, {unclipped, waiting}};
   constexpr rmsprop::Stages clipped = {0, 0.5, {}, {}};
   constexpr rmsprop::Stages skipping = {1, infinity, {}, {}};
   for (const rmsprop::Stages& stages : {everything, measured, clipped, skipping}) {
@@ -149,13 +156,16 @@ void test_pieces(const rmsprop::Backend& backend) {
       for (const float bad : {0.0f, std::numeric_limits<float>::infinity()}) {
         const Result expected = stepped_whole(backend, new_pool(1), run, stages, bad);
         CHECK((expected.report.skipped == 1) == (bad != 0 && stages.skip_non_finite != 0));
-        for (const int threads : {1, 3}) {
-          const auto pieces = [&](auto rank_of) {
-            return stepped_in_pieces(backend, new_pool(threads), run, stages, bad, rank_of);
-          };
-          CHECK(same(pieces([](std::size_t tile) { return tile < 4 ? 0u : 1u; }), expected));
-          CHECK(same(pieces([](std::size_t tile) { return tile % 2; }), expected));
-          CHECK(same(pieces([](std::size_t tile) { return tile * 0; }), expected));
+        for (const bool measures : {true, false}) {
+          if (!measures && (stages.skip_non_finite != 0 || stages.clip_global_norm < infinity || clips(run))) continue;
+          for (const int threads : {1, 3}) {
+            const auto pieces = [&](auto rank_of) {
+              return stepped_in_pieces(backend, new_pool(threads), run, stages, bad, measures, rank_of);
+            };
+            CHECK(same(pieces([](std::size_t tile) { return tile < 7 ? 0u : 1u; }), expected));
+            CHECK(same(pieces([](std::size_t tile) { return tile % 2; }), expected));
+            CHECK(same(pieces([](std::size_t tile) { return tile * 0; }), expected));
+          }
         }
       }
     }
@@ -178,19 +188,24 @@ void test_refusals(const rmsprop::Backend& backend) {
                      .values = values,
                      .kernel = nullptr,
                      .coefficients = {}};
-    const rmsprop::Layout layout{wholes, pieces};
+    const rmsprop::Layout layout{wholes, pieces, tiles};
     return rmsprop::wrong_with({backend, {&run, 1}, &none, stages, *memory, rmsprop::beyond_caches, &layout}) !=
            nullptr;
   };
-  CHECK(!wrong({{0, tiles}}, {{0, 0}}));
-  CHECK(wrong({{1, tiles}}, {{0, 0}}));
-  CHECK(wrong({{0, tiles + 1}}, {{0, 0}}));
-  CHECK(wrong({{0, tiles}, {0, 0}}, {{0, 0}}));
-  CHECK(wrong({{0, tiles}}, {}));
-  CHECK(wrong({{0, tiles}}, {{0, 0}, {0, 0}}));
-  CHECK(wrong({{0, tiles}}, {{1, 0}}));
-  CHECK(wrong({{0, tiles}}, {{0, 1}}));
-  CHECK(wrong({{0, tiles}}, {{0, std::numeric_limits<std::size_t>::max()}}));
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK(!wrong({{0, 0, tiles}}, {{0, 0}}));
+  CHECK(!wrong({{0, tiles, 0}}, {{0, 0}}));
+  CHECK(wrong({{1, 0, tiles}}, {{0, 0}}));
+  CHECK(wrong({{0, 0, tiles + 1}}, {{0, 0}}));
+  CHECK(wrong({{0, 1, tiles}}, {{0, 0}}));
+  CHECK(wrong({{0, most, tiles}}, {{0, 0}}));
+  CHECK(wrong({{0, 0, most}}, {{0, 0}}));
+  CHECK(wrong({{0, 0, tiles}, {0, 0, 0}}, {{0, 0}}));
+  CHECK(wrong({{0, 0, tiles}}, {}));
+  CHECK(wrong({{0, 0, tiles}}, {{0, 0}, {0, 0}}));
+  CHECK(wrong({{0, 0, tiles}}, {{1, 0}}));
+  CHECK(wrong({{0, 0, tiles}}, {{0, 1}}));
+  CHECK(wrong({{0, 0, tiles}}, {{0, most}}));
 }
 
 }  // namespace
