@@ -11,8 +11,9 @@ const markdown: MarkdownOptions = {
   config(md) {
     // Links are between files, so that they lead somewhere on GitHub and in the package too.
     md.core.ruler.push("links-between-files", ({ tokens, env }) => {
-      if (!env?.path) return; // a heading alone
-      const file = relative(root, env.path).replaceAll("\\", "/");
+      const path = env?.realPath ?? env?.path;
+      if (!path) return; // a heading alone
+      const file = relative(root, path).replaceAll("\\", "/");
       for (const token of tokens.flatMap(({ children }) => children ?? [])) {
         const link = token.type === "link_open" && linkOf(file, token.attrGet("href") ?? "");
         if (link) token.attrSet("href", link);
@@ -25,6 +26,14 @@ const markdown: MarkdownOptions = {
 const packagesOfPages: Plugin = {
   name: "packages-of-pages",
   enforce: "pre",
+  config: {
+    order: "post",
+    handler(config) {
+      // For its development server VitePress names packages to prepare, which would be looked for from the root. They are
+      // prepared as they are met.
+      if (config.optimizeDeps) config.optimizeDeps.include = [];
+    },
+  },
   resolveId(id, _, { ssr }) {
     if (!/^vue(?:$|\/)/.test(id)) return null;
     return ssr ? { id, external: true } : this.resolve(id, join(root, "site", "index.js"), { skipSelf: true });
@@ -49,7 +58,14 @@ export default defineConfig({
     publicDir: join(root, "site", "public"),
     plugins: [packagesOfPages, anyPath()],
     resolve: { alias: { rmsprop: join(root, "dist", "browser.js") } },
-    server: { fs: { allow: [root] } },
+    // Of the repository only pages and what the figures import: elsewhere lie builds, one with a link to the whole system.
+    server: {
+      fs: { allow: [root] },
+      watch: {
+        followSymlinks: false,
+        ignored: ["build", "dist", "native", "prebuilds", "test"].map((name) => `${root}/${name}/**`),
+      },
+    },
   },
   buildEnd: ({ outDir }) => makeRelative(outDir),
   themeConfig: {

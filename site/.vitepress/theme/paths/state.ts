@@ -72,7 +72,7 @@ export function defaults(surface: SurfaceName = "scales"): State {
   return {
     surface,
     start: surfaces[surface].start,
-    steps: 200,
+    steps: stepsOf[surface],
     seed: 1,
     preset: "",
     options: { lr: 0.02, alpha: 0.9, eps: 1e-8, momentum: 0, centered: false },
@@ -81,10 +81,13 @@ export function defaults(surface: SurfaceName = "scales"): State {
   };
 }
 
-/** Another function: its own start and SGD's rates for it; what else was chosen stays. */
+/** Enough for RMSprop to come near the lowest point. */
+const stepsOf: Readonly<Record<SurfaceName, number>> = { valley: 200, saddle: 80, scales: 80, noise: 200 };
+
+/** Another function: its own start, steps and rates of SGD; what else was chosen stays. */
 export function moveTo(state: State, surface: SurfaceName): void {
-  const { start, rates } = defaults(surface);
-  Object.assign(state, { surface, start });
+  const { start, steps, rates } = defaults(surface);
+  Object.assign(state, { surface, start, steps });
   Object.assign(state.rates, { sgd: rates.sgd, momentum: rates.momentum });
 }
 
