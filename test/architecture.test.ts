@@ -133,7 +133,7 @@ describe("TypeScript", () => {
       const code = text(file).replace(/\/\*.*?\*\/|\/\/.*?$/gms, "");
       expect(code, file).not.toMatch(/(?<!globalThis\.)\bprocess\.|\bBuffer\b|\brequire\(/);
     }
-    const loaders = ["lib/backends/native/native.ts", "lib/backends/select.ts", "lib/cli/doctor.ts"];
+    const loaders = ["lib/backends/native/native.ts", "lib/backends/select.ts", "lib/cli/machine.ts"];
     expect(whoImports("lib/backends/load.ts").sort()).toEqual(loaders);
     expect(whoImports("lib/backends/binaries.cjs")).toEqual(["lib/backends/load.ts"]);
   });

@@ -1,13 +1,11 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { cpus } from "node:os";
-import { parseArgs } from "node:util";
 import type { BackendInfo } from "../backends/current.ts";
-import { targetOf } from "../backends/load.ts";
 import { type BackendsHere, backendsHere, selectBackend } from "../backends/select.ts";
 import type { Difference } from "../backends/signatures.ts";
 import { rules } from "../rules/all.ts";
+import { messageOf, readArguments } from "./arguments.ts";
 import { type Bandwidth, measureBandwidth } from "./bandwidth.ts";
+import { type Machine, machine } from "./machine.ts";
 import { print } from "./output.ts";
 import { byInstructionSet, listed, type SelfTest, selfTest } from "./self-test.ts";
 
@@ -25,12 +23,7 @@ called wrongly; 3 the results are right, but the native backend did not load.`;
 type Missing = { readonly missing: string } & Partial<Difference>;
 
 /** The doctor's findings; --json prints them. */
-export interface Findings {
-  readonly version: string;
-  readonly runtime: string;
-  /** The system as the package names its binaries, and its processor. */
-  readonly platform: string;
-  readonly processor: string;
+export interface Findings extends Machine {
   /** The library's variables, where they are set. */
   readonly environment: Readonly<Record<string, string>>;
   /** The backend in use, or the reason why none is. */
@@ -44,15 +37,6 @@ export interface Findings {
   readonly exitCode: number;
 }
 
-const packageFile = new URL("../../package.json", import.meta.url);
-
-function runtimeName(): string {
-  const { bun, deno, electron, node } = process.versions as Record<string, string | undefined>;
-  if (bun) return `Bun ${bun}`;
-  if (deno) return `Deno ${deno}`;
-  return electron ? `Electron ${electron} (Node ${node})` : `Node ${node}`;
-}
-
 /** The binary that this process has loaded, if the runtime tells. */
 function loadedBinary(): string | null {
   const { cache } = createRequire(import.meta.url);
@@ -62,8 +46,6 @@ function loadedBinary(): string | null {
     null
   );
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** The result of `of`, or its error as a finding. */
 function attempt<T>(of: () => T): T | { readonly error: string } {
@@ -87,19 +69,12 @@ function exitCodeOf(backend: Findings["backend"], tests: readonly SelfTest[]): n
 
 /** Examines this machine. `tell` gets each section as it is found, because a broken binary may end the process. */
 function examine(tell: (found: Partial<Findings>) => void): Findings {
-  const { version } = JSON.parse(readFileSync(packageFile, "utf8"));
   const environment = Object.entries(process.env).filter(([name]) => name.startsWith("RMSPROP_"));
   const told = <T extends Partial<Findings>>(found: T): T => {
     tell(found);
     return found;
   };
-  const system = told({
-    version: version as string,
-    runtime: runtimeName(),
-    platform: targetOf(process),
-    processor: `${cpus()[0]?.model.trim() || "unknown"}, ${cpus().length} logical`,
-    environment: Object.fromEntries(environment) as Record<string, string>,
-  });
+  const system = told({ ...machine(), environment: Object.fromEntries(environment) as Record<string, string> });
   const info = attempt(() => selectBackend(rules, process.env, () => {}));
   const backend =
     "error" in info
@@ -165,21 +140,9 @@ function linesOf(found: Partial<Findings>): string[] {
  * @returns the exit code
  */
 export function doctor(args: readonly string[]): number {
-  let json = false;
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { json: { type: "boolean" }, help: { type: "boolean" } },
-    });
-    if (values.help) {
-      print(help);
-      return 0;
-    }
-    json = values.json ?? false;
-  } catch (error) {
-    console.error(`${messageOf(error)}\n${help}`);
-    return 2;
-  }
+  const given = readArguments(args, help, { json: { type: "boolean" } });
+  if (typeof given === "number") return given;
+  const { json = false } = given.values;
   const findings = examine((found) => {
     if (!json) for (const line of linesOf(found)) print(line);
   });

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // npx rmsprop COMMAND
-import { readFileSync } from "node:fs";
+import { versionOfPackage } from "./machine.ts";
 import { print, unwritten } from "./output.ts";
 
 interface Command {
@@ -31,7 +31,7 @@ function usage(): string {
 /** Runs the command that the arguments name. Returns the exit code. */
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === "--version" || name === "-v") {
-    print(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version);
+    print(versionOfPackage());
     return 0;
   }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
