@@ -44,7 +44,9 @@ const schedulesApart = (platform) => ({
   name: "schedules",
   resolveId(id, importer) {
     if (importer === undefined || resolvePath(dirname(importer), id) !== join(root, schedules)) return undefined;
-    return { id: platform === "browser" ? "./schedules/browser.js" : "./schedules/index.js", external: true };
+    // A file of dist/ lies as deep as its source in lib/.
+    const up = dirname(importer) === join(root, "lib") ? "." : "..";
+    return { id: `${up}/schedules/${platform === "browser" ? "browser" : "index"}.js`, external: true };
   },
 });
 

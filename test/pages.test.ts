@@ -35,6 +35,7 @@ const notRun: readonly { readonly page: string; readonly language: string; reado
   { page: "docs/api.md", language: "ts", reason: "signatures, as the sources have them" },
   { page: "docs/workers.md", language: "http", reason: "headers of a response" },
   { page: "docs/tfjs.md", language: "sh", reason: "the installation" },
+  { page: "docs/bits.md", language: "sh", reason: "test/cli/bits.test.ts runs the command" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
   ...["js", "ts", "json", "html"].map((language) => ({
     page: "docs/recipes.md",

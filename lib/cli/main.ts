@@ -12,6 +12,10 @@ interface Command {
 
 /** Each in a file of its own, loaded when it is asked for. */
 const commands: Readonly<Record<string, Command>> = {
+  bits: {
+    summary: "compare what every preset and stage leaves here with the published SHA-256",
+    load: async () => (await import("./bits.ts")).bits,
+  },
   build: {
     summary: "compile the native backend of the sources in this package",
     load: async () => (await import("./build.ts")).build,
@@ -19,6 +23,10 @@ const commands: Readonly<Record<string, Command>> = {
   doctor: {
     summary: "say what the library runs on here and why, and test its bits",
     load: async () => (await import("./doctor.ts")).doctor,
+  },
+  replay: {
+    summary: "compute the paths of the site's figure from its settings, to the same bits",
+    load: async () => (await import("./replay.ts")).replay,
   },
 };
 
