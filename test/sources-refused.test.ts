@@ -71,12 +71,6 @@ describe("what does not fit is refused", () => {
     ],
     ["a word for transposed", { x: four(), y: six(), transposed: "yes" }, "ERR_DTYPE", /'transposed', but it is "yes"/],
     ["factors that are the data", { x: four(), y: data }, "ERR_ALIASED", /of 'w'/],
-    [
-      "the bias's factors of a weight",
-      { x: null, y: six() },
-      "ERR_LENGTH",
-      /'w' to be a bias, because the x of its gradient is null, but its shape is \[2,3\]\./,
-    ],
   ];
 
   test.each(wrong)("%s", (_, grad, code, message) => {

@@ -219,13 +219,8 @@ function dimensionsOf(
   transposed: boolean,
   kind: string,
 ): readonly [number, number] {
-  if (isBias) {
-    if (shape === undefined || shape.length < 2 || shape.includes(length)) return [1, length];
-    throw new OptimError(
-      "ERR_LENGTH",
-      `Expected '${name}' to be a bias, because the x of its ${kind} is null, but its shape is [${shape}].`,
-    );
-  }
+  // Of any shape: what is added to each row of a batch may be a table of positions too.
+  if (isBias) return [1, length];
   if (shape?.length !== 2) {
     throw new OptimError(
       "ERR_LENGTH",
