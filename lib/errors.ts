@@ -25,6 +25,8 @@ export type OptimErrorCode =
   | "ERR_CHECKPOINT"
   /** A worker of a team that failed or ended, which ends its team; or a call of a team that has ended. */
   | "ERR_WORKER"
+  /** Ranks that do not come together: no MPI library, another than the launcher's, ranks that differ or do not take part. */
+  | "ERR_RANKS"
   /** More memory than there is. */
   | "ERR_MEMORY";
 

@@ -24,6 +24,7 @@ const entries = {
     "checkpoint/index": "lib/checkpoint/index.ts",
     "tfjs/index": "lib/tfjs/index.ts",
     "workers/index": "lib/workers/index.ts",
+    "distributed/index": "lib/distributed/index.ts",
     "cli/main": "lib/cli/main.ts",
   },
   browser: {

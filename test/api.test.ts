@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as checkpoint from "../lib/checkpoint/index.ts";
+import * as distributed from "../lib/distributed/index.ts";
 import * as library from "../lib/index.ts";
 import * as tfjs from "../lib/tfjs/index.ts";
 import * as workers from "../lib/workers/index.ts";
@@ -22,6 +23,7 @@ const modules: Readonly<Record<string, object>> = {
   "rmsprop/checkpoint": checkpoint,
   "rmsprop/tfjs": tfjs,
   "rmsprop/workers": workers,
+  "rmsprop/distributed": distributed,
 };
 const specifiers = entryPoints.map(({ specifier }) => specifier);
 

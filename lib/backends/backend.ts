@@ -1,6 +1,7 @@
 import type { Storage, StoredArray } from "../numbers/storage.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import type { AnyRule } from "../rules/rule.ts";
+import type { BackendRanks } from "./ranks.ts";
 import type { GradientSource } from "./source.ts";
 
 /**
@@ -155,4 +156,6 @@ export interface Backend {
    * @returns undefined if there is not enough memory.
    */
   bind(groups: readonly BackendGroup[], runCapacity: number, staged?: boolean): BoundGroups | undefined;
+  /** The ranks of the process, where the backend can be one of several. */
+  readonly ranks?: BackendRanks | undefined;
 }

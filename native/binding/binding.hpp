@@ -32,5 +32,6 @@ napi_value step_bound_async(napi_env env, napi_callback_info info);
 // Each adds the functions of its file to what the library exports.
 void export_buffers(Napi::Env env, Napi::Object exports);
 void export_groups(Napi::Env env, Napi::Object exports);
+void export_ranks(Napi::Env env, Napi::Object exports);
 
 }  // namespace rmsprop

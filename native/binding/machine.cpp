@@ -26,12 +26,15 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("signatures", signatures);
   result.Set("stages", stages_signature);
   // As native.ts writes it (`callsSignature`).
-  result.Set("calls",
-             "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
-             "stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left "
-             "right batch rows columns; "
-             "arrays data out grad slots average accumulated; "
-             "run group variant selected count coefficients; allocate byteLength inner; expose buffer");
+  result.Set(
+      "calls",
+      "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
+      "stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left "
+      "right batch rows columns; "
+      "arrays data out grad slots average accumulated; "
+      "run group variant selected count coefficients; allocate byteLength inner; expose buffer; "
+      "ranks start libraries timeout; collective kind communicator what size root from into kept buffers; finish "
+      "code reason");
   result.Set("limits", limits);
   result.Set("stride", static_cast<double>(stride));
   result.Set("runHeader", static_cast<double>(run_header));
@@ -55,6 +58,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   export_buffers(env, exports);
   export_groups(env, exports);
+  export_ranks(env, exports);
   return exports;
 }
 

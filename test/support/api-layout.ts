@@ -236,4 +236,16 @@ export const entryPoints: readonly EntryPoint[] = [
       },
     ],
   },
+  {
+    specifier: "rmsprop/distributed",
+    files: ["lib/distributed/index.ts"],
+    sections: [
+      {
+        title: "Training on many machines",
+        intro:
+          'From `"rmsprop/distributed"`. Processes on several machines, started by a launcher of MPI, that train one model. All make the same calls in the same order.',
+        exports: ["connect", "ConnectOptions", "Ranks", "MpiLibrary", "BroadcastArrays", "AnyTypedArray"],
+      },
+    ],
+  },
 ];

@@ -65,6 +65,11 @@ import { createTeam } from "rmsprop/workers";
 const model = allocate({ w: [3] }, { shared: true, replicas: 1 });
 await createTeam(model, "data:text/javascript,throw new Error('no data')");
 `,
+  ERR_RANKS: `import { connect } from "rmsprop/distributed";
+
+process.env.RMSPROP_MPI = "./libmpi.so";
+await connect();
+`,
   ERR_MEMORY: `import { allocate } from "rmsprop";
 
 allocate({ w: [2 ** 25, 2 ** 25] });
@@ -73,7 +78,8 @@ allocate({ w: [2 ** 25, 2 ** 25] });
 
 const modules: Readonly<Record<string, object>> = { rmsprop, "rmsprop/checkpoint": checkpoint };
 
-/** What an example throws. It runs in an empty folder: here, over lib/, or as users run it, where it starts workers. */
+/** What an example throws. It runs in an empty folder: here, over lib/, or as users run it, where it
+ * starts workers or is one of several processes. */
 export async function thrownBy(program: string): Promise<OptimError> {
   const body = program.replace(
     /^import (\{.*\}) from "(.*)";$/gm,
@@ -81,7 +87,7 @@ export async function thrownBy(program: string): Promise<OptimError> {
   );
   const AsyncFunction = (async () => {}).constructor as new (...text: string[]) => (given: object) => Promise<void>;
   const { folder, remove } = emptyProject();
-  if (program.includes('"rmsprop/workers"')) {
+  if (/"rmsprop\/(workers|distributed)"/.test(program)) {
     const [, code, message] = /^OptimError (\w+): (.*)\n$/.exec(runIn(folder, program)) ?? [];
     remove();
     return new OptimError(code as OptimErrorCode, message as string);

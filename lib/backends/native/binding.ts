@@ -1,4 +1,5 @@
 import type { FloatArray, NumberType } from "../../numbers/typed-array.ts";
+import type { BackendRanks } from "../ranks.ts";
 import type { Factors } from "../source.ts";
 
 /** native/binding/'s exports. They check only what memory safety needs. */
@@ -28,6 +29,8 @@ export interface NativeBinding {
     elementsPerThread?: number,
     memoryFrom?: number,
   ): NativeBound | undefined;
+  /** Where the system has MPI: not on Windows. */
+  readonly ranks?: BackendRanks;
 }
 
 export interface NativeSource {
@@ -67,7 +70,8 @@ export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
   "; stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left right batch rows columns" +
   "; arrays data out grad slots average accumulated" +
-  "; run group variant selected count coefficients; allocate byteLength inner; expose buffer";
+  "; run group variant selected count coefficients; allocate byteLength inner; expose buffer" +
+  "; ranks start libraries timeout; collective kind communicator what size root from into kept buffers; finish code reason";
 
 /** What crosses to the binary of a staged step: numbers and flags of the step, its report, and those of each run. */
 export const stagesSignature =

@@ -132,6 +132,7 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
 
     release: binding.detach,
     expose: binding.expose,
+    ranks: binding.ranks,
 
     bind(groups, runCapacity, staged = false) {
       const nativeGroups = (all: readonly BackendGroup[]) => all.map((group) => nativeGroup(group, staged));

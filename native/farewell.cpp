@@ -1,0 +1,116 @@
+// How ranks end: together, or one of them ends all.
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "ranks.hpp"
+
+#if !defined(_WIN32)
+
+namespace rmsprop {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// How long the end of all ranks may take. It may come to nothing, where a link is cut; then this process ends alone.
+constexpr auto abort_patience = 5s;
+
+// Whether this thread ends the process on the ranks' behalf, and with which code.
+thread_local bool leaving = false;
+std::atomic<int> exit_code{1};
+
+}  // namespace
+
+// Waits until all ranks end. Returns why they do not, or nothing.
+std::string Ranks::farewell() {
+  const auto end = deadline();
+  Mpi::Handle request = mpi_->barrier(mpi_->world());
+  for (int waited = 0; !mpi_->test(request); ++waited) {
+    if (Clock::now() >= end) {
+      return "Expected all ranks to end together, but this one has waited " + seconds() + " for others.";
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (request_ == Request::abort) return "";
+    }
+    wait_politely(waited);
+  }
+  mpi_->finalize();
+  return "";
+}
+
+std::string Ranks::say_farewell() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::failed) return error_;
+    if (unfinished_ > 0) {
+      return "Expected no collective to be under way at the end, but " + std::to_string(unfinished_) +
+             (unfinished_ == 1 ? " is." : " are.");
+    }
+  }
+  try {
+    return farewell();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+void Ranks::abort_here() {
+  leaving = true;
+  mpi_->abort(exit_code);
+  std::_Exit(exit_code);
+}
+
+void Ranks::abort(int code, const std::string& reason) {
+  leaving = true;
+  exit_code = code;
+  State state;
+  {
+    const std::lock_guard lock(mutex_);
+    state = state_;
+    const std::string who = rank_ < 0 ? "" : "Rank " + std::to_string(rank_) + ": ";
+    if (!reason.empty()) std::fprintf(stderr, "%s%s\n", who.c_str(), reason.c_str());
+    std::fflush(stderr);
+    request_ = Request::abort;
+    changed_.notify_all();
+  }
+  // While MPI starts, its thread cannot be asked for anything; the launcher ends the others.
+  if (state != State::starting) std::this_thread::sleep_for(abort_patience);
+  std::_Exit(code);
+}
+
+void Ranks::finish(int code, std::string reason) {
+  std::unique_lock lock(mutex_);
+  if (state_ == State::ended) return;
+  if (code == 0 && state_ == State::starting) {
+    code = 1;
+    reason = "Expected this process to go on until the ranks have started, but it ends.";
+  }
+  if (code == 0) {
+    request_ = Request::farewell;
+    changed_.notify_all();
+    const bool answered = changed_.wait_until(lock, deadline() + abort_patience, [this] {
+      return state_ == State::ended || (state_ == State::failed && request_ == Request::none);
+    });
+    if (answered && state_ == State::ended) return;
+    code = 1;
+    reason =
+        answered ? error_ : "Expected all ranks to end together, but this one has waited " + seconds() + " for others.";
+  }
+  lock.unlock();
+  abort(code, reason);
+}
+
+// The process ends, and no hook of JavaScript's end was called. Other ranks may wait for this one for ever, and MPICH's
+// launcher would let the run pass for a success.
+void Ranks::process_exits() {
+  if (leaving) std::_Exit(exit_code);
+  Ranks* ranks = of_process_;
+  if (ranks) ranks->finish(1, "Expected all ranks to end together, but this process ends without its exit event.");
+}
+
+}  // namespace rmsprop
+
+#endif
