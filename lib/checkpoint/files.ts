@@ -6,13 +6,13 @@ import { fileURLToPath } from "node:url";
 import { OptimError } from "../errors.ts";
 import { show } from "../values/show.ts";
 import type { Sink, Source } from "./bytes.ts";
+import { closing, codeOf, telling } from "./file-errors.ts";
 import {
   append,
   changeMode,
   changeModeOf,
   changeOwner,
   changeOwnerOf,
-  close,
   list,
   open,
   readAt,
@@ -65,24 +65,28 @@ function checkRegular(path: string, stats: Stats): void {
   throw new OptimError("ERR_OPTION", `Expected ${JSON.stringify(path)} to be an ordinary file, but it is ${kind}.`);
 }
 
-/** Opens a file to read, and closes it whatever happens. */
-export function* withSource<T>(path: string, use: (source: Source) => Task<T>): Task<T> {
+/**
+ * Opens a file to read, and closes it whatever happens.
+ * @throws OptimError ERR_OPTION where there is something other than a file; the file system's errors, told.
+ */
+export function withSource<T>(path: string, use: (source: Source) => Task<T>): Task<T> {
+  return telling(`${named("file", path)} could not be read.`, reading(path, use));
+}
+
+function* reading<T>(path: string, use: (source: Source) => Task<T>): Task<T> {
   checkRegular(path, yield* statOf(path));
   // Something else may be there by now; without O_NONBLOCK a FIFO would wait.
   const file = yield* open(path, O_RDONLY | O_NONBLOCK);
-  try {
+  function* work(): Task<T> {
     const stats = yield* statOfFile(file);
     checkRegular(path, stats);
     return yield* use({
       size: () => call(() => stats.size),
       readAt: (bytes, position) => readAt(file, bytes, position),
     });
-  } finally {
-    yield* close(file);
   }
+  return yield* closing(file, work());
 }
-
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code;
 
 /** The error of Node's permission model for calls on open files, which it has no rules for. */
 const isForbidden = (error: unknown) => codeOf(error) === "ERR_ACCESS_DENIED";
@@ -95,10 +99,19 @@ const hasPermissionModel = () => (process as { permission?: unknown }).permissio
  * new one, whole: it is written beside it under another name, synced, and renamed, and the folder is synced. After an
  * error its remains are removed. The new file has the mode of the old one, and its owner and group where that is
  * permitted.
- * @throws OptimError ERR_OPTION where there is something other than a file; the file system's own errors. After an
+ * @throws OptimError ERR_OPTION where there is something other than a file; the file system's errors, told. After an
  * error of the folder's sync alone the new file is in its place.
  */
 export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): Task<void> {
+  const file = named("file", path);
+  const what = `${file} could not be saved, and what was there is as it was.`;
+  const folder = yield* telling(what, replacing(path, write));
+  const lost = `${file} is saved, but its folder could not be synced, so that a failure of the system may undo that.`;
+  yield* telling(lost, syncFolder(folder));
+}
+
+/** Does all but sync the folder, which it returns. */
+function* replacing(path: string, write: (sink: Sink) => Task<void>): Task<string> {
   const { target, old } = yield* locate(path);
   // The real folder: in a path that is put together anew, ".." would go up from a link.
   const folder = yield* realPath(dirname(target));
@@ -107,21 +120,20 @@ export function* replaceFile(path: string, write: (sink: Sink) => Task<void>): T
   const temporary = join(folder, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
   const flags = hasPermissionModel() ? O_WRONLY | O_CREAT | O_EXCL | O_SYNC : "wx";
   const file = yield* open(temporary, flags, old ? 0o600 : 0o666);
+  function* fill(): Task<void> {
+    yield* write({ append: (bytes) => append(file, bytes) });
+    // After the bytes: a write takes setuid and setgid away.
+    if (old) yield* takeRights(file, temporary, old);
+    yield* syncWherePermitted(file);
+  }
   try {
-    try {
-      yield* write({ append: (bytes) => append(file, bytes) });
-      // After the bytes: a write takes setuid and setgid away.
-      if (old) yield* takeRights(file, temporary, old);
-      yield* syncWherePermitted(file);
-    } finally {
-      yield* close(file);
-    }
+    yield* closing(file, fill());
     yield* rename(temporary, target);
   } catch (error) {
     yield* removeQuietly(temporary);
     throw error;
   }
-  yield* syncFolder(folder);
+  return folder;
 }
 
 /** The target of links, so that they go on leading there, and the stats of the file there. */
@@ -276,15 +288,22 @@ function* removeQuietly(path: string): Task<void> {
 
 function* syncFolder(folder: string): Task<void> {
   if (process.platform === "win32") return; // folders cannot be opened there; a rename is durable by itself
-  const file = yield* open(folder, "r");
+  let file: number;
   try {
-    yield* syncWherePermitted(file);
+    file = yield* open(folder, "r");
   } catch (error) {
-    // Some network file systems have no sync of folders.
-    if (!isUnsupported(error)) throw error;
-  } finally {
-    yield* close(file);
+    if (codeOf(error) !== "EACCES") throw error;
+    return; // a folder may be writable but not readable
   }
+  function* work(): Task<void> {
+    try {
+      yield* syncWherePermitted(file);
+    } catch (error) {
+      // Some network file systems have no sync of folders.
+      if (!isUnsupported(error)) throw error;
+    }
+  }
+  yield* closing(file, work());
 }
 
 function* syncWherePermitted(file: number): Task<void> {

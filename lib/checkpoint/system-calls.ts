@@ -10,14 +10,36 @@ export const open = (path: string, flags: string | number, mode = 0o666) =>
     () => promisify(fs.open)(path, flags, mode),
   );
 
-export const close = (file: number) =>
-  call(
-    () => fs.closeSync(file),
-    () => promisify(fs.close)(file),
-  );
+const isInterruption = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code === "EINTR";
+
+/** Interruptions of one call, in a row, after which they count as its failure. */
+const mostInterruptions = 1000;
+
+/** A call that is made again where a signal interrupted it: Node leaves that to its callers where they read. */
+function* again<T>(sync: () => T, async: () => Promise<T>): Task<T> {
+  for (let interruptions = 1; ; interruptions++) {
+    try {
+      return yield* call(sync, async);
+    } catch (error) {
+      if (!isInterruption(error) || interruptions === mostInterruptions) throw error;
+    }
+  }
+}
+
+/** A close that was interrupted has closed the file, and another might close somebody else's. */
+export function* close(file: number): Task<void> {
+  try {
+    yield* call(
+      () => fs.closeSync(file),
+      () => promisify(fs.close)(file),
+    );
+  } catch (error) {
+    if (!isInterruption(error)) throw error;
+  }
+}
 
 export const sync = (file: number) =>
-  call(
+  again(
     () => fs.fsyncSync(file),
     () => promisify(fs.fsync)(file),
   );
@@ -99,7 +121,7 @@ export function* readAt(file: number, bytes: Uint8Array, position: number): Task
   let count = 0;
   while (count < bytes.length) {
     const [offset, length, from] = [count, bytes.length - count, position + count];
-    const read = yield* call(
+    const read = yield* again(
       () => fs.readSync(file, bytes, offset, length, from),
       async () => (await promisify(fs.read)(file, bytes, offset, length, from)).bytesRead,
     );
@@ -114,9 +136,14 @@ export function* append(file: number, bytes: Uint8Array): Task<void> {
   let count = 0;
   while (count < bytes.length) {
     const [offset, length] = [count, bytes.length - count];
-    count += yield* call(
+    const written = yield* again(
       () => fs.writeSync(file, bytes, offset, length),
       async () => (await promisify(fs.write)(file, bytes, offset, length)).bytesWritten,
     );
+    if (written === 0) {
+      const error = new Error(`EIO: the file system took none of ${length} bytes, write`);
+      throw Object.assign(error, { code: "EIO", syscall: "write" });
+    }
+    count += written;
   }
 }
