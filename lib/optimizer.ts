@@ -51,6 +51,8 @@ import {
 } from "./state/state-dict.ts";
 import type { StepArrays } from "./step/call-arrays.ts";
 import type { GivenArrays } from "./step/given.ts";
+import { beginHalves } from "./step/halves.ts";
+import type { BeginStep, Begun, Wholes } from "./step/measured.ts";
 import type { Plan } from "./step/plan.ts";
 import { Planner } from "./step/planner.ts";
 import { type Findings, StepStages } from "./step/step-stages.ts";
@@ -100,6 +102,9 @@ export interface ParameterState {
  */
 export let stepGiven: (optimizer: Optimizer, arrays: readonly GivenArrays[]) => boolean;
 
+/** Begins a step in two calls, over pieces of parameters: measured.ts says how it goes on. */
+export let beginStep: BeginStep<Optimizer>;
+
 /**
  * The base of all optimizers: groups, steps, state. `RMSprop` and its kin extend it, and nobody constructs it by itself. As
  * the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In TypeScript `N` is the union of the
@@ -125,6 +130,7 @@ export abstract class Optimizer<
 
   static {
     stepGiven = (optimizer, arrays) => optimizer.#stepGiven(arrays);
+    beginStep = (optimizer, wholes) => optimizer.#beginStep(wholes);
   }
 
   protected constructor(
@@ -661,6 +667,21 @@ export abstract class Optimizer<
     } finally {
       this.#planner.releaseGiven();
       this.#stepping = false;
+    }
+  }
+
+  #beginStep(wholes: Wholes): Begun {
+    this.#enter();
+    const leave = () => {
+      this.#stepping = this.#pending = false;
+    };
+    try {
+      const plan = this.#planner.prepare(undefined, checkHeld, false);
+      this.#pending = true;
+      return beginHalves(plan, this.#planner, wholes, leave);
+    } catch (error) {
+      leave();
+      throw error;
     }
   }
 

@@ -55,6 +55,11 @@ bool BoundGroups::replace(std::vector<Group> others) {
   return true;
 }
 
+bool BoundGroups::make_table(std::size_t tiles, std::size_t wholes) {
+  if (!table_memory || !table_memory->holds(tiles, wholes)) table_memory = StageMemory::create(tiles, wholes);
+  return table_memory != nullptr;
+}
+
 const char* BoundGroups::read_commands(const Commands& from, std::span<Run>& read) {
   prepared.reset();
   if (at_work) return "These groups are at work.";

@@ -58,12 +58,21 @@ struct BoundGroups : std::enable_shared_from_this<BoundGroups> {
   WorthOneThread worth;
   std::size_t memory_from = beyond_caches;
   std::unique_ptr<StageMemory> stage_memory;  // null where steps have no stages
+  std::unique_ptr<StageMemory> table_memory;  // of steps over pieces in halves; null before the first
 
   CommandLayout layout() const { return {runs.size(), selection_capacity, stage_memory != nullptr}; }
 
   StagedStep staged(const Commands& from, std::span<Run> all) const {
     return {*backend, all, from.run_stages, *from.stages, *stage_memory, memory_from};
   }
+
+  // The same of parameters that are pieces, once there is memory for the table.
+  StagedStep staged(const Commands& from, std::span<Run> all, const Layout& layout) const {
+    return {*backend, all, from.run_stages, *from.stages, *table_memory, memory_from, &layout};
+  }
+
+  // Makes memory for a table where there is none that is large enough. Returns whether there is now.
+  bool make_table(std::size_t tiles, std::size_t wholes);
 
   // Replaces the groups if there is room for the others. Otherwise changes nothing.
   bool replace(std::vector<Group> others);

@@ -154,6 +154,7 @@ describe("TypeScript", () => {
   test("the reference imports the stages and their order, sources, the arithmetic, rules, arrays and the host's errors alone", () => {
     const parts = [
       "columns.ts",
+      "halves.ts",
       "heap.ts",
       "made-source.ts",
       "norms.ts",

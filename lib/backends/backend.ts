@@ -1,6 +1,7 @@
 import type { Storage, StoredArray } from "../numbers/storage.ts";
 import type { FloatArray, NumberType } from "../numbers/typed-array.ts";
 import type { AnyRule } from "../rules/rule.ts";
+import type { Layout } from "./layout.ts";
 import type { BackendRanks } from "./ranks.ts";
 import type { GradientSource } from "./source.ts";
 
@@ -101,6 +102,16 @@ export interface Report {
   largestUpdate: number;
 }
 
+/** A staged step whose parameters are pieces of whole ones. */
+export interface StepOverPieces {
+  readonly runs: readonly Run[];
+  readonly stages: Stages;
+  readonly layout: Layout;
+}
+
+/** What begins off the event loop: undefined, with nothing begun, as for `stepAsync`; null where there is no memory for it. */
+export type BegunHalf = Promise<void> | undefined | null;
+
 /**
  * Groups that a backend has taken in, to step them many times. It keeps no array alive and does not check that one is
  * still there: that is the caller's part, right before each step.
@@ -129,6 +140,29 @@ export interface BoundGroups {
     buffers: readonly ArrayBufferLike[],
     stages?: Stages,
   ): Promise<void> | undefined;
+  /**
+   * The first half of a staged step over pieces: fills a table of the columns before (columns.ts) with what it measures of
+   * them, and with zeros for other tiles. Changes nothing. By groups that are bound for stages, as the next two.
+   */
+  measureAsync(
+    step: StepOverPieces,
+    kept: unknown,
+    buffers: readonly ArrayBufferLike[],
+    table: Float64Array,
+  ): BegunHalf;
+  /**
+   * The second half, by a table in which all tiles are filled. Fills a table of the columns after in the same way, unless
+   * it skips the step, and writes the report but for what that table is for.
+   */
+  changeAsync(
+    step: StepOverPieces,
+    kept: unknown,
+    buffers: readonly ArrayBufferLike[],
+    before: Float64Array,
+    after: Float64Array,
+  ): BegunHalf;
+  /** The rest of the report of a step that was not skipped, by a table in which all tiles are filled. */
+  finishReport(step: StepOverPieces, after: Float64Array): void;
 }
 
 /** What executes steps. All backends leave the same bits. */

@@ -1,8 +1,7 @@
 // A step in two calls, measure and change, over pieces of whole parameters, for rmsprop/distributed: between the calls
 // others, who have the other pieces, tell what they measured.
 
-/** What is known of a tile: of its gradients, then of the change that the rule made to it. */
-export type Column = "gradSquares" | "nonFinite" | "clipped" | "updateSquares" | "largestUpdate";
+import type { Column } from "../backends/layout.ts";
 
 /** The place of an optimizer's parameter in the whole parameter that it is a piece of. */
 export interface Piece {

@@ -1,9 +1,12 @@
-// Steps of bound groups off the event loop.
+// Steps of bound groups off the event loop, whole ones and the halves of those over pieces.
 #include <cstring>
 #include <memory>
 #include <new>
+#include <span>
+#include <utility>
 #include <vector>
 
+#include "../halves.hpp"
 #include "../memory.hpp"
 #include "../pipeline.hpp"
 #include "../pool.hpp"
@@ -12,6 +15,15 @@
 
 namespace rmsprop {
 namespace {
+
+// A half of a step over pieces.
+struct Half {
+  bool changes;  // otherwise it measures
+  OwnLayout own_layout;
+  Layout layout;
+  Columns columns;            // of the table that it fills
+  napi_ref filled = nullptr;  // that table
+};
 
 // A step off the event loop. Deno does not wait for it when its environment ends, so while it works it touches native
 // memory only, which it owns or holds: a copy of the commands, the groups, the blocks that the arrays lie in. Other
@@ -25,6 +37,7 @@ struct AsyncStep {
   std::span<Run> runs;
   bool staged = false;
 
+  std::unique_ptr<Half> half;  // null where it is a whole step
   std::weak_ptr<BoundGroups> bound;
   Report report{};
   napi_deferred deferred = nullptr;
@@ -46,7 +59,20 @@ struct AsyncStep {
   const char* read() {
     if (const char* wrong = working->read_commands(commands, runs)) return wrong;
     if (!staged) return nullptr;
+    if (half) return wrong_with(step_in_half());
     return commands.stages ? wrong_with(working->staged(commands, runs)) : "These groups are bound without stages.";
+  }
+
+  StagedStep step_in_half() const { return working->staged(commands, runs, half->layout); }
+
+  // Takes a half. Its table is read before and written after, where JavaScript is.
+  void take_half() const {
+    const PreparedStages prepared = prepare(step_in_half());
+    if (half->changes) {
+      change_tiles(process_pool(), prepared, table_of(prepared), working->worth, Pace::yielding);
+    } else {
+      measure(process_pool(), prepared, working->worth, Pace::yielding);
+    }
   }
 
   void give_up() {
@@ -60,13 +86,25 @@ struct AsyncStep {
 void execute_async(napi_env, void* data) {
   AsyncStep& async = *static_cast<AsyncStep*>(data);
   const BoundGroups& bound = *async.working;
-  if (async.staged) {
+  if (async.half) {
+    async.take_half();
+    async.report = async.commands.stages->report;
+  } else if (async.staged) {
     step_staged(process_pool(), bound.staged(async.commands, async.runs), bound.worth, Pace::yielding);
     async.report = async.commands.stages->report;
   } else {
     step(process_pool(), prepare(async.runs, bound.memory_from), bound.worth, Pace::yielding);
   }
   async.give_up();
+}
+
+// Writes what a half found into its table.
+void fill_table(napi_env env, const BoundGroups& bound, const Half& half) {
+  napi_value table = nullptr;
+  if (napi_get_reference_value(env, half.filled, &table) != napi_ok) return;
+  const std::size_t tiles = half.layout.tiles;
+  const auto numbers = numbers_of(env, table, tiles, half.columns);
+  if (numbers) write_numbers({bound.table_memory->tiles(), tiles}, half.columns, numbers->data());
 }
 
 // In an environment that ends, every call here fails, and there is nobody to tell.
@@ -77,6 +115,11 @@ void complete_async(napi_env env, napi_status status, void* data) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (bound && async->staged && status == napi_ok) bound->commands.stages->report = async->report;
+  if (async->half) {
+    const bool skipped = async->half->changes && async->report.skipped != 0;
+    if (bound && status == napi_ok && !skipped) fill_table(env, *bound, *async->half);
+    napi_delete_reference(env, async->half->filled);
+  }
   napi_value undefined = nullptr;
   napi_get_undefined(env, &undefined);
   napi_delete_reference(env, async->kept);
@@ -111,13 +154,10 @@ bool hold_buffers(napi_env env, napi_value buffers, std::vector<const void*>& he
   return true;
 }
 
-// Begins a step off the event loop and returns its promise; null where a buffer is not of this copy's allocate.
-napi_value begin_async(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, bool staged) {
-  auto async = std::make_unique<AsyncStep>(bound, staged);
-  if (const char* wrong = async->read()) {
-    napi_throw_error(env, nullptr, wrong);
-    return nullptr;
-  }
+// Begins a step off the event loop, whose commands are read, and returns its promise; null where a buffer is not of
+// this copy's allocate.
+napi_value begin_async(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers,
+                       std::unique_ptr<AsyncStep> async) {
   if (!hold_buffers(env, buffers, async->held)) return nullptr;
   napi_value name = nullptr;
   napi_value promise = nullptr;
@@ -138,6 +178,48 @@ napi_value begin_async(napi_env env, BoundGroups& bound, napi_value kept, napi_v
   return promise;
 }
 
+napi_value begin_whole(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, bool staged) {
+  auto async = std::make_unique<AsyncStep>(bound, staged);
+  if (const char* wrong = async->read()) return fail(env, wrong);
+  return begin_async(env, bound, kept, buffers, std::move(async));
+}
+
+// A value of JavaScript's that says that there is no memory.
+napi_value no_memory(napi_env env) {
+  napi_value null = nullptr;
+  napi_get_null(env, &null);
+  return null;
+}
+
+// `tables`: the one to fill in; before it, of a half that changes, the finished one.
+napi_value begin_half(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, napi_value words,
+                      std::span<const napi_value> tables) {
+  const bool changes = tables.size() > 1;
+  auto half = std::make_unique<Half>();
+  half->changes = changes;
+  const ReadLayout read = read_layout(env, bound, words, half->own_layout);
+  if (read == ReadLayout::no_memory) return no_memory(env);
+  if (read == ReadLayout::wrong) return fail(env, wrong_layout);
+  half->layout = half->own_layout.view();
+  auto async = std::make_unique<AsyncStep>(bound, true);
+  async->half = std::move(half);
+  if (const char* wrong = async->read()) return fail(env, wrong);
+  const PreparedStages prepared = prepare(async->step_in_half());
+  const std::size_t tiles = async->half->layout.tiles;
+  const Columns before = columns_before(prepared);
+  async->half->columns = changes ? columns_after(prepared) : before;
+  if (!numbers_of(env, tables.back(), tiles, async->half->columns)) return fail(env, wrong_table);
+  if (changes) {
+    const auto finished = numbers_of(env, tables.front(), tiles, before);
+    if (!finished) return fail(env, wrong_table);
+    read_numbers({bound.table_memory->tiles(), tiles}, before, finished->data());
+  }
+  if (napi_create_reference(env, tables.back(), 1, &async->half->filled) != napi_ok) {
+    return fail(env, "The step could not be begun.");
+  }
+  return begin_async(env, bound, kept, buffers, std::move(async));
+}
+
 }  // namespace
 
 // stepAsync(kept, buffers, staged): Promise<void> | undefined. `kept` refers to this function and to every array of the
@@ -150,10 +232,37 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
   bool staged = false;
   napi_get_value_bool(env, argv[2], &staged);
   try {
-    return begin_async(env, bound_of(data), argv[0], argv[1], staged);
+    return begin_whole(env, bound_of(data), argv[0], argv[1], staged);
   } catch (const std::bad_alloc&) {
-    napi_throw_error(env, nullptr, "There is no memory to begin the step in.");
-    return nullptr;
+    return fail(env, no_room);
+  }
+}
+
+// measureAsync(kept, buffers, layout, table): Promise<void> | undefined | null, the last where there is no memory.
+// Fills the table.
+napi_value measure_bound(napi_env env, napi_callback_info info) {
+  std::size_t argc = 4;
+  napi_value argv[4];
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  try {
+    return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 1});
+  } catch (const std::bad_alloc&) {
+    return fail(env, no_room);
+  }
+}
+
+// changeAsync(kept, buffers, layout, before, after): as measureAsync. Takes `before` as finished, and fills `after`
+// unless the step is skipped.
+napi_value change_bound(napi_env env, napi_callback_info info) {
+  std::size_t argc = 5;
+  napi_value argv[5];
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  try {
+    return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 2});
+  } catch (const std::bad_alloc&) {
+    return fail(env, no_room);
   }
 }
 

@@ -5,7 +5,11 @@
 
 #include <napi.h>
 
+#include <optional>
+#include <span>
+
 #include "../bound_groups.hpp"
+#include "../halves.hpp"
 
 namespace rmsprop {
 
@@ -28,6 +32,25 @@ napi_value step_bound(napi_env env, napi_callback_info info);
 napi_value step_bound_again(napi_env env, napi_callback_info info);
 napi_value step_bound_staged(napi_env env, napi_callback_info info);
 napi_value step_bound_async(napi_env env, napi_callback_info info);
+napi_value measure_bound(napi_env env, napi_callback_info info);
+napi_value change_bound(napi_env env, napi_callback_info info);
+napi_value report_bound(napi_env env, napi_callback_info info);
+
+inline napi_value fail(napi_env env, const char* sentence) {
+  napi_throw_error(env, nullptr, sentence);
+  return nullptr;
+}
+
+inline constexpr const char* no_room = "There is no memory to begin the step in.";
+inline constexpr const char* wrong_layout = "These are not the pieces of groups that are bound for them.";
+inline constexpr const char* wrong_table = "The table is not one of the step's.";
+
+// Reads a layout, and makes memory for its table.
+enum class ReadLayout : std::uint8_t { wrong, no_memory, done };
+ReadLayout read_layout(napi_env env, BoundGroups& bound, napi_value words, OwnLayout& layout);
+
+// The numbers of a table; nothing where it is of another length, as where it has lost its memory.
+std::optional<std::span<double>> numbers_of(napi_env env, napi_value table, std::size_t tiles, const Columns& columns);
 
 // Each adds the functions of its file to what the library exports.
 void export_buffers(Napi::Env env, Napi::Object exports);

@@ -220,7 +220,8 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
 }
 
 // bind(isa, groups, runCapacity, staged, elementsPerThread, memoryFrom):
-// { step, stepAgain, stepAsync, rebind, commands, selection }, and if staged { stepStaged, stages }
+// { step, stepAgain, stepAsync, rebind, commands, selection }, and if staged
+// { stepStaged, measureAsync, changeAsync, report, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto backends = supported_backends();
@@ -267,6 +268,9 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
       const std::size_t numbers = layout.stage_bytes() / sizeof(double);
       define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, layout.stages_at()));
       define_bound("stepStaged", step_bound_staged);
+      define_bound("measureAsync", measure_bound);
+      define_bound("changeAsync", change_bound);
+      define_bound("report", report_bound);
     }
     return result;
   } catch (const std::bad_alloc&) {

@@ -29,7 +29,10 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set(
       "calls",
       "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
-      "stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left "
+      "stepAgain; stepAsync kept buffers staged; measureAsync kept buffers layout table; "
+      "changeAsync kept buffers layout before after; report layout after; layout tiles wholes pieces run place tiles "
+      "whole place; columns gradSquares nonFinite clipped updateSquares largestUpdate; group rule type slots sources; "
+      "source parts divisor; part left "
       "right batch rows columns; "
       "arrays data out grad slots average accumulated; "
       "run group variant selected count coefficients; allocate byteLength inner; expose buffer; "

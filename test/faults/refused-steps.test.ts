@@ -29,7 +29,7 @@ function fragile(backend: Backend): { backend: Backend; fails: Fails } {
       const bound = fails.bind ? undefined : backend.bind(...given);
       return (
         bound && {
-          step: bound.step,
+          ...bound,
           rebind: (...others) => !fails.bind && bound.rebind(...others),
           stepAsync: (...runs) => (fails.begin ? undefined : bound.stepAsync(...runs)),
         }

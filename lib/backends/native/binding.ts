@@ -63,12 +63,31 @@ interface NativeBound {
   /** The same with what `stages` says (`stagesSignature`). Where the groups are bound for it. */
   stepStaged?(): void;
   readonly stages?: Float64Array;
+  /** The halves of a step over pieces, and its report. Null where there is no memory for the table. */
+  measureAsync?(
+    kept: unknown,
+    buffers: readonly ArrayBufferLike[],
+    layout: Uint32Array,
+    table: Float64Array,
+  ): Promise<void> | undefined | null;
+  changeAsync?(
+    kept: unknown,
+    buffers: readonly ArrayBufferLike[],
+    layout: Uint32Array,
+    before: Float64Array,
+    after: Float64Array,
+  ): Promise<void> | undefined | null;
+  report?(layout: Uint32Array, after: Float64Array): void;
 }
 
 /** What the binary's functions take, in order, and what lies in the arrays that they read. */
 export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
-  "; stepAgain; stepAsync kept buffers staged; group rule type slots sources; source parts divisor; part left right batch rows columns" +
+  "; stepAgain; stepAsync kept buffers staged; measureAsync kept buffers layout table" +
+  "; changeAsync kept buffers layout before after; report layout after" +
+  "; layout tiles wholes pieces run place tiles whole place" +
+  "; columns gradSquares nonFinite clipped updateSquares largestUpdate" +
+  "; group rule type slots sources; source parts divisor; part left right batch rows columns" +
   "; arrays data out grad slots average accumulated" +
   "; run group variant selected count coefficients; allocate byteLength inner; expose buffer" +
   "; ranks start libraries timeout; collective kind communicator what size root from into kept buffers; finish code reason";

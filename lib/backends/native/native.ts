@@ -1,6 +1,7 @@
 import { type FloatArray, lengthOf } from "../../numbers/typed-array.ts";
 import { type AnyRule, signatureOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Report, Run, RunStages, Stages } from "../backend.ts";
+import type { Layout } from "../layout.ts";
 import { maxCoefficients, maxParts, maxSlots, tileSize } from "../limits.ts";
 import { loadBinary } from "../load.ts";
 import { checkSignatures } from "../signatures.ts";
@@ -109,6 +110,14 @@ function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean):
   return { rule: rule.name, type, slots: used, arrays, sources: made ? parameters.map(nativeSource) : null };
 }
 
+/** A layout as the binding takes it. */
+function wordsOf({ tiles, wholes, pieces }: Layout): Uint32Array {
+  const words = [tiles, wholes.length, pieces.length];
+  for (const { run, place, tiles } of wholes) words.push(run, place, tiles);
+  for (const { whole, place } of pieces) words.push(whole, place);
+  return Uint32Array.from(words);
+}
+
 /** The native add-on as a backend. All instances share one thread pool. */
 export function createNative(binding: NativeBinding, settings: NativeSettings = {}): Backend {
   const { isas, stride, runHeader } = binding.describe();
@@ -187,6 +196,23 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           const numbers = bound.stages as Float64Array;
           writeStages(numbers, runs, stages);
           return bound.stepAsync([bound, kept], buffers, true)?.then(() => readReport(numbers, stages.report));
+        },
+        // Each half is told anew what the step does. Between them the commands are nobody else's.
+        measureAsync({ runs, stages, layout }, kept, buffers, table) {
+          command(runs);
+          writeStages(bound.stages as Float64Array, runs, stages);
+          return bound.measureAsync?.([bound, kept], buffers, wordsOf(layout), table);
+        },
+        changeAsync({ runs, stages, layout }, kept, buffers, before, after) {
+          const numbers = bound.stages as Float64Array;
+          command(runs);
+          writeStages(numbers, runs, stages);
+          const half = bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), before, after);
+          return half?.then(() => readReport(numbers, stages.report)) ?? (half as undefined | null);
+        },
+        finishReport({ stages, layout }, after) {
+          bound.report?.(wordsOf(layout), after);
+          readReport(bound.stages as Float64Array, stages.report);
         },
       };
     },

@@ -3,6 +3,7 @@ import type { StoredArray } from "../../numbers/storage.ts";
 import { type FloatArray, lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import { type AnyRule, flagsOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
+import { Halves } from "../halves.ts";
 import { createHeap } from "../heap.ts";
 import { maxSums, tileSize } from "../limits.ts";
 import { makeGradient, zeroMade } from "../made-source.ts";
@@ -153,6 +154,15 @@ export function createReference(): Backend {
         step,
         async stepAsync(runs, _kept, _buffers, stages) {
           step(runs, stages);
+        },
+        async measureAsync(step, _kept, _buffers, table) {
+          new Halves(groups, step, createTiles()).measure(table);
+        },
+        async changeAsync(step, _kept, _buffers, before, after) {
+          new Halves(groups, step, createTiles()).change(before, after);
+        },
+        finishReport(step, after) {
+          new Halves(groups, step, createTiles()).report(after);
         },
       };
     },

@@ -1,5 +1,6 @@
 import { lengthOf, type NumberType } from "../../numbers/typed-array.ts";
 import type { Backend, BackendGroup, ParameterArrays, Run, Stages } from "../backend.ts";
+import { Halves } from "../halves.ts";
 import { createHeap } from "../heap.ts";
 import { StagedStep, type TileStages } from "../pipeline.ts";
 import { StageMemory } from "../stage-memory.ts";
@@ -117,6 +118,18 @@ export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBy
         step,
         async stepAsync(runs, _kept, _buffers, stages) {
           step(runs, stages);
+        },
+        async measureAsync(step, _kept, _buffers, table) {
+          window.forget();
+          new Halves(groups, step, tileStages).measure(table);
+        },
+        async changeAsync(step, _kept, _buffers, before, after) {
+          window.forget();
+          new Halves(groups, step, tileStages).change(before, after);
+          window.flush();
+        },
+        finishReport(step, after) {
+          new Halves(groups, step, tileStages).report(after);
         },
       };
     },
