@@ -1,8 +1,10 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // npm run test:mpi
+    exclude: [...configDefaults.exclude, "test/mpi/**"],
     globalSetup: "test/support/native-loaded.ts",
     pool: "forks",
     maxWorkers: 2,

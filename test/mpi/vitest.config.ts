@@ -1,0 +1,15 @@
+// npm run test:mpi
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/mpi/*.test.ts"],
+    globalSetup: "test/support/native-loaded.ts",
+    pool: "forks",
+    // Each test has processes of its own that wait for one another.
+    maxWorkers: 1,
+    reporters: ["default", "./test/support/summary-reporter.ts"],
+    server: { deps: { external: [/\.cjs$/] } },
+    testTimeout: 120_000,
+  },
+});
