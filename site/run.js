@@ -37,6 +37,15 @@ if (!Object.keys(dependencies).every((name) => existsSync(join(here, "node_modul
   run("npm", ["ci", "--no-audit", "--no-fund"]);
 }
 
+// What a figure shows that is trained beforehand.
+run(process.execPath, [
+  join(root, "node_modules", "typescript", "bin", "tsc"),
+  "-p",
+  join(root, "tsconfig.tools.json"),
+]);
+const training = join(root, "build", "tools", "examples", "digits-five.js");
+run(process.execPath, [training, join(root, "build", "site-data", "digits.json")]);
+
 for (const [name, file, ...args] of programs[command]) {
   const folder = [here, root].map((from) => join(from, "node_modules", name)).find(existsSync);
   run(process.execPath, [join(folder, file), ...args, ...rest]);

@@ -82,7 +82,7 @@ export function defaults(surface: SurfaceName = "scales"): State {
 }
 
 /** Enough for RMSprop to come near the lowest point. */
-const stepsOf: Readonly<Record<SurfaceName, number>> = { valley: 200, saddle: 80, scales: 80, noise: 200 };
+const stepsOf: Readonly<Record<SurfaceName, number>> = { valley: 200, saddle: 100, scales: 100, noise: 160 };
 
 /** Another function: its own start, steps and rates of SGD; what else was chosen stays. */
 export function moveTo(state: State, surface: SurfaceName): void {
