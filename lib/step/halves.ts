@@ -80,9 +80,7 @@ class Halves<O extends object> implements Begun {
     return this.#orEnd(async () => {
       this.#liveness.check();
       const table = this.#before;
-      if (table !== noTable) {
-        await this.#begun(this.#bound.measureAsync(...this.#over(), table.numbers));
-      }
+      await (table === noTable ? undefined : this.#begun(this.#bound.measureAsync(...this.#over(), table.numbers)));
       if (this.#abandoned) throw new Error("The step was abandoned while it measured.");
       this.#phase = "measured";
       return { table, change: () => this.#change(), abandon: () => this.abandon() };
