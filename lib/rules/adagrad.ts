@@ -26,10 +26,10 @@ export const adagradRule = defineRule({
     x.sum = s;
 
     const root = add(sqrt(add(s, c.epsIn)), c.epsOut);
-    const d =
-      flags.arithmetic === "optax"
-        ? mul(c.lrIn, mul(selectLess(constant(0), s, div(constant(1), root), constant(0)), g))
-        : div(mul(c.lrIn, g), root);
+    let d = div(mul(c.lrIn, g), root);
+    if (flags.arithmetic === "optax") {
+      d = mul(c.lrIn, mul(selectLess(constant(0), s, div(constant(1), root), constant(0)), g));
+    }
 
     x.param =
       flags.weightDecay === "subtracted"

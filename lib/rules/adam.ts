@@ -63,9 +63,10 @@ export const adamRule = defineRule({
       const root = add(sqrt(div(square, c.biasCorrection2)), c.eps);
       x.param = sub(decayed, mul(c.lr, div(div(m, c.biasCorrection1), root)));
     } else {
-      const variance = div(square, c.biasCorrection2);
+      let variance = div(square, c.biasCorrection2);
       // With the usual eps a subnormal one counts as the least normal number.
-      const root = add(sqrt(selectLess(variance, c.leastVariance, c.leastVariance, variance)), c.eps);
+      variance = selectLess(variance, c.leastVariance, c.leastVariance, variance);
+      const root = add(sqrt(variance), c.eps);
       x.param = sub(decayed, div(mul(c.stepSize, m), root));
     }
   },

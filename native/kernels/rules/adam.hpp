@@ -79,19 +79,20 @@ struct Adam {
       square = largest;
     }
 
+    const Number decayed = c.param_decay * param;
     if constexpr (torch) {
       const Number root = square_root(square) / c.root_correction + c.eps;
-      param = c.param_decay * param - (c.step_size * m) / root;
+      param = decayed - (c.step_size * m) / root;
     } else if constexpr (flags.arithmetic == Arithmetic::tfjs) {
       const Number root = square_root(square / c.bias_correction2) + c.eps;
-      param = c.param_decay * param - c.lr * (m / c.bias_correction1 / root);
+      param = decayed - c.lr * (m / c.bias_correction1 / root);
     } else {
       Number variance = square / c.bias_correction2;
       // With the usual eps a subnormal one counts as the least normal number (lib/numbers/power.ts,
       // `leastVariance`).
       variance = select_less(variance, c.least_variance, c.least_variance, variance);
       const Number root = square_root(variance) + c.eps;
-      param = c.param_decay * param - (c.step_size * m) / root;
+      param = decayed - (c.step_size * m) / root;
     }
   }
 };

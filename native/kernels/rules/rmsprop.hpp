@@ -155,7 +155,8 @@ struct Rmsprop {
       Number& gain = slot[gains];
       const Number agreement = sign(g) * slot[momentum_buffer];  // does not underflow
       const Number lowered = select_less(agreement, Number(0), gain * c.gain_down, gain);
-      gain = limit(select_less(Number(0), agreement, gain + c.gain_up, lowered), c.gain_min, c.gain_max);
+      const Number moved = select_less(Number(0), agreement, gain + c.gain_up, lowered);
+      gain = limit(moved, c.gain_min, c.gain_max);
       d = gain * d;
     }
     if constexpr (flags.momentum != Momentum::off) {
