@@ -33,12 +33,12 @@ export function repositoryProblem(manifest, running) {
 }
 
 /**
- * @param {{ manifest: object, changelog: string, pending: readonly string[], tag?: string | undefined,
- *   running?: string | undefined }} facts
- *   `pending`: changesets that are in no version yet.
+ * @param {{ manifest: object, changelog: string, pending: readonly string[], kept: readonly string[],
+ *   tag?: string | undefined, running?: string | undefined }} facts
+ *   `pending`: changesets that are in no version yet; `kept`: versions that a checkpoint is kept of.
  * @returns {string[]} what stands in the way of a release
  */
-export function problemsOf({ manifest, changelog, pending, tag, running }) {
+export function problemsOf({ manifest, changelog, pending, kept, tag, running }) {
   const { version } = manifest;
   const heading = `## ${version}`;
   return [
@@ -46,6 +46,8 @@ export function problemsOf({ manifest, changelog, pending, tag, running }) {
     repositoryProblem(manifest, running),
     pending.length > 0 &&
       `changesets are in no version yet: ${pending.join(", ")}; npm run release:version makes one of them`,
+    !kept.includes(version) &&
+      `test/checkpoint/releases/ has no checkpoint of ${version}; npm run release:checkpoint makes it`,
     !changelog.split(/\r?\n/).includes(heading) && `CHANGELOG.md has no heading "${heading}"`,
   ].filter(Boolean);
 }
@@ -69,6 +71,7 @@ function main() {
     manifest,
     changelog: read("CHANGELOG.md"),
     pending: readdirSync(join(root, ".changeset")).filter((file) => file.endsWith(".md") && file !== "README.md"),
+    kept: readdirSync(join(root, "test/checkpoint/releases")).map((file) => file.replace(/\.json\.gz$/, "")),
     tag: GITHUB_REF_TYPE === "tag" ? GITHUB_REF_NAME : undefined,
     running: GITHUB_ACTIONS ? GITHUB_REPOSITORY : undefined,
   });

@@ -10,6 +10,7 @@ const ready = {
   manifest: { version: "1.2.3", repository: { type: "git", url } },
   changelog: "# Changelog\n\n## 1.2.3\n\n### Minor Changes\n",
   pending: [],
+  kept: ["1.2.2", "1.2.3"],
   tag: "v1.2.3",
   running: "someone/rmsprop",
 };
@@ -26,6 +27,7 @@ describe("a release", () => {
     ["another's repository", { running: "other/rmsprop" }, /"repository" is someone\/rmsprop, but this runs in other/],
     ["another tag", { tag: "v1.2.4" }, /^the tag is v1.2.4, but package.json's version is 1.2.3$/],
     ["changes in no version", { pending: ["a.md"] }, /^changesets are in no version yet: a.md;/],
+    ["no checkpoint of the version", { kept: ["1.2.2"] }, /^test\/checkpoint\/releases\/ has no checkpoint of 1.2.3;/],
     ["a changelog of other versions", { changelog: "# Changelog\n\n## 1.2.30\n" }, /^CHANGELOG.md has no heading/],
   ])("7: is stopped by %s", (_, facts, problem) => {
     const problems = problemsOf({ ...ready, ...facts });

@@ -60,7 +60,7 @@ export function asLists<T>(value: T): T {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: options of any optimizer
-type AnyOptimizer = Optimizer<any>;
+export type AnyOptimizer = Optimizer<any>;
 
 /** The names of an optimizer's parameters. */
 export const namesOf = (optimizer: AnyOptimizer) => optimizer.paramGroups.flatMap(({ params }) => params);
