@@ -2,4 +2,6 @@
 import "../index.ts";
 
 export type { AnyTypedArray, BroadcastArrays } from "./arrays.ts";
-export { type ConnectOptions, connect, type MpiLibrary, type Ranks } from "./ranks.ts";
+export { connect } from "./connect.ts";
+export type { MpiLibrary, Ranks } from "./ranks.ts";
+export type { ConnectOptions } from "./timeout.ts";
