@@ -34,6 +34,7 @@ const entries = {
     "checkpoint/browser": "lib/checkpoint/browser.ts",
     "tfjs/browser": "lib/tfjs/browser.ts",
     "workers/browser": "lib/workers/browser.ts",
+    "distributed/browser": "lib/distributed/browser.ts",
   },
 };
 
@@ -84,6 +85,8 @@ const ascii = {
   },
 };
 
+const ofCheckpoints = /\/lib\/checkpoint\/|\/@noble\//;
+
 async function bundle(input, external, plugins, output) {
   // Nothing of Node's or a browser's is put into the files.
   const resolve = { mainFields: ["main"] };
@@ -103,8 +106,13 @@ const files = [];
 for (const [platform, input] of Object.entries(entries)) {
   const made = await bundle(input, external, [schedulesApart(platform), entryApart], {
     dir: dist,
-    // What several entry points need is one file.
-    codeSplitting: { groups: [{ name: `shared/${platform}`, minShareCount: 2 }] },
+    // What several entry points need is one file, and another what they need of checkpoints, which few programs do.
+    codeSplitting: {
+      groups: [
+        { name: `shared/${platform}`, test: (id) => !ofCheckpoints.test(id), minShareCount: 2, priority: 1 },
+        { name: `shared/checkpoint-${platform}`, minShareCount: 2 },
+      ],
+    },
     chunkFileNames: ({ facadeModuleId }) => (facadeModuleId?.includes("/lib/cli/") ? "cli/[name].js" : "[name].js"),
   });
   files.push(...made);

@@ -122,6 +122,7 @@ describe("TypeScript", () => {
     visit("lib/workerd.ts");
     visit("lib/workers/browser.ts");
     visit("lib/workers/worker-browser.ts");
+    visit("lib/distributed/browser.ts");
     expect(reached).toContain("lib/optimizer.ts");
     visit("lib/checkpoint/browser.ts");
     expect(reached).toContain("lib/checkpoint/read.ts");

@@ -1,7 +1,9 @@
 // The entry point `rmsprop/distributed`. The package's own, which it stands on, chooses the backend.
 import "../index.ts";
+import { loadCheckpointAsync, saveCheckpointAsync } from "../checkpoint/checkpoint.ts";
+import { useFiles } from "./checkpoint.ts";
 
-export type { AnyTypedArray, BroadcastArrays } from "./arrays.ts";
+export * from "./api.ts";
 export { connect } from "./connect.ts";
-export type { MpiLibrary, Ranks } from "./ranks.ts";
-export type { ConnectOptions } from "./timeout.ts";
+
+useFiles({ saveCheckpointAsync, loadCheckpointAsync });

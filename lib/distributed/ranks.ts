@@ -1,8 +1,12 @@
+import type { Loaded } from "../checkpoint/checkpoint-load.ts";
 import { OptimError } from "../errors.ts";
 import { isNumber } from "../options/option.ts";
 import { show } from "../values/show.ts";
 import { type BroadcastArrays, bytesOfArrays, describeArrays } from "./arrays.ts";
+import { loadCheckpoint, type RanksLoadOptions, type RanksSaveOptions, saveCheckpoint } from "./checkpoint.ts";
 import type { DuplicableCommunicator } from "./mpi.ts";
+import { type GroupOptionsOf, type OptimizerClass, type ShardedInput, type ShardOptions, shard } from "./shard.ts";
+import type { ShardedOptimizer } from "./sharded.ts";
 import { type Turns, turnsOf } from "./turns.ts";
 
 /** The MPI library that the ranks stand on. */
@@ -93,6 +97,69 @@ export class Ranks {
    */
   async barrier(): Promise<void> {
     await this.#turns.take(() => this.#communicator.barrier("a barrier"));
+  }
+
+  /**
+   * Makes an optimizer of which each rank has a part: it steps its part of the parameters, by the mean of all ranks'
+   * gradients, and keeps the state of that part alone. All ranks call it together, with the same arguments.
+   *
+   * @param Class A class of optimizers, such as RMSprop.
+   * @param model A model of `allocate`, or its parameters, or groups of them. All arrays are of `allocate`, and have the same
+   * values on all ranks: `broadcast(model.params)`.
+   * @param options Those of the optimizer's constructor; `gradientAccumulationSteps` is refused, for which `replicas` are
+   * there.
+   * @param sharding How it is shared out.
+   * @throws OptimError, as a rejection, on all ranks: what the constructor throws; ERR_RANKS where ranks differ, and for
+   * what cannot be shared out.
+   * @example
+   * ```js
+   * import { RMSprop, allocate } from "rmsprop";
+   * import { connect } from "rmsprop/distributed";
+   *
+   * const ranks = await connect(); // every process that mpirun started; alone, one rank
+   * const model = allocate({ w: [2] });
+   * if (ranks.rank === 0) model.params.w.set([1, 2]);
+   * await ranks.broadcast(model.params);
+   * const optimizer = await ranks.shard(RMSprop, model, { lr: 0.1, alpha: 0, clipGlobalNorm: 1 });
+   * model.grads.w.set([3, 4]); // of this rank's examples
+   * await optimizer.step(); // by the mean of all ranks' gradients
+   * console.log(model.params.w, optimizer.lastStep.gradNorm); // Float32Array(2) [ 0.8999999761581421, 1.899999976158142 ] 5
+   * ```
+   */
+  async shard<C extends OptimizerClass, N extends string = string>(
+    Class: C,
+    model: ShardedInput<GroupOptionsOf<C>, N>,
+    options?: ConstructorParameters<C>[1],
+    sharding?: ShardOptions,
+  ): Promise<ShardedOptimizer<GroupOptionsOf<C>, N>> {
+    // Its collectives have an order of their own: gradients may travel whatever else is under way.
+    const own = await this.#turns.take(() => this.#communicator.duplicate("a sharded optimizer"));
+    return shard(own, Class, model, options, sharding);
+  }
+
+  /**
+   * Saves parameters, and a sharded optimizer's state and options, in the file that `saveCheckpoint` of
+   * `rmsprop/checkpoint` writes for the plain optimizer, byte for byte. Rank 0 writes it, and for that has the whole state
+   * for a while. Resolves on all ranks once it is written.
+   * @param path A path or a file URL, on rank 0's machine.
+   * @param options What to save.
+   * @throws OptimError, as a rejection, on all ranks: what `saveCheckpoint` throws on rank 0.
+   */
+  async saveCheckpoint(path: string | URL, options: RanksSaveOptions): Promise<void> {
+    await saveCheckpoint(this.#communicator, path, options);
+  }
+
+  /**
+   * Fills parameters, and a sharded optimizer, from a file of `saveCheckpoint`, of this or of `rmsprop/checkpoint`, whatever
+   * number of ranks wrote it. Rank 0 reads it and sends each rank its part. Nothing is changed before all ranks have found
+   * that all fits.
+   * @param path A path or a file URL, on rank 0's machine.
+   * @param options What to fill.
+   * @throws OptimError, as a rejection, on all ranks: what `loadCheckpoint` throws on rank 0; ERR_STATE; ERR_RANKS where
+   * another rank refuses.
+   */
+  async loadCheckpoint(path: string | URL, options: RanksLoadOptions): Promise<Loaded> {
+    return loadCheckpoint(this.#communicator, path, options);
   }
 
   /** The numbers of all ranks, each of which has as many. */

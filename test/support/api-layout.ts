@@ -238,13 +238,27 @@ export const entryPoints: readonly EntryPoint[] = [
   },
   {
     specifier: "rmsprop/distributed",
-    files: ["lib/distributed/index.ts"],
+    files: ["lib/distributed/index.ts", "lib/distributed/browser.ts"],
     sections: [
       {
         title: "Training on many machines",
         intro:
           'From `"rmsprop/distributed"`. Processes on several machines, started by a launcher of MPI, that train one model. All make the same calls in the same order.',
-        exports: ["connect", "ConnectOptions", "Ranks", "MpiLibrary", "BroadcastArrays", "AnyTypedArray"],
+        exports: [
+          "connect",
+          "ConnectOptions",
+          "Ranks",
+          "ShardOptions",
+          "ShardedOptimizer",
+          "RanksSaveOptions",
+          "RanksLoadOptions",
+          "MpiLibrary",
+          "BroadcastArrays",
+          "AnyTypedArray",
+          "OptimizerClass",
+          "GroupOptionsOf",
+          "ShardedInput",
+        ],
       },
     ],
   },

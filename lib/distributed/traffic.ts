@@ -1,0 +1,183 @@
+// What travels in a step: gradients to the ranks that step them, then the parameters to all.
+import type { Backend } from "../backends/backend.ts";
+import { type ArrayBlock, allocateBlock, releaseBlock } from "../memory/block.ts";
+import { alignment, type Place } from "../memory/memory.ts";
+import { bufferOf, byteOffsetOf, type FloatArray, type NumberType } from "../numbers/typed-array.ts";
+import type { Communicator, Parts } from "./communicator.ts";
+import { type Bucket, bucketsOf, type Stretch } from "./layout.ts";
+import { bytesAt, type PlacedRun, viewOf } from "./places.ts";
+
+/** A bucket in memory. */
+export interface PlacedBucket extends Bucket {
+  readonly run: PlacedRun;
+  /** What this rank steps of it. */
+  readonly own: Stretch;
+  /** Where others' gradients of that arrive. */
+  readonly inbox: FloatArray;
+  /** Where in it those of each rank begin, in bytes; 0 for this rank, of which none arrive. */
+  readonly arrivals: readonly number[];
+  /** This rank's gradients: its own array, or the sum of its replicas. */
+  readonly gradients: Place;
+  /** The sum, where there is one. */
+  readonly sum: FloatArray | undefined;
+}
+
+/** The collectives that may be under way at once: one travels while the next one is asked for. */
+const mostUnderWay = 2;
+
+const lineOf = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
+
+/** All buckets, in the order in which they travel: the last layers' gradients are there first. */
+export class Traffic {
+  readonly buckets: readonly PlacedBucket[];
+  readonly #communicator: Communicator;
+  readonly #backend: Backend;
+  readonly #blocks: ArrayBlock[] = [];
+  /** The buckets that were asked to be exchanged for the coming step. */
+  #exchanges: Promise<void>[] = [];
+
+  /** @throws OptimError ERR_MEMORY. */
+  constructor(communicator: Communicator, backend: Backend, runs: readonly PlacedRun[], bucketBytes: number) {
+    this.#communicator = communicator;
+    this.#backend = backend;
+    try {
+      const buckets = runs.flatMap((run) => this.#bucketsOf(run, bucketBytes));
+      this.buckets = buckets.reverse();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  #bucketsOf(run: PlacedRun, bucketBytes: number): PlacedBucket[] {
+    const { rank, size } = this.#communicator;
+    const { type, bytesPerElement, grads } = run;
+    const buckets = bucketsOf(run, size, size === 1 ? Number.POSITIVE_INFINITY : bucketBytes);
+    const shards = buckets.map(({ shards }) => shards[rank] as Stretch);
+    const lines = shards.map(({ begin, end }) => lineOf(end - begin));
+    const inboxes = this.#allocate(
+      lines.map((line) => ((size - 1) * line) / bytesPerElement),
+      type,
+    );
+    const isSummed = size > 1 && grads.length > 1;
+    const sums = this.#allocate(isSummed ? buckets.map(({ begin, end }) => (end - begin) / bytesPerElement) : [], type);
+    return buckets.map((bucket, i) => {
+      const inbox = inboxes[i] as FloatArray;
+      const line = lines[i] as number;
+      const arrivals = bucket.shards.map((_, from) => (from === rank ? 0 : (from < rank ? from : from - 1) * line));
+      const sum = sums[i];
+      const first = grads[0] as Place;
+      const gradients = sum
+        ? { buffer: bufferOf(sum), byteOffset: byteOffsetOf(sum) }
+        : { buffer: first.buffer, byteOffset: first.byteOffset + bucket.begin };
+      return { ...bucket, run, own: shards[i] as Stretch, inbox, arrivals, gradients, sum };
+    });
+  }
+
+  #allocate(lengths: readonly number[], type: NumberType): readonly FloatArray[] {
+    if (lengths.length === 0) return [];
+    const block = allocateBlock(this.#backend, lengths, type);
+    this.#blocks.push(block);
+    return block.arrays;
+  }
+
+  /** The number of buckets whose gradients travel, or have arrived, for the coming step. */
+  get exchanged(): number {
+    return this.#exchanges.length;
+  }
+
+  /** Asks for the exchange of the next bucket. Its gradients may not be written until that is over. */
+  exchangeNext(step: number): void {
+    const { rank } = this.#communicator;
+    const number = this.#exchanges.length;
+    const bucket = this.buckets[number] as PlacedBucket;
+    const { begin, end, gradients, shards, own, inbox, arrivals } = bucket;
+    const bytes = own.end - own.begin;
+    const from = partsOf(bytesAt(gradients, 0, end - begin), shards, begin, rank);
+    const counts = arrivals.map((_, sender) => (sender === rank ? 0 : bytes));
+    const into = { array: inbox, offsets: arrivals, counts };
+    const exchange = this.#communicator.exchange(`gradients of bucket ${number} of step ${step}`, from, into);
+    exchange.catch(() => {}); // whoever waits for it hears of it
+    this.#exchanges.push(exchange);
+  }
+
+  /**
+   * Exchanges all buckets that have not been yet.
+   * @param prepare Readies the gradients of a bucket.
+   * @param agreed Is waited for once the first ones are under way: where it rejects, no further ones are asked for.
+   */
+  async exchangeRest(
+    step: number,
+    prepare: (bucket: PlacedBucket) => Promise<void>,
+    agreed: Promise<void>,
+  ): Promise<void> {
+    const { buckets } = this;
+    agreed.catch(() => {}); // it may come before it is waited for
+    try {
+      while (this.exchanged < Math.min(mostUnderWay, buckets.length)) await this.#exchangePrepared(step, prepare);
+      await agreed;
+      while (this.exchanged < buckets.length) {
+        await this.#exchanges[this.exchanged - mostUnderWay];
+        await this.#exchangePrepared(step, prepare);
+      }
+      await Promise.all(this.#exchanges);
+    } catch (error) {
+      await Promise.allSettled(this.#exchanges);
+      throw error;
+    }
+  }
+
+  async #exchangePrepared(step: number, prepare: (bucket: PlacedBucket) => Promise<void>): Promise<void> {
+    await prepare(this.buckets[this.exchanged] as PlacedBucket);
+    this.exchangeNext(step);
+  }
+
+  /** The coming step exchanges all buckets anew. */
+  forget(): void {
+    this.#exchanges = [];
+  }
+
+  /** Waits for all exchanges that were asked for. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#exchanges);
+  }
+
+  /** Brings every rank's own part of the parameters to all. */
+  async gatherAll(when: string): Promise<void> {
+    const under: Promise<void>[] = [];
+    try {
+      for (const [number, { begin, end, run, shards }] of this.buckets.entries()) {
+        if (under.length >= mostUnderWay) await under[under.length - mostUnderWay];
+        const parts = partsOf(bytesAt(run.data, begin, end), shards, begin);
+        const gather = this.#communicator.gather(`parameters of bucket ${number} ${when}`, parts);
+        gather.catch(() => {});
+        under.push(gather);
+      }
+      await Promise.all(under);
+    } catch (error) {
+      await Promise.allSettled(under);
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    for (const block of this.#blocks) releaseBlock(this.#backend, block);
+  }
+}
+
+/** The shards as parts of a bucket's bytes. @param except Has no part. */
+export function partsOf(array: Uint8Array, shards: readonly Stretch[], begin: number, except = -1): Parts {
+  const isThere = ({ pieces }: Stretch, i: number) => pieces.length > 0 && i !== except;
+  return {
+    array,
+    offsets: shards.map((shard, i) => (isThere(shard, i) ? shard.begin - begin : 0)),
+    counts: shards.map((shard, i) => (isThere(shard, i) ? shard.end - shard.begin : 0)),
+  };
+}
+
+/** Elements of an own piece as they arrive from another rank. @param byte Where the piece begins in its run. */
+export function arrivalOf(bucket: PlacedBucket, from: number, byte: number, length: number): FloatArray {
+  const { inbox, arrivals, own, run } = bucket;
+  const byteOffset = byteOffsetOf(inbox) + (arrivals[from] as number) + byte - own.begin;
+  return viewOf({ buffer: bufferOf(inbox), byteOffset }, run.type, length);
+}
