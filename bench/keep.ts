@@ -1,4 +1,4 @@
-// npm run bench:keep: keeps the last run of the benchmark. It copies results.md and the charts from build/bench/ into
+// npm run bench:keep: keeps the last run of the benchmark. It copies results.json, results.md and the charts from build/bench/ into
 // bench/results/, and writes the tables that the README and bench/README.md have of it between their markers.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ if (missing.length > 0) {
 }
 
 mkdirSync(kept, { recursive: true });
-for (const name of ["results.md", "one-thread.svg", "large.svg", "threads.svg"]) {
+for (const name of ["results.json", "results.md", "one-thread.svg", "large.svg", "threads.svg"]) {
   copyFileSync(join(last, name), join(kept, name));
 }
 // The README's chart is in the package, where bench/ is not.

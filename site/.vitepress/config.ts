@@ -1,8 +1,9 @@
+import { copyFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { MarkdownOptions, Plugin } from "vitepress";
 import { defineConfig } from "vitepress";
 import { anyPath, makeRelative, placeholder } from "./any-path.ts";
-import { anchorOf, linkOf, notPages, pageOf, root, sections } from "./pages.ts";
+import { anchorOf, linkOf, notPages, pageOf, root, sections, titleOf } from "./pages.ts";
 
 const markdown: MarkdownOptions = {
   anchor: { slugify: anchorOf },
@@ -14,9 +15,15 @@ const markdown: MarkdownOptions = {
       const path = env?.realPath ?? env?.path;
       if (!path) return; // a heading alone
       const file = relative(root, path).replaceAll("\\", "/");
-      for (const token of tokens.flatMap(({ children }) => children ?? [])) {
-        const link = token.type === "link_open" && linkOf(file, token.attrGet("href") ?? "");
-        if (link) token.attrSet("href", link);
+      for (const { children } of tokens) {
+        for (const [i, token] of (children ?? []).entries()) {
+          const href = token.type === "link_open" && token.attrGet("href");
+          const link = href && linkOf(file, href);
+          if (!link) continue;
+          token.attrSet("href", link);
+          const text = children?.[i + 1];
+          if (text?.type === "text") text.content = titleOf(file, href, text.content) ?? text.content;
+        }
       }
     });
   },
@@ -67,7 +74,14 @@ export default defineConfig({
       },
     },
   },
-  buildEnd: ({ outDir }) => makeRelative(outDir),
+  buildEnd({ outDir }) {
+    makeRelative(outDir);
+    // What the benchmark measured, as it is.
+    const results = join(root, "bench", "results");
+    for (const name of readdirSync(results).filter((file) => file.endsWith(".json"))) {
+      copyFileSync(join(results, name), join(outDir, name));
+    }
+  },
   themeConfig: {
     nav: [
       { text: "Guide", link: "/start" },

@@ -1,5 +1,5 @@
 // Which files of the repository are pages, under which address, and where the menus have them.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -64,16 +64,27 @@ const all: readonly Section[] = [
       entry("bench/README.md", "benchmark", "The benchmark"),
       entry("bench/results/results.md", "benchmark-run", "The kept run"),
       entry("bench/results/16-cores.md", "benchmark-16-cores", "A run on 16 cores"),
+      entry("docs/bits.md", "bits", "The table of bits"),
       entry("docs/evidence.md", "evidence", "Evidence"),
       entry("site/pages/changelog.md", "changelog", "Changelog"),
     ],
   },
 ];
 
+const placed = new Set(all.flatMap(({ entries }) => entries.map(({ file }) => file)));
+
+/** Pages of docs/ that have no place above come with the guides, under their own first heading. */
+const others = readdirSync(join(root, "docs"))
+  .filter((name) => name.endsWith(".md") && !placed.has(`docs/${name}`))
+  .map((name) => {
+    const [, title = name] = /^# (.*)$/m.exec(readFileSync(join(root, "docs", name), "utf8")) ?? [];
+    return entry(`docs/${name}`, name.slice(0, -".md".length), title);
+  });
+
 /** The sections of the menu. A page whose file is not there yet has no place in it. */
 export const sections: readonly Section[] = all.map(({ title, entries }) => ({
   title,
-  entries: entries.filter(({ file }) => existsSync(join(root, file))),
+  entries: [...entries.filter(({ file }) => existsSync(join(root, file))), ...(title === "Guides" ? others : [])],
 }));
 
 const entries = sections.flatMap((section) => section.entries);
@@ -91,8 +102,18 @@ export const pageOf: Readonly<Record<string, string>> = Object.fromEntries(
 export function linkOf(file: string, href: string): string | undefined {
   if (/^(?:[a-z]+:|[/#])/i.test(href)) return undefined;
   const [path = "", anchor] = href.split("#");
+  // Raw results lie beside the pages.
+  if (/\bresults\/[^/]*\.json$/.test(path)) return `/${posix.basename(path)}`;
   const page = pageOf[posix.join(posix.dirname(file), path)];
   return page && `/${page}${anchor === undefined ? "" : `#${anchor}`}`;
+}
+
+/** What the menus call the page of a link, where its text is only the file's name. */
+export function titleOf(file: string, href: string, text: string): string | undefined {
+  const path = href.split("#")[0] as string;
+  if (!path || ![path, posix.basename(path)].includes(text)) return undefined;
+  const target = posix.join(posix.dirname(file), path);
+  return entries.find((page) => page.file === target)?.title;
 }
 
 /** The anchor of a heading, as GitHub makes it. */
@@ -115,6 +136,3 @@ export const notPages: readonly string[] = [
     .filter((name) => !["README.md", "results"].includes(name))
     .flatMap((name) => [`bench/${name}`, `bench/${name}/**`]),
 ];
-
-const missing = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md") && !pageOf[`docs/${name}`]);
-if (missing.length > 0) throw new Error(`site/.vitepress/pages.ts has no place for docs/${missing.join(", docs/")}.`);

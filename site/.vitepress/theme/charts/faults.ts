@@ -1,5 +1,5 @@
 // What the figure of known faults shows, computed in the page by the package itself.
-import { RMSprop, type RMSpropOptions, SGD, type SGDOptions } from "rmsprop";
+import { RMSprop, type RMSpropOptions } from "rmsprop";
 
 /** Steps one float32 parameter over a gradient, and keeps a number of each step. */
 function follow<T extends { step(): unknown; dispose(): void }>(
@@ -58,17 +58,6 @@ export function momentumOfRMSprop(options: RMSpropOptions): number[] {
   const lr = 2 ** -10;
   const { moves } = follow(
     (parameters) => new RMSprop(parameters, { lr, alpha: 0.5, ...options }),
-    momentumSteps,
-    1,
-    switching as never,
-  );
-  return moves.map((move) => move / lr);
-}
-
-export function momentumOfSGD(options: SGDOptions): number[] {
-  const lr = 2 ** -10;
-  const { moves } = follow(
-    (parameters) => new SGD(parameters, { lr, ...options }),
     momentumSteps,
     1,
     switching as never,
