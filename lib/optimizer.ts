@@ -105,6 +105,9 @@ export let stepGiven: (optimizer: Optimizer, arrays: readonly GivenArrays[]) => 
 /** Begins a step in two calls, over pieces of parameters: measured.ts says how it goes on. */
 export let beginStep: BeginStep<Optimizer>;
 
+/** The learning rate of each group at its last step, NaN before the first; undefined of what is no optimizer of this package. */
+export let ratesOf: (optimizer: object) => readonly number[] | undefined;
+
 /**
  * The base of all optimizers: groups, steps, state. `RMSprop` and its kin extend it, and nobody constructs it by itself. As
  * the type of a function's argument, `optimizer: Optimizer`, it stands for any of them. In TypeScript `N` is the union of the
@@ -131,6 +134,7 @@ export abstract class Optimizer<
   static {
     stepGiven = (optimizer, arrays) => optimizer.#stepGiven(arrays);
     beginStep = (optimizer, wholes) => optimizer.#beginStep(wholes);
+    ratesOf = (optimizer) => (#planner in optimizer ? optimizer.#planner.groups.map(({ rate }) => rate) : undefined);
   }
 
   protected constructor(

@@ -82,13 +82,13 @@ const needed = [
     "native/build.json",
     "native/exports.map",
   ],
-  ...["dist/rmsprop.js", "dist/cli/main.js", "dist/backends/binaries.cjs", hashesFile],
+  ...["dist/rmsprop.js", "dist/cli/main.js", "dist/cli/report.html", "dist/backends/binaries.cjs", hashesFile],
   ...exported(manifest.exports),
   ...[...sources, kernelSource, ...binaries.map(({ file }) => file)],
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
 const allowed =
-  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|wasm|d\.ts|txt)|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
+  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|wasm|d\.ts|txt)|dist\/cli\/report\.html|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
 for (const file of paths) expect(allowed.test(file), `${file} is in it`);
 for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
   const source = file.replace(/^dist/, "lib").replace(/\.d\.ts$/, ".ts");
@@ -163,13 +163,41 @@ for (const [file, module] of [
   expect(/^native \w+ 0\.5\n$/.test(output), `${file} printed ${output}`);
 }
 
+// Its commands, as npx runs them in a folder with nothing else.
+writeFileSync(
+  join(app, "record.mjs"),
+  `import { SGD } from "rmsprop";
+import { record } from "rmsprop/record";
+const w = { name: "w", data: Float32Array.of(4), grad: Float32Array.of(1) };
+const optimizer = new SGD([w], { lr: 0.5 });
+const recorder = record(optimizer, "run.jsonl");
+for (let step = 0; step < 5; step++) { optimizer.step(); recorder.step({ loss: w.data[0] }); }
+recorder.close();
+`,
+);
+writeFileSync(
+  join(app, "settings.json"),
+  JSON.stringify({ version: 1, surface: "valley", start: [-1, 1], steps: 50, runs: [{ optimizer: "Adam" }] }),
+);
+const inApp = { cwd: app, shell: false };
+const cli = join(app, "node_modules", "rmsprop", "dist", "cli", "main.js");
+expect(run(process.execPath, ["record.mjs"], inApp).status === 0, "a training cannot be recorded");
+for (const [args, says] of [
+  [["report", "run.jsonl"], /run\.html\s*$/],
+  [["replay", "settings.json"], /: the same bits\s*$/],
+  [["bits"], /are the published bits\s*$/],
+]) {
+  const { status, output } = run(process.execPath, [cli, ...args], inApp);
+  console.log(`rmsprop ${args.join(" ")}: ${output.trim().split("\n").at(-1)}`);
+  expect(status === 0 && says.test(output), `rmsprop ${args.join(" ")}: ${output}`);
+}
+
 // It builds from its own sources, with the cmake-js of this repository.
 const withTools = {
   ...process.env,
   NODE_PATH: "",
   PATH: [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter),
 };
-const cli = join(app, "node_modules", "rmsprop", "dist", "cli", "main.js");
 const build = run(process.execPath, [cli, "build"], { cwd: root, shell: false, env: withTools });
 console.log(`rmsprop build: ${build.output.trim().split("\n").slice(-2).join(" ")}`);
 expect(build.status === 0 && /It works, with \w+\./.test(build.output), `rmsprop build: ${build.output}`);

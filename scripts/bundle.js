@@ -25,6 +25,7 @@ const entries = {
     "tfjs/index": "lib/tfjs/index.ts",
     "workers/index": "lib/workers/index.ts",
     "distributed/index": "lib/distributed/index.ts",
+    "record/index": "lib/record/index.ts",
     "cli/main": "lib/cli/main.ts",
   },
   browser: {
@@ -102,6 +103,30 @@ async function bundle(input, external, plugins, output) {
   return files;
 }
 
+/** The page of `rmsprop report` without its data: script, style and uPlot in one file. */
+async function makeReport() {
+  const build = await rolldown({ cwd: root, input: "report/page.ts", platform: "browser" });
+  const { output } = await build.generate({ format: "iife", minify: true, plugins: [ascii] });
+  await build.close();
+  const text = (...file) => readFileSync(join(root, ...file), "utf8");
+  const uplot = join("node_modules", "uplot");
+  const licence = text(uplot, "LICENSE").trim();
+  const parts = {
+    "/*style*/": `${text(uplot, "dist", "uPlot.min.css")}\n${text("report", "page.css")}`,
+    // Each page holds uPlot, and so its licence.
+    "/*script*/": `/*! This page holds uPlot.\n\n${licence} */\n${output[0].code.replaceAll("</script", "<\\/script")}`,
+  };
+  const page = Object.entries(parts).reduce(
+    (html, [mark, part]) => html.replace(mark, () => part),
+    text("report", "page.html"),
+  );
+  writeFileSync(join(dist, "cli", "report.html"), page);
+  writeFileSync(
+    join(dist, "cli", "report.LICENSE.txt"),
+    `The page of reports holds code of the package uPlot.\n\n${licence}\n`,
+  );
+}
+
 const files = [];
 for (const [platform, input] of Object.entries(entries)) {
   const made = await bundle(input, external, [schedulesApart(platform), entryApart], {
@@ -132,6 +157,8 @@ for (const { fileName, imports = [] } of files) {
   const foreign = imports.filter((name) => !/^node:|^\.|\.(c?js|wasm)$/.test(name));
   if (foreign.length > 0) throw new Error(`Expected dist/${fileName} to import no package, but it imports ${foreign}.`);
 }
+
+await makeReport();
 
 const { resolve } = createRequire(import.meta.url);
 const source = resolve("@stdlib/math-base-special-kernel-cos");

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as checkpoint from "../lib/checkpoint/index.ts";
 import * as distributed from "../lib/distributed/index.ts";
 import * as library from "../lib/index.ts";
+import * as record from "../lib/record/index.ts";
 import * as tfjs from "../lib/tfjs/index.ts";
 import * as workers from "../lib/workers/index.ts";
 import { entryPoints } from "./support/api-layout.ts";
@@ -24,6 +25,7 @@ const modules: Readonly<Record<string, object>> = {
   "rmsprop/tfjs": tfjs,
   "rmsprop/workers": workers,
   "rmsprop/distributed": distributed,
+  "rmsprop/record": record,
 };
 const specifiers = entryPoints.map(({ specifier }) => specifier);
 

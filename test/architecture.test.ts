@@ -46,6 +46,7 @@ const rooms: readonly (readonly string[])[] = [
   ["index.ts", "browser.ts", "workerd.ts", "api.ts"],
   ["cli/"],
   ["paths/"],
+  ["record/"],
   ["checkpoint/"],
   ["optimizers/"],
   ["optimizer.ts"],

@@ -36,6 +36,7 @@ const notRun: readonly { readonly page: string; readonly language: string; reado
   { page: "docs/workers.md", language: "http", reason: "headers of a response" },
   { page: "docs/tfjs.md", language: "sh", reason: "the installation" },
   { page: "docs/bits.md", language: "sh", reason: "test/cli/bits.test.ts runs the command" },
+  { page: "docs/record.md", language: "sh", reason: "test/cli/report.test.ts runs the command" },
   { page: "docs/platforms.md", language: "sh", reason: "test/cli/doctor.test.ts runs the command" },
   ...["js", "ts", "json", "html"].map((language) => ({
     page: "docs/recipes.md",

@@ -24,6 +24,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "say what the library runs on here and why, and test its bits",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  report: {
+    summary: "write a page with plots of records that rmsprop/record made",
+    load: async () => (await import("./report.ts")).report,
+  },
   replay: {
     summary: "compute the paths of the site's figure from its settings, to the same bits",
     load: async () => (await import("./replay.ts")).replay,

@@ -73,6 +73,8 @@ export class Group<O extends object = object> {
   readonly view: ParamGroup<O>;
   /** Counts the changes of the options. */
   version = 0;
+  /** The learning rate of the last step; NaN before the first. Of parameters whose steps differ, that of the last of them. */
+  rate = Number.NaN;
   /** The version of the options whose slots have all been made; -1 before any have. */
   preparedVersion = -1;
   /** The options of the optimizer as a whole. */

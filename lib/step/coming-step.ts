@@ -26,7 +26,8 @@ export function askRates<O extends { lr?: LearningRate }>({ cohorts }: Plan<O>):
     const cohort = cohorts[i] as Draft<Cohort<O>>;
     if (!cohort.applies) continue;
     checkCount(cohort);
-    cohort.rate = rateAt(cohort.group.options.lr as LearningRate, cohort.clock.step + 1, cohort.entries);
+    const { group } = cohort;
+    cohort.rate = group.rate = rateAt(group.options.lr as LearningRate, cohort.clock.step + 1, cohort.entries);
   }
 }
 

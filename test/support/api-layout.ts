@@ -262,4 +262,16 @@ export const entryPoints: readonly EntryPoint[] = [
       },
     ],
   },
+  {
+    specifier: "rmsprop/record",
+    files: ["lib/record/index.ts"],
+    sections: [
+      {
+        title: "Records",
+        intro:
+          'From `"rmsprop/record"`. A line of JSON for each step of a training, which `npx rmsprop report` plots; [record.md](record.md) shows both.',
+        exports: ["record", "RecordOptions", "Recorder", "Recordable"],
+      },
+    ],
+  },
 ];
