@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -30,9 +31,10 @@ struct Blocks {
   BlockNumber last_number = 0;
 };
 
-// Never destroyed: threads may hold blocks while the process exits.
+// Never destroyed: threads may hold blocks while the process exits. Not allocated: there may be no memory.
 Blocks& blocks() {
-  static Blocks& all = *new Blocks;
+  alignas(Blocks) static unsigned char place[sizeof(Blocks)];
+  static Blocks& all = *::new (static_cast<void*>(place)) Blocks;
   return all;
 }
 

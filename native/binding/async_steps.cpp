@@ -234,7 +234,7 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
   try {
     return begin_whole(env, bound_of(data), argv[0], argv[1], staged);
   } catch (const std::bad_alloc&) {
-    return fail(env, no_room);
+    return fail_for_memory(env);
   }
 }
 
@@ -248,7 +248,7 @@ napi_value measure_bound(napi_env env, napi_callback_info info) {
   try {
     return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 1});
   } catch (const std::bad_alloc&) {
-    return fail(env, no_room);
+    return fail_for_memory(env);
   }
 }
 
@@ -262,7 +262,7 @@ napi_value change_bound(napi_env env, napi_callback_info info) {
   try {
     return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 2});
   } catch (const std::bad_alloc&) {
-    return fail(env, no_room);
+    return fail_for_memory(env);
   }
 }
 

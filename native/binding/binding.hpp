@@ -3,6 +3,8 @@
 // comes here, and only what memory safety needs is checked again.
 #pragma once
 
+// What a function throws for want of memory becomes an error in JavaScript too: nothing may go through Node's frames.
+#define NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #include <napi.h>
 
 #include <optional>
@@ -41,7 +43,12 @@ inline napi_value fail(napi_env env, const char* sentence) {
   return nullptr;
 }
 
-inline constexpr const char* no_room = "There is no memory to begin the step in.";
+// native.ts makes of it the error of that code.
+inline napi_value fail_for_memory(napi_env env) {
+  napi_throw_error(env, "ERR_MEMORY", "Not enough memory to begin the step.");
+  return nullptr;
+}
+
 inline constexpr const char* wrong_layout = "These are not the pieces of groups that are bound for them.";
 inline constexpr const char* wrong_table = "The table is not one of the step's.";
 

@@ -224,10 +224,10 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
 // { stepStaged, measureAsync, changeAsync, report, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto backends = supported_backends();
-  const std::uint32_t isa = info[0].As<Napi::Number>().Uint32Value();
-  if (isa >= backends.size()) refuse(env, "No such instruction set.");
   try {
+    const auto backends = supported_backends();
+    const std::uint32_t isa = info[0].As<Napi::Number>().Uint32Value();
+    if (isa >= backends.size()) refuse(env, "No such instruction set.");
     auto owned = std::make_unique<std::shared_ptr<BoundGroups>>(std::make_shared<BoundGroups>());
     BoundGroups* const bound = owned->get();
     bound->backend = backends[isa];

@@ -52,7 +52,7 @@ napi_value report_bound(napi_env env, napi_callback_info info) {
     finish_report(prepared, table_of(prepared));
     return nullptr;
   } catch (const std::bad_alloc&) {
-    return fail(env, no_room);
+    return fail_for_memory(env);
   }
 }
 

@@ -1,3 +1,4 @@
+import { OptimError } from "../../errors.ts";
 import { type FloatArray, lengthOf } from "../../numbers/typed-array.ts";
 import { type AnyRule, signatureOf } from "../../rules/rule.ts";
 import type { Backend, BackendGroup, ParameterArrays, Report, Run, RunStages, Stages } from "../backend.ts";
@@ -7,6 +8,16 @@ import { loadBinary } from "../load.ts";
 import { checkSignatures } from "../signatures.ts";
 import { isFactors, isMade } from "../source.ts";
 import { callsSignature, type NativeBinding, type NativeGroup, type NativeSource, stagesSignature } from "./binding.ts";
+
+/** Begins a step, and tells of a lack of memory as the library does. */
+function beginning<T>(begin: () => T): T {
+  try {
+    return begin();
+  } catch (error) {
+    const { code, message } = error as Partial<NodeJS.ErrnoException>;
+    throw code === "ERR_MEMORY" ? new OptimError(code, message as string) : error;
+  }
+}
 
 const reportAt = 6;
 
@@ -192,26 +203,27 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
         },
         stepAsync(runs, kept, buffers, stages) {
           command(runs);
-          if (!stages) return bound.stepAsync([bound, kept], buffers, false);
+          if (!stages) return beginning(() => bound.stepAsync([bound, kept], buffers, false));
           const numbers = bound.stages as Float64Array;
           writeStages(numbers, runs, stages);
-          return bound.stepAsync([bound, kept], buffers, true)?.then(() => readReport(numbers, stages.report));
+          const step = beginning(() => bound.stepAsync([bound, kept], buffers, true));
+          return step?.then(() => readReport(numbers, stages.report));
         },
         // Each half is told anew what the step does. Between them the commands are nobody else's.
         measureAsync({ runs, stages, layout }, kept, buffers, table) {
           command(runs);
           writeStages(bound.stages as Float64Array, runs, stages);
-          return bound.measureAsync?.([bound, kept], buffers, wordsOf(layout), table);
+          return beginning(() => bound.measureAsync?.([bound, kept], buffers, wordsOf(layout), table));
         },
         changeAsync({ runs, stages, layout }, kept, buffers, before, after) {
           const numbers = bound.stages as Float64Array;
           command(runs);
           writeStages(numbers, runs, stages);
-          const half = bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), before, after);
+          const half = beginning(() => bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), before, after));
           return half?.then(() => readReport(numbers, stages.report)) ?? (half as undefined | null);
         },
         finishReport({ stages, layout }, after) {
-          bound.report?.(wordsOf(layout), after);
+          beginning(() => bound.report?.(wordsOf(layout), after));
           readReport(bound.stages as Float64Array, stages.report);
         },
       };
