@@ -77,6 +77,7 @@ const needed = [
     "LICENSE",
     "README.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "package.json",
     "CMakeLists.txt",
     "native/build.json",
@@ -88,7 +89,7 @@ const needed = [
 ];
 for (const file of needed) expect(paths.includes(file), `${file} is not in it`);
 const allowed =
-  /^(LICENSE|(README|CHANGELOG)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|wasm|d\.ts|txt)|dist\/cli\/report\.html|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
+  /^(LICENSE|(README|CHANGELOG|SECURITY)\.md|package\.json|CMakeLists\.txt|native\/.*|dist\/.*\.(c?js|js\.map|wasm|d\.ts|txt)|dist\/cli\/report\.html|docs\/.*\.(md|svg)|prebuilds\/.*)$/;
 for (const file of paths) expect(allowed.test(file), `${file} is in it`);
 for (const file of paths.filter((file) => /^dist\/.*\.d\.ts$/.test(file))) {
   const source = file.replace(/^dist/, "lib").replace(/\.d\.ts$/, ".ts");
