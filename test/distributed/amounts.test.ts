@@ -149,3 +149,16 @@ test("turns follow the calls: a sharded optimizer's, and another's over the same
   expect(ranks.orders[1]).toEqual(ranks.orders[0]);
   expect(ranks.orders[2]).toEqual(ranks.orders[0]);
 });
+
+test("a sum of replicas that are -0 is -0", async () => {
+  const ranks = new RanksInOneProcess(2);
+  const found = await ranks.run(async (communicator) => {
+    const model = allocate({ w: [2000] }, { replicas: 2 });
+    model.params.w.fill(-0);
+    for (const { grads } of model.replicas) grads.w.fill(-0);
+    const optimizer = await shard(communicator, SGD, model, { lr: 1 }, { replicas: 4, bucketBytes: 4096 });
+    await optimizer.step();
+    return model.params.w.every((value) => Object.is(value, 0)); // -0 - -0, where -0 - 0 is -0
+  });
+  expect(found).toEqual([true, true]);
+});
