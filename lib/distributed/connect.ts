@@ -58,7 +58,7 @@ function noteBinding({ rank, size }: Ranks): void {
 
 /** The name and the version in what a library says of itself: "Open MPI v4.1.4, package: …", "MPICH Version:  4.0.2\n…". */
 function namedVersion(text: string): Pick<MpiLibrary, "name" | "version"> {
-  const [, name, version] = /^\s*(.*?)[\s:]+(?:version:?\s*|v)?(\d[\w.]*)/i.exec(text) ?? [];
+  const [, name, version] = /^\s*(.+?)(?:\s+version)?[\s:]+v?(\d[\w.]*)/i.exec(text) ?? [];
   return { name: name ?? text.split("\n", 1)[0] ?? "", version: version ?? "" };
 }
 
