@@ -1,4 +1,5 @@
 import { backend, RMSprop } from "rmsprop";
+import { record } from "rmsprop/record";
 import { jitter, loadDigits, memoryOf } from "./digits-data.ts";
 import { type Form, trainerOf } from "./digits-trainer.ts";
 import type { Weights } from "./layers.ts";
@@ -26,8 +27,11 @@ export interface Training {
   readonly weights: Weights;
 }
 
-/** Trains on the backend of this process. The seed decides everything, so each run, backend and form starts alike. */
-export async function train(form: Form): Promise<Training> {
+/**
+ * Trains on the backend of this process. The seed decides everything, so each run, backend and form starts alike.
+ * @param recordFile The file to record the steps in, if any.
+ */
+export async function train(form: Form, recordFile?: string): Promise<Training> {
   console.log("Loading the digits ...");
   const random = mulberry32(seed);
   const { train: digits, test } = loadDigits(trainCount, random);
@@ -41,7 +45,9 @@ export async function train(form: Form): Promise<Training> {
   const optimizer = new RMSprop(trainer.parameters, {
     lr: (step) => 5e-4 * (1 - (step - 1) / steps), // falls to 0 over the training
     momentum: 0.9,
+    diagnostics: recordFile === undefined ? false : ["gradNorm", "updateNorm"], // no bit of a weight depends on it
   });
+  const recorder = recordFile === undefined ? undefined : record(optimizer, recordFile);
 
   console.log(`Training on ${trainCount.toLocaleString("en")} of them; the steps run on the ${describeBackend()}.`);
   const progress = new Progress({ steps, epochs });
@@ -54,15 +60,18 @@ export async function train(form: Form): Promise<Training> {
     jitter(digits.images, moved.images, random);
     let loss = 0;
     for (let from = 0; from < trainCount; from += batchSize) {
-      loss += await trainer.backward(from);
+      const batchLoss = await trainer.backward(from);
+      loss += batchLoss;
       const before = performance.now();
       optimizer.step();
       stepMilliseconds += performance.now() - before;
+      recorder?.step({ loss: batchLoss / Math.min(batchSize, trainCount - from) });
       progress.step(loss / Math.min(from + batchSize, trainCount));
     }
     seconds.push((performance.now() - start) / 1000);
   }
   progress.stop();
+  recorder?.close();
   await trainer.close();
 
   return {

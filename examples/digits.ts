@@ -5,8 +5,12 @@
 //     npm run demo
 //     npm run demo -- --factors       # steps make the gradients, no loop forms them
 //     npm run demo -- --workers 2     # two worker threads share each batch
+//     npm run demo -- --report        # records each training, and makes a page of plots
 
-import { fork } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { backend } from "rmsprop";
@@ -17,12 +21,17 @@ import { describeBackend, type Training, train } from "./digits-training.ts";
 const leastAccuracy = 0.945;
 const plain: Form = { factors: false, workers: 0 };
 
-const { form, isChild } = readArguments();
-if (isChild) await sendToParent(await train(form));
+/** Where records and their page are put. */
+const reportFolder = join("build", "demo");
+const records: string[] = [];
+
+const { form, isChild, recordFile, withReport } = readArguments();
+if (isChild) await sendToParent(await train(form, recordFile));
 else await main();
 
 async function main(): Promise<void> {
-  const first = await train(plain);
+  if (withReport) rmSync(reportFolder, { recursive: true, force: true });
+  const first = await train(plain, recordOf(plain, backend.name));
   const others: Training[] = [];
   const forms = formsBesidePlain();
   if (forms.length > 0) {
@@ -44,6 +53,27 @@ async function main(): Promise<void> {
     );
     process.exitCode = 1;
   }
+  if (withReport) makeReport();
+}
+
+/** The file to record a training in; undefined where no report is asked for. */
+function recordOf({ factors, workers }: Form, backendName: string): string | undefined {
+  if (!withReport) return undefined;
+  mkdirSync(reportFolder, { recursive: true });
+  const words = [backendName, ...(factors ? ["factors"] : []), ...(workers > 0 ? [`${workers}-workers`] : [])];
+  const file = join(reportFolder, `${words.join("-")}.jsonl`);
+  records.push(file);
+  return file;
+}
+
+/** Makes a page of the records as `npx rmsprop report` does, and says where it is. */
+function makeReport(): void {
+  const manifest = createRequire(import.meta.url).resolve("rmsprop/package.json");
+  const page = join(reportFolder, "report.html");
+  const command = [join(dirname(manifest), "dist", "cli", "main.js"), "report", ...records, "--output", page];
+  const { status, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`Expected a page of the records, but: ${stderr}`);
+  console.log(`Plots of each step: ${relative("", page)}`);
 }
 
 /** What is asked for, each by itself, and both together. */
@@ -56,7 +86,14 @@ function formsBesidePlain(): Form[] {
   return forms;
 }
 
-function readArguments(): { form: Form; isChild: boolean } {
+interface Arguments {
+  readonly form: Form;
+  readonly isChild: boolean;
+  readonly recordFile: string | undefined;
+  readonly withReport: boolean;
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
       options: {
@@ -66,12 +103,17 @@ function readArguments(): { form: Form; isChild: boolean } {
         workers: { type: "string", default: "0" },
         /** Trains in that form alone, and sends what came of it to the process that forked this one. */
         child: { type: "boolean", default: false },
+        /** Records that training in a file. */
+        record: { type: "string" },
+        /** Records every training, and makes a page of plots. */
+        report: { type: "boolean", default: false },
       },
     });
     if (!/^([0-9]|[1-5][0-9]|6[0-4])$/.test(values.workers)) {
       throw new Error(`Expected --workers to be a whole number from 0 to 64, but found "${values.workers}".`);
     }
-    return { form: { factors: values.factors, workers: Number(values.workers) }, isChild: values.child };
+    const { factors, workers, child, record, report } = values;
+    return { form: { factors, workers: Number(workers) }, isChild: child, recordFile: record, withReport: report };
   } catch (error) {
     console.error((error as Error).message);
     process.exit(1);
@@ -80,7 +122,9 @@ function readArguments(): { form: Form; isChild: boolean } {
 
 /** Runs this program again, since a process chooses its backend once, and returns what it trained. */
 function trainInChild(form: Form, backendName = backend.name): Promise<Training> {
+  const file = recordOf(form, backendName);
   const args = ["--child", `--workers=${form.workers}`, ...(form.factors ? ["--factors"] : [])];
+  if (file !== undefined) args.push(`--record=${file}`);
   const child = fork(fileURLToPath(import.meta.url), args, {
     env: { ...process.env, RMSPROP_BACKEND: backendName },
     serialization: "advanced", // which sends typed arrays as they are

@@ -12,6 +12,10 @@ interface Command {
 
 /** Each in a file of its own, loaded when it is asked for. */
 const commands: Readonly<Record<string, Command>> = {
+  bench: {
+    summary: "measure a step here beside its limit and a plain loop",
+    load: async () => (await import("./bench.ts")).bench,
+  },
   bits: {
     summary: "compare what every preset and stage leaves here with the published SHA-256",
     load: async () => (await import("./bits.ts")).bits,
