@@ -20,7 +20,13 @@ const stage = (name, native, script = name, judges = stages) => ({
  * What judges every rule: formulas of the systems, written anew in float64 (presets), trajectories of PyTorch, values
  * computed by hand, and TensorFlow.js itself, the slowest.
  */
-const everyRule = ["test/presets.test.ts", "test/torch.test.ts", "test/optimizers.test.ts", "test/tfjs.test.ts"];
+const everyRule = [
+  "test/presets.test.ts",
+  "test/rule-values.test.ts",
+  "test/torch.test.ts",
+  "test/optimizers.test.ts",
+  "test/tfjs.test.ts",
+];
 
 /** Written from the documentation of the options alone, beside values computed by hand. */
 const stages = [
