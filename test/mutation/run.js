@@ -1,11 +1,11 @@
 // A mutation score of the rules and the stages: of changes of an operation, a comparison, a limit, a constant or a coefficient
 // that are made in C++ and in TypeScript at once, how many are seen by tests that compare with something else than the twin.
 //
-//   npm run mutation [-- --jobs N] [--only TEXT] [--sample N] [--built] [--pack FOLDER] [--list]
+//   npm run mutation [-- --jobs N] [--only TEXT] [--sample N] [--built] [--pack FOLDER] [--keep FILE] [--list]
 //
-// --only takes the mutants whose names contain a text, --sample so many of them, evenly; --built the tree as it was
-// left. --pack makes a folder that does the
-// same with `node run.js` where there is neither network nor compiler. What was found comes to build/mutation/.
+// --only takes the mutants whose names contain a text, --sample so many of them, evenly; --built takes the tree as it was left.
+// --pack makes a folder that does the same with `node run.js` where there is neither network nor compiler. What was found comes
+// to build/mutation/; --keep writes a mutants.json, of here or of elsewhere, into docs/evidence.md.
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     sample: { type: "string" },
     pack: { type: "string" },
     built: { type: "boolean", default: false },
+    keep: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
@@ -205,7 +206,29 @@ function pack(target, mutants) {
   console.log(`${target} is packed: node run.js --jobs N`);
 }
 
-if (values.list) {
+/** Writes what a run found, its mutants.json, into the page of evidence. */
+function keep(file) {
+  const { killed, counted, survived, results } = JSON.parse(readFileSync(file, "utf8"));
+  const alone = results.filter(({ outcome }) => outcome === "one twin alone").length;
+  const score = ((100 * killed) / counted).toFixed(1);
+  const survivors = results.filter(({ outcome }) => outcome === "survived");
+  const lines = [
+    `Of ${counted.toLocaleString("en")} mutants in both twins ${killed.toLocaleString("en")} are killed (${score} %) and ${survived} survive; ${alone} more are one twin's alone.`,
+    ...(survivors.length > 0 ? [""] : []),
+    ...survivors.map(({ name }) => `- \`${name}\`: ${reasons[name] ?? "no reason yet"}`),
+  ];
+  const page = join(root, "docs", "evidence.md");
+  const text = readFileSync(page, "utf8");
+  const block = /(<!-- mutation -->\n).*?(<!-- \/mutation -->)/s;
+  writeFileSync(
+    page,
+    text.replace(block, (_, start, end) => `${start}${lines.join("\n")}\n${end}`),
+  );
+}
+
+if (values.keep !== undefined) {
+  keep(resolve(values.keep));
+} else if (values.list) {
   for (const { name } of mutantsOf(root).mutants) console.log(name);
 } else {
   let mutants;
