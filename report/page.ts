@@ -1,5 +1,6 @@
 // The page that `npx rmsprop report` writes. The build puts this script, its style and uPlot into one file.
 import type { ReportData, RunData } from "../lib/cli/report-data.ts";
+import type { Head } from "../lib/record/lines.ts";
 import { byId, element, shown, shownSeconds, swatch } from "./dom.ts";
 import { Plot } from "./plot.ts";
 import { type State, save, state } from "./state.ts";
@@ -105,6 +106,11 @@ function optionsOf({ head }: RunData): Readonly<Record<string, string>> {
   );
 }
 
+function backendOf({ backend: { name, isa, threads } }: Head): string {
+  const set = name === "native" ? ` ${isa}` : "";
+  return `${name}${set}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+}
+
 /** A column of the table of runs: its title, its text, and whether that is a number. */
 type Shown = readonly [title: string, of: (run: RunData, i: number) => string, isNumber?: boolean];
 
@@ -124,10 +130,7 @@ function table(): HTMLElement {
     ["time", ({ seconds }) => shownSeconds(seconds), true],
     ...(hasLoss ? losses : []),
     ["skipped", ({ skipped }) => shown(skipped), true],
-    [
-      "backend",
-      ({ head }) => (head ? `${head.backend.name} ${head.backend.isa}, ${head.backend.threads} threads` : "–"),
-    ],
+    ["backend", ({ head }) => (head ? backendOf(head) : "–")],
     ...different.map((name) => [name, (_: RunData, i: number) => options[i]?.[name] ?? "–"] as const),
   ];
   const head = columns.map(([title, , isNumber]) =>

@@ -38,7 +38,7 @@ test("draws bars in proportion", () => {
   const bars = lines.map((line) => [...line].filter((character) => character === "█").length);
   expect(bars).toEqual([0, 40, 10, 5, 0]);
   expect(lines[0]).toBe("1,024 elements, nanoseconds an element");
-  expect(lines[2]).toMatch(/^ {2}step, 1 thread {8}1\.000 ns {2}█{10} +4\.0 times the loop, 20\.0 GB\/s$/);
+  expect(lines[2]).toMatch(/^ {2}step, 1 thread {9}1\.000 ns {2}█{10} +4\.0 times the loop, 20\.0 GB\/s$/);
   expect(lines[3]).toMatch(/the step reaches 50 % of it$/);
 });
 
