@@ -5,7 +5,8 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ["test/*.test.ts"],
     reporters: ["default", "../test/support/summary-reporter.ts"],
-    testTimeout: 120_000,
+    // axe takes its time over the longest pages.
+    testTimeout: 300_000,
     hookTimeout: 120_000,
   },
 });

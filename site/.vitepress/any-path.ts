@@ -31,7 +31,8 @@ function* literalsOf(node: Node): Generator<Node> {
 export function anyPath(): Plugin {
   return {
     name: "any-path",
-    apply: (_, { command }) => command === "build",
+    // Pages are made by a build of their own, whose addresses makeRelative() changes.
+    apply: (_, { command, isSsrBuild }) => command === "build" && !isSsrBuild,
     // After what Vite itself writes into the scripts.
     enforce: "post",
     renderChunk: {

@@ -10,6 +10,13 @@ const markdown: MarkdownOptions = {
   languageAlias: { mjs: "js", cjs: "js" },
   theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
   config(md) {
+    // A corner of a table with nothing in it heads nothing.
+    md.core.ruler.push("empty-headers", ({ tokens }) => {
+      for (const [i, token] of tokens.entries()) {
+        if (token.type !== "th_open" || tokens[i + 1]?.content !== "") continue;
+        for (const cell of [token, tokens[i + 2]]) if (cell) cell.tag = "td";
+      }
+    });
     // Links are between files, so that they lead somewhere on GitHub and in the package too.
     md.core.ruler.push("links-between-files", ({ tokens, env }) => {
       const path = env?.realPath ?? env?.path;

@@ -35,7 +35,7 @@ export interface Watched {
 export async function watched(browser: Browser, origin: string, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(120_000);
   const problems: string[] = [];
   const requests: string[] = [];
   page.on("console", (message) => problems.push(`console ${message.type()}: ${message.text()}`));
