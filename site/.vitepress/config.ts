@@ -10,6 +10,9 @@ const markdown: MarkdownOptions = {
   languageAlias: { mjs: "js", cjs: "js" },
   theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
   config(md) {
+    // Code without a fence may be wider than a phone; then a keyboard scrolls it too.
+    md.renderer.rules.code_block = (tokens, i) =>
+      `<pre class="plain" tabindex="0" v-pre><code>${md.utils.escapeHtml(tokens[i]?.content ?? "")}</code></pre>\n`;
     // A corner of a table with nothing in it heads nothing.
     md.core.ruler.push("empty-headers", ({ tokens }) => {
       for (const [i, token] of tokens.entries()) {
@@ -64,6 +67,8 @@ export default defineConfig({
   srcDir: root,
   outDir: join(root, "build", "site"),
   cacheDir: join(root, "build", "site-cache"),
+  // What a link leads to is asked for when it is followed: the first page stays as light as its test says.
+  router: { prefetchLinks: false },
   srcExclude: [...notPages],
   rewrites: (id) => pageOf[id] ?? id,
   head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}icon.svg` }]],

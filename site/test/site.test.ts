@@ -43,6 +43,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     await page.goto(site.address + name, { waitUntil: "networkidle" });
     if (name === "index.html") await page.waitForSelector(".paths[data-ready=true]");
     if (figures.has(name)) await page.waitForSelector(".line-chart canvas");
+    await page.waitForSelector(`.VPSwitchAppearance[title^="Switch"]`, { state: "attached" }); // the page's scripts have run
     // Long pages have thousands of elements of the same few kinds; axe looks at each.
     const broken = await page.evaluate(`(async () => {
       ${axe};
