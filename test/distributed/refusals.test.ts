@@ -321,6 +321,13 @@ describe("calls that come too early", () => {
   test.each<[string, (rank: Rank) => unknown]>([
     ["zeroGrad()", ({ optimizer }) => optimizer.zeroGrad()],
     ["dispose()", ({ optimizer }) => optimizer.dispose()],
+    [
+      "dispose() of the optimizer, and of the model,",
+      ({ optimizer, model }) => {
+        expect(() => model.dispose()).toThrow("Expected no step to be at work in this memory");
+        optimizer.dispose();
+      },
+    ],
   ])("%s while gradients travel", async (_, call) => {
     const thrown = await refusedOn(2, {}, async (rank) => {
       rank.optimizer.ready("b1", "w1");
@@ -406,6 +413,7 @@ describe("calls that are refused", () => {
       { lr },
       async (rank) => {
         const state = await rank.optimizer.stateDict();
+        if (state?.state.w1) state.state.w1.step = 7; // it differs from what the ranks have
         setOn(1, { lr: 0.1 })(rank);
         await rank.optimizer.loadStateDict(state);
       },
