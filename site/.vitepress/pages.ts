@@ -66,6 +66,7 @@ const all: readonly Section[] = [
       entry("bench/results/16-cores.md", "benchmark-16-cores", "A run on 16 cores"),
       entry("docs/bits.md", "bits", "The table of bits"),
       entry("docs/evidence.md", "evidence", "Evidence"),
+      entry("SECURITY.md", "security", "Security"),
       entry("site/pages/changelog.md", "changelog", "Changelog"),
     ],
   },
@@ -127,7 +128,7 @@ export function anchorOf(title: string): string {
 /** What VitePress is not to look at, as patterns: whatever is no page. */
 export const notPages: readonly string[] = [
   ...readdirSync(root)
-    .filter((name) => !["README.md", "docs", "bench", "site"].includes(name))
+    .filter((name) => !["README.md", "SECURITY.md", "docs", "bench", "site"].includes(name))
     .flatMap((name) => [name, `${name}/**`]),
   ...readdirSync(join(root, "site"))
     .filter((name) => name !== "pages")
