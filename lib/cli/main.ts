@@ -32,6 +32,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: "write a page with plots of records that rmsprop/record made",
     load: async () => (await import("./report.ts")).report,
   },
+  ranks: {
+    summary: "say what a step on many machines takes, by a model",
+    load: async () => (await import("./ranks.ts")).ranks,
+  },
   replay: {
     summary: "compute the paths of the site's figure from its settings, to the same bits",
     load: async () => (await import("./replay.ts")).replay,
