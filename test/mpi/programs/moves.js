@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { backend } from "rmsprop";
 import { useBackend } from "../../../lib/backends/current.ts";
 import { createNative, loadBinding } from "../../../lib/backends/native/native.ts";
+import { connect } from "../../../lib/distributed/connect.ts";
 import { MpiCommunicator } from "../../../lib/distributed/mpi.ts";
-import { connect } from "../../../lib/distributed/ranks.ts";
 import { allocate } from "../../../lib/parameters/allocate.ts";
 import { rules } from "../../../lib/rules/all.ts";
 
