@@ -87,7 +87,7 @@ describe.each(types)("%s", (type, least, most, epsilon) => {
   test("S9: with scales of the gradients, maximized or not, and after clipping by value", () => {
     for (const unit of units) {
       for (const scale of [2 ** -20, 1e-3, 3, -(2 ** -20), -7]) {
-        const limit = unit * least * most;
+        const limit = unit * (least * most);
         // What the rule multiplies by is the product; the norm has the scale in it.
         for (const limits of [
           { scale, clipNorm: limit },
@@ -117,6 +117,23 @@ describe.each(types)("%s", (type, least, most, epsilon) => {
     }
     expect(kept).toBeGreaterThan(2000);
   });
+});
+
+test("S9: what is exact, or rounds to a normal number, is not taken down", () => {
+  const [reference] = every as [Backend];
+  const one = (type: NumberType, grad: number, limits: Limits) =>
+    (clipped(reference, type, [[grad]], limits)[0] as FloatArray)[0];
+  const [below, large] = [1 - 2 ** -53, 2 ** 511];
+  for (const sign of [1, -1]) {
+    // Factors that are exact, and one that is not: 2.625 units are 2.
+    expect(one("float64", large, { scale: sign, clipNorm: 2 ** -519 })).toBe(sign * 2 ** -519);
+    expect(one("float64", large, { scale: sign * 0.5, clipNorm: 2 ** -521 })).toBe(sign * 2 ** -521);
+    expect(one("float64", large, { scale: sign, clipNorm: 2.625 * 2 ** -563 })).toBe(sign * 2 ** -562);
+    // A factor, a product with the scale and a coefficient of float32, each just below the least normal number.
+    expect(one("float64", large, { scale: sign, clipNorm: 2 ** -511 * below })).toBe(sign * 2 ** -511);
+    expect(one("float64", large, { scale: sign * 0.5 * below, clipNorm: 2 ** -511 * below })).toBe(sign * 2 ** -511);
+    expect(one("float32", 2 ** 100, { scale: sign, clipNorm: 2 ** -26 * (1 - 2 ** -30) })).toBe(sign * 2 ** -26);
+  }
 });
 
 test.each([{ clipNorm: 2.4e-7 }, { clipGlobalNorm: 2.4e-7 }] as (SGDOptions & { clipGlobalNorm?: number })[])(

@@ -23,6 +23,7 @@ const stage = (name, native, script = name, judges = stages) => ({
 const everyRule = [
   "test/presets.test.ts",
   "test/rule-values.test.ts",
+  "test/rule-corners.test.ts",
   "test/torch.test.ts",
   "test/optimizers.test.ts",
   "test/tfjs.test.ts",
@@ -32,6 +33,7 @@ const everyRule = [
 const stages = [
   "test/norm-order.test.ts",
   "test/faults/norm-limits.test.ts",
+  "test/clipping-report.test.ts",
   "test/stages.test.ts",
   "test/accumulation.test.ts",
 ];

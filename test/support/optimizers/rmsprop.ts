@@ -112,7 +112,10 @@ export const rmspropRow: OptimizerRow = {
     },
     torch2: {
       formula: rmspropFormulas.torch2,
-      cases: [{}, momentum, centered, { ...centered, alpha: 0.3 }, { ...momentum, ...centered, ...decay }],
+      cases: [
+        ...[{}, momentum, centered, { ...momentum, ...centered, ...decay }],
+        ...[0.3, 0.5, 0.6].map((alpha) => ({ ...centered, alpha })),
+      ],
     },
     tf1: { formula: rmspropFormulas.tf1, cases: [{}, momentum, centered, { ...momentum, ...centered, alpha: 0.95 }] },
     keras: {
