@@ -71,6 +71,7 @@ const known: readonly Launcher[] = [
     command: "mpirun.openmpi",
     args: ({ addresses }) => [
       "--allow-run-as-root",
+      ...["--mca", "plm", "rsh"],
       ...["--bind-to", "none", "-n", String(addresses.length), "--host", addresses.map((each) => `${each}:1`).join()],
       ...["--mca", "plm_rsh_agent", source("agent.sh"), "--mca", "btl", "tcp,self"],
       ...["--mca", "btl_tcp_if_include", "eth0", "--mca", "oob_tcp_if_include", "eth0"],

@@ -62,7 +62,9 @@ if (how === "plain") {
   if (from !== "-") loadCheckpoint(from, { parameters: model.parameters, optimizer });
   const made = Array.from({ length: replicaCount }, () => allocate(shapes));
   for (let step = first; step <= last; step++) {
-    made.forEach(({ grads }, replica) => fill(grads, step, replica));
+    made.forEach(({ grads }, replica) => {
+      fill(grads, step, replica);
+    });
     for (const [name, grad] of Object.entries(model.grads)) {
       grad.set(sum(made.map(({ grads }) => grads[name])));
       for (let i = 0; i < grad.length; i++) grad[i] /= replicaCount;
@@ -80,7 +82,9 @@ if (how === "plain") {
   const optimizer = await ranks.shard(RMSprop, model, options, { replicas: replicaCount, bucketBytes: 20_000 });
   if (from !== "-") await ranks.loadCheckpoint(from, { parameters: model.parameters, optimizer });
   for (let step = first; step <= last; step++) {
-    optimizer.replicas.forEach((replica, i) => fill(own === 1 ? model.grads : model.replicas[i].grads, step, replica));
+    optimizer.replicas.forEach((replica, i) => {
+      fill(own === 1 ? model.grads : model.replicas[i].grads, step, replica);
+    });
     if (step % 2 === 0) optimizer.ready("w3", "scale");
     await optimizer.step();
     assert.equal(optimizer.lastStep.skipped, step === 3);
