@@ -1,7 +1,8 @@
 import { type NumberType, numberTypes } from "../numbers/typed-array.ts";
 import type { Optimizer } from "../optimizer.ts";
-import * as optimizers from "../optimizers/all.ts";
+import { definitions } from "../optimizers/all.ts";
 import * as schedules from "../schedules/index.ts";
+import { optimizers } from "./optimizers.ts";
 
 /** What is stepped for 300 steps, and hashed. */
 export interface BitsCase {
@@ -109,7 +110,7 @@ const rates: Readonly<Record<string, () => unknown>> = {
 
 const both = (of: (type: NumberType) => BitsCase) => numberTypes.map(of);
 
-function casesOf({ name: optimizer, presets }: (typeof optimizers.definitions)[number]): BitsCase[] {
+function casesOf({ name: optimizer, presets }: (typeof definitions)[number]): BitsCase[] {
   const { everywhere, alone } = variations[optimizer] as Variations;
   const plain: Variation = { title: "", options: {} };
   return [null, ...Object.keys(presets)].flatMap((preset) =>
@@ -128,7 +129,7 @@ function casesOf({ name: optimizer, presets }: (typeof optimizers.definitions)[n
 /** Every preset, stage and schedule. */
 export function bitsCases(): BitsCase[] {
   return [
-    ...optimizers.definitions.flatMap(casesOf),
+    ...definitions.flatMap(casesOf),
     ...stages.flatMap(({ title, options, ...more }) =>
       both((type) => ({
         ...{ name: `stage: ${title}, ${type}`, type, optimizer: "RMSprop", options: { ...momentum, ...options } },

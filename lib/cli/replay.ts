@@ -4,10 +4,10 @@ import { useBackend } from "../backends/current.ts";
 import { backendsHere } from "../backends/select.ts";
 import { createSha256 } from "../checkpoint/host.ts";
 import type { FloatArray } from "../numbers/typed-array.ts";
-import * as optimizers from "../optimizers/all.ts";
 import { bytesOf, type PathSettings, pathsOf, type RunSettings, readSettings } from "../paths/index.ts";
 import { rules } from "../rules/all.ts";
 import { messageOf, readArguments } from "./arguments.ts";
+import { optimizers } from "./optimizers.ts";
 import { print } from "./output.ts";
 
 const help = `usage: rmsprop replay [--json] settings.json
