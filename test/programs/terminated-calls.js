@@ -30,6 +30,8 @@ bound.step();
 const heap = () => ({ name: "w", data: new Float32Array(length), grad: new Float32Array(length) });
 const buffers = () => [model.params.w.buffer, model.grads.w.buffer];
 
+/** Of a step in two calls: a tile, of one whole parameter, that is one piece (lib/backends/native/native.ts, `wordsOf`). */
+const layout = Uint32Array.of(1, 1, 1, 0, 0, 1, 0, 0);
 /** A call of each function of the add-on, by its name. */
 const calls = {
   describe: () => binding.describe(),
@@ -46,6 +48,10 @@ const calls = {
   stepStaged: () => bound.stepStaged(),
   stepAsync: () => bound.stepAsync([bound, model], buffers(), true),
   rebind: () => bound.rebind(given[1], given[2]),
+  // Over one whole parameter of a tile, which is one piece; its squares are what clipping must know.
+  measureAsync: () => bound.measureAsync([bound, model], buffers(), layout, new Float64Array(1)),
+  changeAsync: () => bound.changeAsync([bound, model], buffers(), layout, new Float64Array(1), new Float64Array(0)),
+  report: () => bound.report(layout, new Float64Array(0)),
 };
 
 /** Calls of the library. */
