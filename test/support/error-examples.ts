@@ -65,9 +65,9 @@ import { createTeam } from "rmsprop/workers";
 const model = allocate({ w: [3] }, { shared: true, replicas: 1 });
 await createTeam(model, "data:text/javascript,throw new Error('no data')");
 `,
-  ERR_RANKS: `import { connect } from "rmsprop/distributed";
-
-process.env.RMSPROP_MPI = "./libmpi.so";
+  ERR_RANKS: `process.env.RMSPROP_BACKEND = "reference"; // it has one rank
+process.env.OMPI_COMM_WORLD_SIZE = "2"; // as mpirun -n 2 sets it
+const { connect } = await import("rmsprop/distributed");
 await connect();
 `,
   ERR_MEMORY: `import { allocate } from "rmsprop";
