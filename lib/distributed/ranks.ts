@@ -1,3 +1,4 @@
+import { leftOf } from "../backends/made-source.ts";
 import type { Loaded } from "../checkpoint/checkpoint-load.ts";
 import { OptimError } from "../errors.ts";
 import { isNumber } from "../options/option.ts";
@@ -21,13 +22,12 @@ export interface MpiLibrary {
   readonly path: string;
 }
 
-/** The sum in a balanced tree, the largest power of two below the count on the left, which no number of ranks changes. */
+/** The sum in the tree of replicas, whose order no number of ranks changes. */
 function treeSum(values: Float64Array, from = 0, to = values.length): number {
   const count = to - from;
   if (count === 1) return values[from] as number;
-  let left = 1;
-  while (left * 2 < count) left *= 2;
-  return treeSum(values, from, from + left) + treeSum(values, from + left, to);
+  const middle = from + leftOf(count);
+  return treeSum(values, from, middle) + treeSum(values, middle, to);
 }
 
 /**

@@ -41,34 +41,22 @@ export class Rows {
     const lengths = this.#rows.map((rows) => rows.length * width);
     const begins = lengths.map((_, i) => lengths.slice(0, i).reduce((sum, length) => sum + length, 0));
     const packed = new Float64Array((begins.at(-1) as number) + (lengths.at(-1) as number));
-    this.#copy(
-      rank,
-      (row, at, c) => {
-        packed[at + c] = numbers[row + c] as number;
-      },
-      begins,
-      width,
-    );
+    const forCells = (of: number, visit: (cell: number, at: number) => void) => {
+      let at = begins[of] as number;
+      for (const row of this.#rows[of] as Uint32Array) {
+        for (let c = 0; c < width; c++) visit(row * width + c, at++);
+      }
+    };
+    forCells(rank, (cell, at) => {
+      packed[at] = numbers[cell] as number;
+    });
     const counts = lengths.map((length) => length * 8);
     await this.#communicator.gather(what, { array: packed, offsets: begins.map((begin) => begin * 8), counts });
     for (let from = 0; from < size; from++) {
       if (from === rank) continue;
-      this.#copy(
-        from,
-        (row, at, c) => {
-          numbers[row + c] = packed[at + c] as number;
-        },
-        begins,
-        width,
-      );
-    }
-  }
-
-  #copy(rank: number, copy: (row: number, at: number, c: number) => void, begins: readonly number[], width: number) {
-    const rows = this.#rows[rank] as Uint32Array;
-    const begin = begins[rank] as number;
-    for (let i = 0; i < rows.length; i++) {
-      for (let c = 0; c < width; c++) copy((rows[i] as number) * width, begin + i * width, c);
+      forCells(from, (cell, at) => {
+        numbers[cell] = packed[at] as number;
+      });
     }
   }
 }
