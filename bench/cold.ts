@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { median } from "./median.ts";
 
 const program = `
   const cpu = () => process.cpuUsage().user / 1000;
@@ -42,7 +43,6 @@ for (let pair = 0; pair < Number(pairs); pair++) {
   samples.here.push(sample(folders.here));
   samples.other.push(sample(folders.other));
 }
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 titles.forEach((title, i) => {
   const [here, there] = [samples.here, samples.other].map((all) => median(all.map((parts) => parts[i] as number))) as [
     number,

@@ -5,6 +5,7 @@ import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Machines } from "./distributed/machines.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,8 +25,6 @@ const [rate, elements, rounds, turns] = [values.rate, values.elements, values.ro
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What is not compiled lies in bench/, beside what is. */
 const source = (path: string) => fileURLToPath(new URL(`../../../bench/distributed/${path}`, import.meta.url));
-const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1] as number;
-
 /** What a program prints, once it has ended well. */
 function outputOf(child: ChildProcess, what: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -91,8 +90,8 @@ const known: readonly Launcher[] = [
 ];
 const launchers = known.filter(({ command }) => spawnSync(command, ["--version"]).status === 0);
 
-async function ours<T>(machines: Machines, launcher: Launcher, part: string, ofElements = elements): Promise<T> {
-  const program = [process.execPath, here("./distributed/rank.js"), part, String(ofElements), String(rounds)];
+async function ours<T>(machines: Machines, launcher: Launcher, part: string): Promise<T> {
+  const program = [process.execPath, here("./distributed/rank.js"), part, String(elements), String(rounds)];
   const child = machines.spawn(1, launcher.command, [...launcher.args(machines), ...program], {
     env: { ...process.env, ...launcher.env, RMSPROP_MACHINES: machines.prefix },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@
 // cases: what is measured is the loop, not the step. npm run bench:latency
 import { setTimeout as delay } from "node:timers/promises";
 import { allocate, backend, RMSprop } from "rmsprop";
+import { median } from "./median.ts";
 
 const elements = 2 ** 26;
 const ticks = 2000;
@@ -11,7 +12,6 @@ model.params.w.fill(0.5);
 model.grads.w.fill(0.25);
 const optimizer = new RMSprop(model.parameters);
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 const milliseconds = (value: number) => `${value.toFixed(2)} ms`;
 
 async function timed(action: () => Promise<void> | void): Promise<number> {

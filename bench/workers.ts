@@ -11,6 +11,7 @@ import { type Data, partOf } from "../examples/digits-batches.ts";
 import { loadDigits } from "../examples/digits-data.ts";
 import { trainerOf } from "../examples/digits-trainer.ts";
 import { mulberry32 } from "../examples/random.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: { workers: { type: "string", default: "2" }, rounds: { type: "string", default: "9" } },
@@ -73,8 +74,6 @@ async function apart(name: string, factors: boolean): Promise<Contender> {
     close: () => Promise.all(threads.map((thread) => thread.terminate())),
   };
 }
-
-const median = (times: readonly number[]) => [...times].sort((a, b) => a - b)[times.length >> 1] as number;
 
 /** Median times of an epoch, in milliseconds. Contenders take turns, so that what else the machine does falls on all alike. */
 async function epochs(contenders: readonly Contender[]): Promise<Map<string, number>> {
