@@ -1,19 +1,7 @@
+export { mulberry32 } from "../lib/numbers/random.ts";
+
 /** A source of random numbers, uniform in [0, 1). */
 export type Random = () => number;
-
-/**
- * mulberry32 by Tommy Ettinger, in the public domain: 32 bits of state, so a program that starts from the same seed draws
- * the same numbers on every runtime, which `Math.random` does not promise.
- */
-export function mulberry32(seed: number): Random {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /**
  * A number near the normal distribution, of mean 0 and variance 1: the sum of twelve uniform ones. Additions give the

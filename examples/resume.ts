@@ -4,11 +4,11 @@
 //     node resume.js --checkpoint digits.safetensors --until 100
 //     node resume.js --checkpoint digits.safetensors --until 200
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as library from "rmsprop";
 import { loadCheckpoint, saveCheckpoint } from "rmsprop/checkpoint";
+import { digest } from "./digest.ts";
 import { type Digits, loadDigits } from "./digits-data.ts";
 import { formIn, shapes } from "./layers.ts";
 import { initialize, Network } from "./network.ts";
@@ -67,10 +67,4 @@ console.log(
 function batchOf({ labels }: Digits, step: number): Uint32Array {
   const random = mulberry32(1000 + step);
   return Uint32Array.from({ length: batchSize }, () => Math.floor(random() * labels.length));
-}
-
-function digest(arrays: readonly Float32Array[]): string {
-  const hash = createHash("sha256");
-  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  return hash.digest("hex").slice(0, 16);
 }

@@ -4,10 +4,10 @@
 //     npm run example:distributed -- --replicas 4
 //     mpirun --bind-to none -n 4 node build/tools/examples/ranks/main.js --replicas 4
 
-import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { allocate, RMSprop } from "rmsprop";
 import { connect } from "rmsprop/distributed";
+import { digest } from "../digest.ts";
 import { loadDigits } from "../digits-data.ts";
 import { formIn, shapes } from "../layers.ts";
 import { initialize, Network } from "../network.ts";
@@ -91,11 +91,4 @@ function readReplicas(size: number): number {
     console.error((error as Error).message);
     process.exit(1);
   }
-}
-
-/** Equal digests are equal bits. */
-function digest(arrays: readonly Float32Array[]): string {
-  const hash = createHash("sha256");
-  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  return hash.digest("hex").slice(0, 16);
 }

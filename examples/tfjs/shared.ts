@@ -1,12 +1,12 @@
 // What the examples with TensorFlow.js have in common: their arguments, the backend, the loop of a training that shows its
 // progress and measures the optimizer, and the report at the end.
 
-import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { digest } from "../digest.ts";
 import { Progress } from "../progress.ts";
 
 const optimizers = ["rmsprop", "builtin"] as const;
@@ -78,7 +78,7 @@ export async function begin(defaultSteps: Readonly<Record<Backend, number>>): Pr
     report(rows, weights) {
       const all: Report = {
         ...rows,
-        "digest of the weights": digest(weights),
+        "digest of the weights": digest(weights.map((tensor) => tensor.dataSync<"float32">())),
         training: `${seconds.toFixed(2)} s`,
         "optimizer's share of it": percent(stepSeconds / seconds),
         "one step of the optimizer": `${((1000 * stepSeconds) / steps).toFixed(3)} ms`,
@@ -142,10 +142,4 @@ async function setUp(backend: Backend): Promise<void> {
   if (!(await tf.setBackend(backend))) {
     throw new Error(`Expected TensorFlow.js to start its backend ${backend}, but it did not.`);
   }
-}
-
-function digest(weights: readonly tf.Tensor[]): string {
-  const hash = createHash("sha256");
-  for (const tensor of weights) hash.update(new Uint8Array(tensor.dataSync<"float32">().slice().buffer));
-  return hash.digest("hex").slice(0, 16);
 }

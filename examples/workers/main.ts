@@ -3,11 +3,11 @@
 //
 //     npm run example:workers -- --workers 4
 
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { allocate, RMSprop, schedules } from "rmsprop";
 import { createTeam } from "rmsprop/workers";
+import { digest } from "../digest.ts";
 import { Progress } from "../progress.ts";
 import { mulberry32 } from "../random.ts";
 import { evaluate, initialize, shapes, write } from "./letters.ts";
@@ -66,11 +66,4 @@ function positive(option: string, given: string, most: number): number {
   const value = /^[1-9][0-9]*$/.test(given) ? Number(given) : Number.NaN;
   if (value <= most) return value;
   throw new Error(`Expected --${option} to be a whole number from 1 to ${most}, but found "${given}".`);
-}
-
-/** Equal digests are equal bits. */
-function digest(arrays: readonly Float32Array[]): string {
-  const hash = createHash("sha256");
-  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  return hash.digest("hex").slice(0, 16);
 }
