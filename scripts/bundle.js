@@ -87,6 +87,7 @@ const ascii = {
 };
 
 const ofCheckpoints = /\/lib\/checkpoint\/|\/@noble\//;
+const ofCommands = /\/lib\/cli\//;
 
 async function bundle(input, external, plugins, output) {
   // Nothing of Node's or a browser's is put into the files.
@@ -131,11 +132,17 @@ const files = [];
 for (const [platform, input] of Object.entries(entries)) {
   const made = await bundle(input, external, [schedulesApart(platform), entryApart], {
     dir: dist,
-    // What several entry points need is one file, and another what they need of checkpoints, which few programs do.
+    // What several entry points need is one file, and others what they need of checkpoints and commands, which few programs do.
     codeSplitting: {
       groups: [
-        { name: `shared/${platform}`, test: (id) => !ofCheckpoints.test(id), minShareCount: 2, priority: 1 },
-        { name: `shared/checkpoint-${platform}`, minShareCount: 2 },
+        {
+          name: `shared/${platform}`,
+          test: (id) => !ofCheckpoints.test(id) && !ofCommands.test(id),
+          minShareCount: 2,
+          priority: 2,
+        },
+        { name: `shared/checkpoint-${platform}`, test: ofCheckpoints, minShareCount: 2, priority: 1 },
+        { name: `shared/commands-${platform}`, minShareCount: 2 },
       ],
     },
     chunkFileNames: ({ facadeModuleId }) => (facadeModuleId?.includes("/lib/cli/") ? "cli/[name].js" : "[name].js"),

@@ -30,4 +30,11 @@ describe.each(["index.js", "browser.js", "workerd.js"])("dist/%s", (entry) => {
     checkBuilt();
     expect(partsOf(await bundled(code, entry))).toEqual(holds);
   });
+
+  // A bundle that is CommonJS has none.
+  test("asks for no address of its own", async () => {
+    checkBuilt();
+    const bundle = await bundled('import * as all from "rmsprop"; console.log(all);', entry);
+    expect(bundle.split("\n").filter((line) => line.includes("import.meta"))).toEqual([]);
+  });
 });
