@@ -2,11 +2,7 @@
 // MPI's own, -DSTANDARD for the standard's interface, nothing for MPICH's.
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1
-#if defined(STANDARD)
-#include <mpi_abi.h>
-#else
 #include <mpi.h>
-#endif
 
 #include <cstring>
 #include <type_traits>
