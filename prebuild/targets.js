@@ -5,6 +5,7 @@
  * @property {string} name Platform, processor and, on Linux, C library, as Node names them.
  * @property {"linux" | "darwin" | "win32"} platform
  * @property {string} architecture The key of native/build.json's instructionSets.
+ * @property {"glibc" | "musl"} [libc] On Linux.
  * @property {string} zig The target as zig names it, with the oldest glibc or macOS that the binary asks for.
  * @property {string} [cpu] The processor as zig names it. Default: the oldest of the architecture.
  * @property {string} file Where the binary goes in the package. lib/backends/binaries.cjs names the same files.
@@ -25,5 +26,13 @@ export const targets = [
 ].map(([name, zig, cpu]) => {
   const [platform, architecture, libc] = name.split("-");
   const tag = libc ? `.${libc}` : "";
-  return { name, platform, architecture, zig, cpu, file: `prebuilds/${platform}-${architecture}/rmsprop${tag}.node` };
+  return {
+    name,
+    platform,
+    architecture,
+    libc,
+    zig,
+    cpu,
+    file: `prebuilds/${platform}-${architecture}/rmsprop${tag}.node`,
+  };
 });

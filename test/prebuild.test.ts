@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { countDivisions, inspect } from "../prebuild/inspect.js";
 import { products } from "../prebuild/products.js";
+import { unknownOf } from "../prebuild/symbols.js";
 import { hostProblem } from "../prebuild/toolchain.js";
 import { root } from "./support/compile.ts";
 import { objectSets } from "./support/objects.ts";
@@ -42,6 +43,11 @@ describe.skipIf(!hasTools)("a binary is read as the system's tools read it", () 
         .map((fields) => (fields[7] as string).replace(/@.*/, ""));
     expect(found?.exports.sort()).toEqual(named(false).sort());
     expect(found?.imports.sort()).toEqual(named(true).sort());
+    const imported = symbols.filter((fields) => fields[6] === "UND");
+    const among = (isIt: (fields: readonly string[]) => boolean) =>
+      imported.filter(isIt).map(([, , , , , , , name = ""]) => name.replace(/@.*/, ""));
+    expect(found?.weak.sort()).toEqual(among((fields) => fields[4] === "WEAK").sort());
+    expect(found?.unversioned.sort()).toEqual(among(([, , , , , , , name = ""]) => !name.includes("@")).sort());
     const versions = run("readelf", "--version-info", "--wide").matchAll(/Name: (\S+)\s+Flags/g);
     expect(unique(found?.versions ?? [])).toEqual(unique([...versions].map(([, name]) => name as string)));
   });
@@ -58,6 +64,26 @@ describe.skipIf(!hasTools)("a binary is read as the system's tools read it", () 
   });
 });
 
+const hasToolchain = existsSync(join(root, "prebuild", "node_modules"));
+
+test.skipIf(!hasToolchain).each([
+  { name: "Linux with glibc", platform: "linux", libc: "glibc" },
+  { name: "Linux with musl", platform: "linux", libc: "musl" },
+  { name: "macOS", platform: "darwin", libc: undefined },
+] as const)(
+  "MPI's functions are unknown to a binary of $name, which looks for them as it runs",
+  ({ platform, libc }) => {
+    const own = ["napi_create_array", "malloc", "dlopen"];
+    const versioned = libc === "glibc" ? ["malloc", "dlopen"] : [];
+    const binary = (...others: string[]) => ({
+      ...{ imports: [...own, "optional", ...others], weak: ["optional"] },
+      unversioned: [...own, "optional", ...others].filter((name) => !versioned.includes(name)),
+    });
+    expect(unknownOf({ platform, libc }, binary())).toEqual([]);
+    expect(unknownOf({ platform, libc }, binary("MPI_Init", "napi_of_nobody"))).toEqual(["MPI_Init", "napi_of_nobody"]);
+  },
+);
+
 describe("prebuild:check", () => {
   const check = (...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "prebuild", "check.js"), ...args], {
@@ -65,7 +91,7 @@ describe("prebuild:check", () => {
     });
     return { status, output: stdout + stderr };
   };
-  const made = existsSync(join(root, "prebuilds", "SHA256SUMS")) && existsSync(join(root, "prebuild", "node_modules"));
+  const made = existsSync(join(root, "prebuilds", "SHA256SUMS")) && hasToolchain;
   const names = products.filter(({ file }) => existsSync(join(root, file))).map(({ name }) => name);
   const absent = products.filter(({ name }) => !names.includes(name)).map(({ name }) => name);
 
