@@ -1,11 +1,14 @@
 // The output of commands. console.log() does not tell when a write fails, so `rmsprop doctor > full-disk` would be a
-// success.
+// success. A reader that has gone, as in `rmsprop doctor | head -3`, has what it wanted: that is no failure.
 
 let failure: unknown;
 
-process.stdout.on("error", (error) => {
-  failure ??= error;
-});
+/** Keeps the first error. */
+function failed(error: unknown): void {
+  if ((error as NodeJS.ErrnoException)?.code !== "EPIPE") failure ??= error;
+}
+
+process.stdout.on("error", failed);
 // There is nowhere left to say it.
 process.stderr.on("error", () => {});
 
@@ -14,13 +17,13 @@ export function print(text: string): void {
   try {
     process.stdout.write(`${text}\n`);
   } catch (error) {
-    failure ??= error;
+    failed(error);
   }
 }
 
 /**
  * Waits until everything is written.
- * @returns a sentence that says why something could not be, if so
+ * @returns a sentence that says why something could not be, if so; undefined also where the reader has gone
  */
 export async function unwritten(): Promise<string | undefined> {
   await new Promise<void>((resolve) => {
