@@ -152,6 +152,14 @@ describe("the README", () => {
     }
   });
 
+  test("has its first program, whole, in the lines that the site's first page takes", () => {
+    const [, from, to] = /@include: \.\.\/\.\.\/README\.md\{(\d+),(\d+)\}/.exec(textOf("site/pages/index.md")) ?? [];
+    const taken = `${lines.slice(Number(from) - 1, Number(to)).join("\n")}\n`;
+    const [whole] =
+      /^```sh\nnpm install rmsprop\n```\n.*?^```js\n.*?^```\n.*?^```\n.*?^```\n/ms.exec(lines.join("\n")) ?? [];
+    expect(taken).toBe(whole);
+  });
+
   test("has the two commands of a checkout", () => {
     const text = textOf("README.md");
     for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) expect(text).toContain(`\n${command}\n`);
