@@ -87,7 +87,7 @@ let connected: Promise<Ranks> | undefined;
 
 /**
  * Comes together with the other processes that a launcher of MPI started: `mpirun`, `srun`, an MPIJob. Without a launcher
- * this process is one rank, alone.
+ * this process is one rank, alone, and no MPI is needed, nor loaded.
  *
  * MPI is found when the program runs, and nothing of it is loaded before: the library of the launcher, or that which the
  * environment variable RMSPROP_MPI names. It starts once in a process, and further calls give the same object. When this
@@ -109,6 +109,8 @@ export function connect(options: ConnectOptions = {}): Promise<Ranks> {
 async function begin(timeout: number): Promise<Ranks> {
   try {
     const launcher = launcherOf(process.env);
+    // Some libraries start processes of their own, and end this one where they cannot: nobody has asked for that here.
+    if (!launcher && !process.env["RMSPROP_MPI"]) return new Ranks(loneCommunicator, null);
     const { name, ranks } = currentBackend();
     if (ranks) return await start(ranks, launcher, timeout);
     const why = name === "native" ? `there is no MPI for ${process.platform}` : `the backend in use is ${name}`;

@@ -19,7 +19,13 @@ const counted = (value: string | undefined): number | undefined =>
 
 const anotherLibrary = "it is another MPI than the launcher's";
 
-/** The launcher; undefined where none is seen. */
+/** What launchers tell each rank, whichever they are: by PMI, by PMIx, and on Cray, IBM and Flux. None says it to a process alone. */
+const ofSomeLauncher = [
+  ...["PMI_RANK", "PMI_FD", "PMI_PORT", "PMI_CONTROL_PORT", "PMIX_RANK", "PMIX_NAMESPACE"],
+  ...["PALS_RANKID", "ALPS_APP_PE", "MV2_COMM_WORLD_SIZE", "JSM_NAMESPACE_SIZE", "FLUX_TASK_RANK"],
+];
+
+/** The launcher; undefined where none is seen: this process is alone then, and needs no MPI. */
 export function launcherOf(env: Variables): Launcher | undefined {
   const ofOpenMpi = counted(env["OMPI_COMM_WORLD_SIZE"]);
   if (ofOpenMpi !== undefined) {
@@ -32,12 +38,13 @@ export function launcherOf(env: Variables): Launcher | undefined {
   if (ofPmi !== undefined && (ofSlurm === undefined || env["MPI_LOCALNRANKS"] !== undefined)) {
     return { name: "MPICH's mpirun", size: ofPmi, library: "mpich", mistake: anotherLibrary };
   }
-  if (ofSlurm !== undefined) {
+  const isTold = ofSomeLauncher.some((name) => env[name]);
+  if (ofSlurm !== undefined && (ofSlurm > 1 || isTold)) {
     const mistake = `${anotherLibrary}, or srun lacks --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH)`;
     return { name: "srun", size: ofSlurm, library: ofPmi === undefined ? undefined : "mpich", mistake };
   }
-  if (counted(env["PMIX_RANK"]) === undefined && env["PMIX_RANK"] !== "0") return undefined;
-  return { name: "a launcher with PMIx", size: undefined, library: undefined, mistake: anotherLibrary };
+  if (!isTold) return undefined;
+  return { name: "a launcher of MPI", size: undefined, library: undefined, mistake: anotherLibrary };
 }
 
 /** Sonames of Open MPI 4 to 6; of MPICH 3 to 5 and its kin, and as Debian 12 has it; of the MPI standard's interface. */

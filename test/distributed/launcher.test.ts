@@ -34,7 +34,12 @@ const cases: readonly [
   ["srun --mpi=pmix", { PMIX_RANK: "3", SLURM_STEP_NUM_TASKS: "4" }, ["srun", 4], all],
   ["srun alone", { SLURM_STEP_NUM_TASKS: "4" }, ["srun", 4], all],
   ["a script of sbatch, which is no step", { SLURM_NTASKS: "4", SLURM_PROCID: "0" }, undefined, all],
-  ["a launcher with PMIx alone", { PMIX_RANK: "0" }, ["a launcher with PMIx", undefined], all],
+  ["srun of one task", { SLURM_STEP_NUM_TASKS: "1", SLURM_NTASKS: "1" }, undefined, all],
+  ["srun --mpi=pmix of one task", { SLURM_STEP_NUM_TASKS: "1", PMIX_RANK: "0" }, ["srun", 1], all],
+  ["a launcher with PMIx", { PMIX_RANK: "0", PMIX_NAMESPACE: "prterun-7@1" }, ["a launcher of MPI", undefined], all],
+  ["one with PMI, and no more", { PMI_FD: "5" }, ["a launcher of MPI", undefined], all],
+  ["Cray's", { PALS_RANKID: "0", PALS_APID: "a" }, ["a launcher of MPI", undefined], all],
+  ["settings of PMI, which no launcher leaves", { PMI_NO_FORK: "1", PMI_MMAP_SYNC_WAIT_TIME: "300" }, undefined, all],
   ["numbers that are none", { OMPI_COMM_WORLD_SIZE: "four", PMI_SIZE: "0", PMIX_RANK: "" }, undefined, all],
 ];
 
