@@ -1,16 +1,45 @@
-// What each rank does for the benchmark: rank.js PART ELEMENTS ROUNDS. Rank 0 prints a line of JSON.
+// What each rank does for the benchmark: rank.js PART ELEMENTS ROUNDS [BUCKETBYTES]. Rank 0 prints a line of JSON.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { allocate, RMSprop } from "rmsprop";
-import { connect } from "rmsprop/distributed";
+import { allocate, RMSprop, SGD } from "rmsprop";
+import { connect, type Ranks } from "rmsprop/distributed";
 import { median } from "../median.ts";
 
-const [part = "", elements = "0", rounds = "0"] = process.argv.slice(2);
+const [part = "", elements = "0", rounds = "0", bucketBytes = "0"] = process.argv.slice(2);
 const count = Number(elements);
 const warmUp = 2;
 const options = { lr: 1e-3, momentum: 0.9 };
+const given = Number(bucketBytes) > 0 ? { bucketBytes: Number(bucketBytes) } : {};
 
-const ranks = await connect();
+/** The part of the package's native add-on that is watched here. */
+interface Binding {
+  readonly ranks: { collective(kind: number, ...rest: readonly unknown[]): Promise<number> | undefined };
+  memoryCounters(): { readonly bytes: number };
+}
+
+/** The add-on as the package has loaded it: it says what the package does not. */
+function loadedBinding(): Binding {
+  const modules = Object.values(createRequire(import.meta.url).cache);
+  const found = modules.find((module) => module?.filename.endsWith(".node"));
+  if (!found) throw new Error("Expected the package to have loaded its native add-on, but it has not.");
+  return found.exports as Binding;
+}
+
+/** The exchanges of gradients that are asked for from now on. */
+function watchExchanges(): Promise<number>[] {
+  const { ranks } = loadedBinding();
+  const { collective } = ranks;
+  const begun: Promise<number>[] = [];
+  ranks.collective = (kind, ...rest) => {
+    const promise = collective(kind, ...rest);
+    if (kind === 0 && promise) begun.push(promise);
+    return promise;
+  };
+  return begun;
+}
+
+const ranks: Ranks = await connect();
 /** What this machine's network card has sent, in bytes. */
 const sent = () => Number(readFileSync("/sys/class/net/eth0/statistics/tx_bytes", "utf8"));
 
@@ -25,7 +54,7 @@ const parts: Readonly<Record<string, () => Promise<object>>> = {
   async step() {
     const model = allocate({ w: [count] });
     model.grads.w.fill(0.5);
-    const optimizer = await ranks.shard(RMSprop, model, options);
+    const optimizer = await ranks.shard(RMSprop, model, options, given);
     const [seconds, bytes]: [number[], number[]] = [[], []];
     for (let round = -warmUp; round < Number(rounds); round++) {
       await ranks.barrier();
@@ -43,28 +72,58 @@ const parts: Readonly<Record<string, () => Promise<object>>> = {
     return { seconds, bytes: median(bytes) };
   },
 
-  /** Seconds that are left to wait for when gradients travel behind a backward pass that is longer than they take. */
+  /**
+   * Seconds that gradients take from `ready()` until all have arrived, by themselves, and that are left of it behind a backward
+   * pass that is longer; and the same of a step.
+   */
   async behind() {
+    const begun = watchExchanges();
     const model = allocate({ w: [count] });
     model.grads.w.fill(0.5);
     const optimizer = await ranks.shard(RMSprop, model, options);
-    const [alone, left]: [number[], number[]] = [[], []];
+    const times = { travel: [] as number[], left: [] as number[], step: [] as number[], stepLeft: [] as number[] };
     for (let round = -warmUp; round < Number(rounds); round++) {
-      await ranks.barrier();
-      const before = performance.now();
-      await optimizer.step();
-      const travel = performance.now() - before;
-      await ranks.barrier();
-      optimizer.ready("w");
-      busy(2 * travel);
-      const after = performance.now();
-      await optimizer.step();
-      const waited = performance.now() - after;
-      if (round < 0) continue;
-      alone.push(travel / 1000);
-      left.push(waited / 1000);
+      const note = (name: keyof typeof times, from: number) => {
+        if (round >= 0) times[name].push((performance.now() - from) / 1000);
+      };
+      for (const isBehind of [false, true]) {
+        await ranks.barrier();
+        begun.length = 0;
+        const before = performance.now();
+        optimizer.ready("w");
+        if (isBehind) busy(Math.max(250, 2000 * median(times.travel.length > 0 ? times.travel : [0])));
+        const after = performance.now();
+        await Promise.all(begun);
+        note(isBehind ? "left" : "travel", isBehind ? after : before);
+        await optimizer.step();
+        note(isBehind ? "stepLeft" : "step", isBehind ? after : before);
+      }
     }
-    return { alone: median(alone), left: median(left) };
+    const [travel, left, step, stepLeft] = [times.travel, times.left, times.step, times.stepLeft].map(median);
+    return { travel, left, step, stepLeft, exchanges: begun.length };
+  },
+
+  /** Bytes of a slot: on this rank what momentum takes beside none, the most of all ranks; of the whole; and the buckets. */
+  async state() {
+    const begun = watchExchanges();
+    const taken: number[] = [];
+    for (const momentum of [0, 0.9]) {
+      const model = allocate({ w: [count] });
+      const before = loadedBinding().memoryCounters().bytes;
+      const optimizer = await ranks.shard(SGD, model, { lr: 1e-3, momentum });
+      begun.length = 0;
+      await optimizer.step();
+      taken.push(loadedBinding().memoryCounters().bytes - before);
+      optimizer.dispose();
+      model.dispose();
+    }
+    const [none, some] = taken as [number, number];
+    const shares = Array.from({ length: ranks.size }, () => new Float64Array(1));
+    for (const [rank, share] of shares.entries()) {
+      share[0] = some - none;
+      await ranks.broadcast(share, rank);
+    }
+    return { most: Math.max(...shares.map(([share = 0]) => share)), whole: 4 * count, buckets: begun.length };
   },
 
   /** The delay of the event loop that 1 of 100 turns exceeds, in milliseconds: idle, and while steps are under way. */
