@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "parts.hpp"
+
 namespace rmsprop {
 namespace {
 
@@ -44,15 +46,33 @@ Columns columns_after(const PreparedStages& prepared) {
   return columns;
 }
 
-void write_numbers(std::span<const TileSums> tiles, const Columns& columns, double* numbers) {
-  if (columns.count() == 0) return;
-  for (const TileSums& sums : tiles) {
-    if (columns.grad_squares) *numbers++ = sums.grad_squares;
-    if (columns.non_finite) *numbers++ = sums.non_finite;
-    if (columns.clipped) *numbers++ = sums.clipped;
-    if (columns.updates) {
-      *numbers++ = sums.update_squares;
-      *numbers++ = sums.largest_update;
+std::vector<Rows> rows_of(const StagedStep& step) {
+  std::vector<Rows> rows;
+  over_parts(step, [&](const Part& part) {
+    const std::size_t count = tiles_of(part.parameter);
+    if (count == 0) return;
+    if (!rows.empty() && rows.back().first + rows.back().count == part.place) {
+      rows.back().count += count;
+    } else {
+      rows.push_back({part.place, count});
+    }
+  });
+  return rows;
+}
+
+void write_numbers(const TileSums* table, std::span<const Rows> rows, const Columns& columns, double* numbers) {
+  const std::size_t width = columns.count();
+  if (width == 0) return;
+  for (const Rows& some : rows) {
+    double* number = numbers + some.first * width;
+    for (const TileSums& sums : std::span(table + some.first, some.count)) {
+      if (columns.grad_squares) *number++ = sums.grad_squares;
+      if (columns.non_finite) *number++ = sums.non_finite;
+      if (columns.clipped) *number++ = sums.clipped;
+      if (columns.updates) {
+        *number++ = sums.update_squares;
+        *number++ = sums.largest_update;
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 // The halves of a staged step over pieces of parameters as those who ask for them have them: a layout of whole numbers,
-// and tables of tiles as numbers, which others fill in. lib/backends/columns.ts and halves.ts are the twins.
+// and tables of tiles as numbers, which others fill in. A half may be taken of some of the pieces at a time.
+// lib/backends/columns.ts and halves.ts are the twins.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +47,19 @@ inline Table table_of(const PreparedStages& prepared) {
   return prepared.measures_first ? Table::finished : Table::empty;
 }
 
-// For each tile a number of each column.
-void write_numbers(std::span<const TileSums> tiles, const Columns& columns, double* numbers);
+// Tiles of the table that lie one after the other.
+struct Rows {
+  std::size_t first;
+  std::size_t count;
+};
 
-// Reads such numbers, which may be any. What has no column is zero.
+// Those of a step's pieces.
+std::vector<Rows> rows_of(const StagedStep& step);
+
+// For each tile of those a number of each column, in the numbers of the whole table.
+void write_numbers(const TileSums* table, std::span<const Rows> rows, const Columns& columns, double* numbers);
+
+// Reads the numbers of all tiles, which may be any. What has no column is zero.
 void read_numbers(std::span<TileSums> tiles, const Columns& columns, const double* numbers);
 
 }  // namespace rmsprop

@@ -12,8 +12,16 @@
 namespace rmsprop {
 namespace {
 
-void clear_table(const PreparedStages& prepared) {
-  std::memset(static_cast<void*>(prepared.step.memory.tiles()), 0, prepared.table_tiles * sizeof(TileSums));
+// The tiles that the step takes; others may have been filled already.
+void clear_tiles(const PreparedStages& prepared) {
+  TileSums* const table = prepared.step.memory.tiles();
+  if (!prepared.step.layout) {
+    std::memset(static_cast<void*>(table), 0, prepared.tiles * sizeof(TileSums));
+    return;
+  }
+  over_parts(prepared.step, [&](const Part& part) {
+    std::memset(static_cast<void*>(table + part.place), 0, tiles_of(part.parameter) * sizeof(TileSums));
+  });
 }
 
 // From a finished table to the norms and counts of gradients in the report, and to the factors.
@@ -79,11 +87,7 @@ PreparedStages prepare(const StagedStep& step) {
     prepared.bytes += part.parameter.count * bytes_per_element(part.run);
     ++prepared.wholes;
   });
-  prepared.table_tiles = prepared.tiles;
-  if (step.layout) {
-    prepared.wholes = step.layout->wholes.size();
-    prepared.table_tiles = step.layout->tiles;
-  }
+  if (step.layout) prepared.wholes = step.layout->wholes.size();
   prepared.measures_norm = clips_by_norm || stages.measures.grad_norm != 0;
   prepared.counts_non_finite = stages.skip_non_finite != 0 || stages.measures.non_finite != 0;
   prepared.measures_first = stages.skip_non_finite != 0 || clips_by_norm;
@@ -91,28 +95,27 @@ PreparedStages prepare(const StagedStep& step) {
 }
 
 void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread worth, Pace pace) {
-  clear_table(prepared);
+  clear_tiles(prepared);
   take_pass(pool, prepared, true, false, worth, pace);
 }
 
-void change_tiles(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
+void decide(const PreparedStages& prepared, Table table) {
   const FpEnvironment environment;
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   const StagedStep& step = prepared.step;
   Stages& stages = step.stages;
   stages.report = {0, unknown, 0, 0, unknown, unknown};
   std::fill_n(step.memory.factors(), prepared.wholes, 1.0);
-  const bool measured = table == Table::finished;
-  if (measured) {
-    finish_gradients(prepared);
-    if (stages.skip_non_finite != 0 && stages.report.non_finite > 0) {
-      stages.report.skipped = 1;
-      return;
-    }
-  } else {
-    clear_table(prepared);
-  }
-  take_pass(pool, prepared, !measured, true, worth, pace);
+  if (table == Table::empty) return;
+  finish_gradients(prepared);
+  if (stages.skip_non_finite != 0 && stages.report.non_finite > 0) stages.report.skipped = 1;
+}
+
+void change_tiles(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
+  if (prepared.step.stages.report.skipped != 0) return;
+  const bool measures = table == Table::empty;
+  if (measures) clear_tiles(prepared);
+  take_pass(pool, prepared, measures, true, worth, pace);
 }
 
 void finish_report(const PreparedStages& prepared, Table table) {
@@ -124,6 +127,7 @@ void finish_report(const PreparedStages& prepared, Table table) {
 }
 
 void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace) {
+  decide(prepared, table);
   change_tiles(pool, prepared, table, worth, pace);
   finish_report(prepared, table);
 }

@@ -77,10 +77,9 @@ const char* wrong_with(const StagedStep& step);
 // A staged step, and what one walk over its parameters finds. Holds as long as the step is left as it is.
 struct PreparedStages {
   const StagedStep& step;
-  std::size_t tiles = 0;        // that the step takes
-  std::size_t cost = 0;         // in elements
-  std::size_t bytes = 0;        // that it reads
-  std::size_t table_tiles = 0;  // of the whole parameters
+  std::size_t tiles = 0;  // that the step takes
+  std::size_t cost = 0;   // in elements
+  std::size_t bytes = 0;  // that it reads
   std::size_t wholes = 0;
   bool measures_norm = false;
   bool counts_non_finite = false;
@@ -92,18 +91,21 @@ PreparedStages prepare(const StagedStep& step);
 // The table of tiles that `change` comes to.
 enum class Table : std::uint8_t { empty, finished };
 
-// The first half of a step: fills the tiles of its parameters in the table, the other tiles with zeros. Changes nothing
-// else.
+// The first half of a step: fills the tiles of its parameters in the table. Changes nothing else.
 void measure(const Pool& pool, const PreparedStages& prepared, WorthOneThread worth, Pace pace);
 
 // The second half. It takes a finished table as it is, whoever measured its tiles. It fills an empty one on its way,
-// which does for a step that need not measure first. Ends with the report.
+// which does for a step that need not measure first. It is `decide`, `change_tiles` and `finish_report`.
 void change(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace);
 
-// The same without the report of what it fills in on its way.
+// From a finished table to the factors of all whole parameters, and to a report that says whether the step is skipped.
+// Of an empty table no factor is known to be other than 1, and no step is skipped.
+void decide(const PreparedStages& prepared, Table table);
+
+// Changes the parameters by those factors, unless the step is skipped. Fills their tiles of an empty table.
 void change_tiles(const Pool& pool, const PreparedStages& prepared, Table table, WorthOneThread worth, Pace pace);
 
-// That report, of a table in which those tiles are filled, whoever changed them.
+// The rest of the report, of a table in which all tiles are filled, whoever changed them.
 void finish_report(const PreparedStages& prepared, Table table);
 
 // Both halves, or the second alone where that does.

@@ -1,11 +1,11 @@
-// A step in two calls over pieces: what is in flight between them, how it is abandoned, and what is refused with nothing
+// A step in halves over pieces: what is in flight between calls, how it is abandoned, and what is refused with nothing
 // changed.
 import { afterEach, describe, expect, test } from "vitest";
 import { useBackend } from "../lib/backends/current.ts";
 import { allocate, RMSprop, schedules } from "../lib/index.ts";
 import type { FloatArray } from "../lib/numbers/typed-array.ts";
 import { beginStep } from "../lib/optimizer.ts";
-import type { Wholes } from "../lib/step/measured.ts";
+import type { Begun, Wholes } from "../lib/step/measured.ts";
 import { refuses, snapshot } from "./support/arrays.ts";
 import { binding } from "./support/backends.ts";
 import { uniformFrom } from "./support/cases.ts";
@@ -17,11 +17,12 @@ afterEach(useOwnBackend);
 const wholes: Wholes = {
   tiles: [2, 1, 0],
   pieces: new Map([
-    ["a/0", { whole: 0, tile: 0 }],
-    ["a/1", { whole: 0, tile: 1 }],
-    ["b", { whole: 1, tile: 0 }],
-    ["c", { whole: 2, tile: 0 }],
+    ["a/0", { whole: 0, tile: 0, part: 0 }],
+    ["a/1", { whole: 0, tile: 1, part: 1 }],
+    ["b", { whole: 1, tile: 0, part: 1 }],
+    ["c", { whole: 2, tile: 0, part: 0 }],
   ]),
+  parts: 3, // the last has no piece
 };
 
 const full = {
@@ -64,9 +65,18 @@ function setUp(options: object, type: "float32" | "float64" = "float32") {
   };
 }
 
+const measuresFirst = (begun: Begun) => begun.before.columns.length > 0;
+
+async function measured(begun: Begun): Promise<void> {
+  for (let part = 0; measuresFirst(begun) && part < wholes.parts; part++) await begun.measure(part);
+}
+
 async function whole(optimizer: RMSprop): Promise<void> {
-  const measured = await beginStep(optimizer, wholes).measure();
-  (await measured.change()).finish();
+  const begun = beginStep(optimizer, wholes);
+  await measured(begun);
+  begun.decide();
+  for (let part = wholes.parts - 1; part >= 0; part--) await begun.change(part);
+  begun.finish();
 }
 
 describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
@@ -74,7 +84,7 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
     test("everything else is refused while the step is in flight, and memory is held", async () => {
       useBackend(backend);
       const { model, optimizer, arrays } = setUp(options);
-      const refused = () => {
+      const refused = (witnesses: readonly FloatArray[] = arrays) => {
         for (const call of [
           () => optimizer.step(),
           () => optimizer.flushAccumulated(),
@@ -89,19 +99,25 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
           () => beginStep(optimizer, wholes),
           () => model.dispose(),
         ]) {
-          refuses(call, "ERR_STEP_IN_FLIGHT", /Expected no step to be/, arrays);
+          refuses(call, "ERR_STEP_IN_FLIGHT", /Expected no step to be/, witnesses);
         }
       };
       const begun = beginStep(optimizer, wholes);
       refused();
-      const measuring = begun.measure();
+      const measuring = measured(begun);
       refused();
-      const measured = await measuring;
+      await measuring;
       refused();
-      const changed = await measured.change();
+      begun.decide();
       refused();
-      measured.abandon(); // too late: it does nothing
-      changed.finish();
+      for (let part = 0; part < wholes.parts; part++) {
+        const changing = begun.change(part);
+        refused([]); // it may be at work
+        await changing;
+        refused();
+      }
+      begun.finish();
+      begun.abandon(); // too late: it does nothing
       expect(optimizer.lastStep?.step).toBe(1);
       optimizer.step();
       optimizer.dispose();
@@ -116,8 +132,8 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
           for (const measures of [false, true]) {
             const before = run.seen();
             const begun = beginStep(run.optimizer, wholes);
-            if (measures) (await begun.measure()).abandon();
-            else begun.abandon();
+            if (measures) await measured(begun);
+            begun.abandon();
             begun.abandon();
             expect(run.seen()).toEqual(before);
           }
@@ -131,19 +147,32 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
       }
     });
 
-    test("abandoned while it measures, it ends once it has", async () => {
+    test.each(["measure", "change"] as const)("abandoned in a call of %s, it ends once that is done", async (half) => {
       useBackend(backend);
-      const { optimizer, seen } = setUp(options);
+      const { optimizer, seen, model } = setUp(options);
       const before = seen();
+      const others = () => snapshot(model.params.a.subarray(1024), model.params.b, model.grads.a.subarray(1024));
+      const otherParts = others();
+      const own = snapshot(model.params.a.subarray(0, 1024));
       const begun = beginStep(optimizer, wholes);
-      const measuring = rejectionOf(() => begun.measure());
+      if (half === "measure" && !measuresFirst(begun)) return begun.abandon();
+      if (half === "change") {
+        await measured(begun);
+        begun.decide();
+      }
+      const working = rejectionOf(() => begun[half](0));
       begun.abandon();
-      expect(String(await measuring)).toMatch(/abandoned/);
-      expect(seen()).toEqual(before);
+      expect(String(await working)).toMatch(/abandoned while it (measured|changed) a part/);
+      if (half === "measure") expect(seen()).toEqual(before);
+      expect(others()).toEqual(otherParts);
+      const isChanged = JSON.stringify(snapshot(model.params.a.subarray(0, 1024))) !== JSON.stringify(own);
+      expect(isChanged).toBe(half === "change");
+      expect(optimizer.lastStep).toBeUndefined();
       await whole(optimizer);
+      expect(optimizer.state("b").step).toBe(1);
     });
 
-    test.each(["before it is measured", "between the halves"])(
+    test.each(["before it is measured", "before it is decided", "before it is changed"])(
       "memory that is taken away %s is refused, with nothing changed",
       async (when) => {
         for (const kind of ["params", "grads"] as const) {
@@ -156,7 +185,9 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
             return Object.values(kept) as FloatArray[];
           });
           const begun = beginStep(optimizer, wholes);
-          const half = when === "between the halves" ? await begun.measure() : undefined;
+          const isMeasured = when !== "before it is measured";
+          if (isMeasured) await measured(begun);
+          if (when === "before it is changed") begun.decide();
           const { buffer } = model[kind].a;
           const others = [...arrays.filter((array) => array.buffer !== buffer), ...slots];
           const before = new Uint8Array(buffer).slice();
@@ -165,7 +196,12 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
           const taken =
             backend.name === "native" ? undefined : structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
           if (!taken) backend.release(buffer as ArrayBuffer);
-          await rejects(() => (half ? half.change() : begun.measure()), "ERR_DETACHED", /to have \d+ bytes/, others);
+          const next = async () => {
+            if (!isMeasured) await measured(begun);
+            if (when !== "before it is changed") begun.decide();
+            await begun.change(0);
+          };
+          await rejects(next, "ERR_DETACHED", /to have \d+ bytes/, others);
           if (taken) expect(new Uint8Array(taken)).toEqual(before);
           expect(optimizer.lastStep).toEqual(findings);
           expect(optimizer.state("b").step).toBe(1);
@@ -184,24 +220,46 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
     const { optimizer, seen } = setUp(full);
     const before = seen();
     const wrong: readonly [Wholes, RegExp][] = [
-      [{ tiles: [2, 1], pieces: wholes.pieces }, /'c' is a piece of no whole/],
-      [{ tiles: [2, 1, 0], pieces: new Map([...wholes.pieces].slice(1)) }, /'a\/0' is a piece of no whole/],
-      [{ tiles: [1, 1, 0], pieces: wholes.pieces }, /'a\/1' is longer/],
-      [{ ...wholes, pieces: new Map([...wholes.pieces, ["b", { whole: 2, tile: 0 }]]) }, /'b' is longer/],
-      [{ tiles: [2, 1, 0], pieces: new Map([...wholes.pieces, ["c", { whole: 0, tile: 0 }]]) }, /'c' is apart/],
+      [{ ...wholes, tiles: [2, 1] }, /'c' is a piece of no whole/],
+      [{ ...wholes, pieces: new Map([...wholes.pieces].slice(1)) }, /'a\/0' is a piece of no whole/],
+      [{ ...wholes, tiles: [1, 1, 0] }, /'a\/1' is longer/],
+      [{ ...wholes, pieces: new Map([...wholes.pieces, ["b", { whole: 2, tile: 0, part: 0 }]]) }, /'b' is longer/],
+      [{ ...wholes, pieces: new Map([...wholes.pieces, ["c", { whole: 0, tile: 0, part: 0 }]]) }, /'c' is apart/],
+      [{ ...wholes, parts: 1 }, /'a\/1' is a piece of no part/],
     ];
     for (const [given, message] of wrong) {
       expect(() => beginStep(optimizer, given)).toThrow(message);
       expect(seen()).toEqual(before);
     }
     const begun = beginStep(optimizer, wholes);
-    const measured = await begun.measure();
-    expect(() => begun.measure()).toThrow(/it has measured/);
-    const changed = await measured.change();
-    expect(() => measured.change()).toThrow(/it has changed/);
-    changed.finish();
-    expect(() => changed.finish()).toThrow(/it has ended/);
+    const refusedNow = async (calls: readonly (keyof Begun)[], message: RegExp) => {
+      const all: Partial<Record<keyof Begun, () => unknown>> = {
+        measure: () => begun.measure(0),
+        decide: () => begun.decide(),
+        change: () => begun.change(0),
+        finish: () => begun.finish(),
+      };
+      // All in one turn, before what is under way can end.
+      const errors = await Promise.all(calls.map((call) => rejectionOf(async () => all[call]?.())));
+      for (const error of errors) expect(String(error)).toMatch(message);
+    };
+    await refusedNow(["change", "finish"], /that has decided, but it has begun/);
+    const measuring = begun.measure(0);
+    await refusedNow(["measure", "decide", "change", "finish"], /that does nothing now, but it measures/);
+    await measuring;
+    expect(String(await rejectionOf(() => begun.measure(3)))).toMatch(/none of number 3/);
+    await begun.measure(1);
+    begun.decide();
+    await refusedNow(["measure", "decide"], /that has begun, but it has decided/);
+    const changing = begun.change(0);
+    await refusedNow(["measure", "decide", "change", "finish"], /that does nothing now, but it changes/);
+    await changing;
+    await begun.change(1);
+    begun.finish();
+    await refusedNow(["measure", "decide", "change", "finish"], /but it has ended/);
     expect(optimizer.state("b").step).toBe(1);
+    const plain = beginStep(setUp({}).optimizer, wholes);
+    expect(String(await rejectionOf(() => plain.measure(0)))).toMatch(/needs to know nothing/);
   });
 
   test("a schedule with state stays as it was", async () => {
@@ -209,7 +267,9 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
     const lr = schedules.reduceOnPlateau(0.5, { patience: 0 });
     const { optimizer, seen } = setUp({ ...full, lr });
     const before = seen();
-    (await beginStep(optimizer, wholes).measure()).abandon();
+    const begun = beginStep(optimizer, wholes);
+    await measured(begun);
+    begun.abandon();
     expect(seen()).toEqual(before);
     lr.report(1);
     await whole(optimizer);
@@ -218,7 +278,7 @@ describe.each(Object.entries(everyBackend))("%s", (_, backend) => {
 
 // The add-on's own checks for memory safety: JavaScript never gets here.
 describe.skipIf(!binding)("layouts and tables are refused by the add-on itself", () => {
-  type Halves = Record<"measureAsync" | "changeAsync" | "report", (...given: unknown[]) => unknown> & {
+  type Halves = Record<"measureAsync" | "decide" | "changeAsync" | "report", (...given: unknown[]) => unknown> & {
     commands: Float64Array;
     stages: Float64Array;
   };
@@ -238,7 +298,8 @@ describe.skipIf(!binding)("layouts and tables are refused by the add-on itself",
   test("and what fits is not", async () => {
     const made = bound();
     await made.measureAsync([], [], words(good), table());
-    await made.changeAsync([], [], words(good), table(), table(0));
+    made.decide(words(good), table());
+    await made.changeAsync([], [], words(good), table(0));
     expect(() => made.report(words(good), table(0))).not.toThrow();
   });
 
@@ -264,7 +325,8 @@ describe.skipIf(!binding)("layouts and tables are refused by the add-on itself",
     const made = bound();
     const sentence = /pieces|whole parameter|too many/;
     expect(() => made.measureAsync([], [], words(numbers), table())).toThrow(sentence);
-    expect(() => made.changeAsync([], [], words(numbers), table(), table(0))).toThrow(sentence);
+    expect(() => made.decide(words(numbers), table())).toThrow(sentence);
+    expect(() => made.changeAsync([], [], words(numbers), table(0))).toThrow(sentence);
     expect(() => made.report(words(numbers), table(0))).toThrow(sentence);
   });
 
@@ -272,8 +334,8 @@ describe.skipIf(!binding)("layouts and tables are refused by the add-on itself",
     const made = bound();
     for (const other of [table(3), table(5), new Float32Array(4), [0, 0, 0, 0], null, undefined]) {
       expect(() => made.measureAsync([], [], words(good), other)).toThrow(/not one of the step's/);
-      expect(() => made.changeAsync([], [], words(good), other, table(0))).toThrow(/not one of the step's/);
-      expect(() => made.changeAsync([], [], words(good), table(), other)).toThrow(/not one of the step's/);
+      expect(() => made.decide(words(good), other)).toThrow(/not one of the step's/);
+      expect(() => made.changeAsync([], [], words(good), other)).toThrow(/not one of the step's/);
       expect(() => made.report(words(good), other)).toThrow(/not one of the step's/);
     }
     for (const other of [[...good], new Float64Array(8), null]) {
@@ -284,7 +346,7 @@ describe.skipIf(!binding)("layouts and tables are refused by the add-on itself",
   test("counts that are none are 0, and a table that loses its memory is left alone", async () => {
     for (const bad of [Number.NaN, -1, 2 ** 33, Number.POSITIVE_INFINITY]) {
       const made = bound();
-      await made.changeAsync([], [], words(good), Float64Array.of(1, bad, 1, bad), table(0));
+      made.decide(words(good), Float64Array.of(1, bad, 1, bad));
       expect(made.stages[6], `${bad}`).toBe(0);
     }
     const made = bound();

@@ -151,7 +151,10 @@ function inPieces(
   if (first) for (const { step } of steps) step.measure();
   exchange();
   const table = first ? "finished" : "empty";
-  for (const { step } of steps) step.changeTiles(table);
+  for (const { step } of steps) {
+    step.decide(table);
+    step.changeTiles(table);
+  }
   exchange();
   for (const { step } of steps) step.finishReport(table);
   return { model, reports: steps.map(({ stages }) => stages.report) };

@@ -102,7 +102,7 @@ export interface Report {
   largestUpdate: number;
 }
 
-/** A staged step whose parameters are pieces of whole ones. */
+/** A staged step whose parameters are pieces of whole ones, or a part of it: then its runs have some of the pieces. */
 export interface StepOverPieces {
   readonly runs: readonly Run[];
   readonly stages: Stages;
@@ -141,8 +141,8 @@ export interface BoundGroups {
     stages?: Stages,
   ): Promise<void> | undefined;
   /**
-   * The first half of a staged step over pieces: fills a table of the columns before (columns.ts) with what it measures of
-   * them, and with zeros for other tiles. Changes nothing. By groups that are bound for stages, as the next two.
+   * The first half of a staged step over pieces, or a part of it: fills the rows of the pieces in a table of the columns
+   * before (columns.ts) with what it measures. Changes nothing. By groups that are bound for stages, as the next three.
    */
   measureAsync(
     step: StepOverPieces,
@@ -151,17 +151,17 @@ export interface BoundGroups {
     table: Float64Array,
   ): BegunHalf;
   /**
-   * The second half, by a table in which all tiles are filled. Fills a table of the columns after in the same way, unless
-   * it skips the step, and writes the report but for what that table is for.
+   * What comes between the halves of the whole step: by a table in which all tiles are filled, finds the factors of
+   * gradients and begins the report, which says whether the step is skipped.
+   * @throws OptimError ERR_MEMORY.
    */
-  changeAsync(
-    step: StepOverPieces,
-    kept: unknown,
-    buffers: readonly ArrayBufferLike[],
-    before: Float64Array,
-    after: Float64Array,
-  ): BegunHalf;
-  /** The rest of the report of a step that was not skipped, by a table in which all tiles are filled. */
+  decide(step: StepOverPieces, before: Float64Array): void;
+  /**
+   * The second half, or a part of it, by what was decided; a step that is skipped has none. Fills the rows of the pieces in
+   * a table of the columns after.
+   */
+  changeAsync(step: StepOverPieces, kept: unknown, buffers: readonly ArrayBufferLike[], after: Float64Array): BegunHalf;
+  /** The rest of the report of a whole step that was not skipped, by a table in which all tiles are filled. */
   finishReport(step: StepOverPieces, after: Float64Array): void;
 }
 

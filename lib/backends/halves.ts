@@ -1,58 +1,71 @@
-// The halves of a staged step over pieces, of the backends in TypeScript. The twin of native/halves.cpp.
+// The halves of staged steps over pieces, of the backends in TypeScript. The twin of native/halves.cpp.
 import type { BackendGroup, StepOverPieces } from "./backend.ts";
 import { columnsOf, needsOf } from "./columns.ts";
 import type { Column } from "./layout.ts";
 import { StagedStep, type Table, type TileStages } from "./pipeline.ts";
 import { StageMemory } from "./stage-memory.ts";
 
-/** A step, with memory of its own for the table. */
+/** What is known of a step in one of its calls. */
+interface Call {
+  readonly staged: StagedStep;
+  readonly memory: StageMemory;
+  readonly table: Table;
+  readonly before: readonly Column[];
+  readonly after: readonly Column[];
+  readonly tiles: number;
+}
+
+/** Those of bound groups, with the memory for their table, which keeps what was decided until parameters are changed. */
 export class Halves {
-  readonly #memory: StageMemory;
-  readonly #step: StagedStep;
-  readonly #before: readonly Column[];
-  readonly #after: readonly Column[];
-  readonly #tiles: number;
-  readonly #table: Table;
-  readonly #stages: StepOverPieces["stages"];
+  #memory: StageMemory | undefined;
 
-  constructor(groups: readonly BackendGroup[], { runs, stages, layout }: StepOverPieces, tiles: TileStages) {
-    this.#memory = new StageMemory(layout.tiles, layout.wholes.length);
-    this.#step = new StagedStep(groups, runs, stages, tiles, this.#memory, layout);
-    const { before, after } = columnsOf(runs, stages);
-    this.#before = before;
-    this.#after = after;
-    this.#tiles = layout.tiles;
-    this.#table = needsOf(runs, stages).first ? "finished" : "empty";
-    this.#stages = stages;
+  measure(groups: readonly BackendGroup[], step: StepOverPieces, stages: TileStages, table: Float64Array): void {
+    const call = this.#call(groups, step, stages);
+    call.staged.measure();
+    write(call, call.before, table);
   }
 
-  measure(table: Float64Array): void {
-    this.#step.measure();
-    this.#write(this.#before, table);
+  decide(groups: readonly BackendGroup[], step: StepOverPieces, stages: TileStages, before: Float64Array): void {
+    const call = this.#call(groups, step, stages);
+    read(call, call.before, before);
+    call.staged.decide(call.table);
   }
 
-  change(before: Float64Array, after: Float64Array): void {
-    this.#read(this.#before, before);
-    this.#step.changeTiles(this.#table);
-    if (!this.#stages.report.skipped) this.#write(this.#after, after);
+  change(groups: readonly BackendGroup[], step: StepOverPieces, stages: TileStages, after: Float64Array): void {
+    const call = this.#call(groups, step, stages);
+    call.staged.changeTiles(call.table);
+    if (!step.stages.report.skipped) write(call, call.after, after);
   }
 
-  report(after: Float64Array): void {
-    this.#read(this.#after, after);
-    this.#step.finishReport(this.#table);
+  report(groups: readonly BackendGroup[], step: StepOverPieces, stages: TileStages, after: Float64Array): void {
+    const call = this.#call(groups, step, stages);
+    read(call, call.after, after);
+    call.staged.finishReport(call.table);
   }
 
-  #write(columns: readonly Column[], numbers: Float64Array): void {
-    const { length } = columns;
-    columns.forEach((column, c) => {
-      for (let t = 0; t < this.#tiles; t++) numbers[t * length + c] = this.#memory[column][t] as number;
-    });
+  #call(groups: readonly BackendGroup[], { runs, stages, layout }: StepOverPieces, tileStages: TileStages): Call {
+    const { tiles, wholes } = layout;
+    if (!this.#memory?.holdsTable(tiles, wholes.length)) this.#memory = new StageMemory(tiles, wholes.length);
+    const memory = this.#memory;
+    const staged = new StagedStep(groups, runs, stages, tileStages, memory, layout);
+    const table = needsOf(runs, stages).first ? "finished" : "empty";
+    return { staged, memory, table, ...columnsOf(runs, stages), tiles };
   }
+}
 
-  #read(columns: readonly Column[], numbers: Float64Array): void {
-    const { length } = columns;
-    columns.forEach((column, c) => {
-      for (let t = 0; t < this.#tiles; t++) this.#memory[column][t] = numbers[t * length + c] as number;
-    });
-  }
+/** Writes the rows of the step's own tiles. */
+function write({ staged, memory }: Call, columns: readonly Column[], numbers: Float64Array): void {
+  const { length } = columns;
+  columns.forEach((column, c) => {
+    for (const { begin, end } of staged.rows) {
+      for (let t = begin; t < end; t++) numbers[t * length + c] = memory[column][t] as number;
+    }
+  });
+}
+
+function read({ memory, tiles }: Call, columns: readonly Column[], numbers: Float64Array): void {
+  const { length } = columns;
+  columns.forEach((column, c) => {
+    for (let t = 0; t < tiles; t++) memory[column][t] = numbers[t * length + c] as number;
+  });
 }

@@ -110,47 +110,63 @@ export class StagedStep {
     this.change(first ? "finished" : "empty");
   }
 
-  /** The first half: fills the tiles of its parameters in the table, the other tiles with zeros. Changes nothing else. */
+  /** The tiles of the table that the step takes. */
+  get rows(): { readonly begin: number; readonly end: number }[] {
+    return this.#parts.map(({ place, parameter }) => ({ begin: place, end: place + tilesOf(parameter) }));
+  }
+
+  /** The first half: fills the tiles of its parameters in the table. Changes nothing else. */
   measure(): void {
-    this.#memory.clear();
+    this.#clear();
     this.#overTiles((part, tile) => this.#makeGrad(part, tile, true));
   }
 
   /**
    * The second half. It takes a finished table as it is, whoever measured its tiles. It fills an empty one on its way, which
-   * does for a step that need not measure first. Ends with the report.
+   * does for a step that need not measure first. It is `decide`, `changeTiles` and `finishReport`.
    */
   change(table: Table): void {
+    this.decide(table);
     this.changeTiles(table);
     this.finishReport(table);
   }
 
-  /** The same without the report of what it fills in on its way. */
-  changeTiles(table: Table): void {
+  /**
+   * From a finished table to the factors of all whole parameters, and to a report that says whether the step is skipped. Of
+   * an empty table no factor is known to be other than 1, and no step is skipped.
+   */
+  decide(table: Table): void {
     const { report, skipNonFinite } = this.#stages;
     Object.assign(report, { skipped: false, nonFinite: 0, clipped: 0 });
     Object.assign(report, { gradNorm: Number.NaN, updateNorm: Number.NaN, largestUpdate: Number.NaN });
     fillWith(this.#memory.factors, 1);
-    const measured = table === "finished";
-    if (measured) {
-      this.#finishGradients();
-      report.skipped = skipNonFinite && report.nonFinite > 0;
-      if (report.skipped) return;
-    } else {
-      this.#memory.clear();
-    }
+    if (table === "empty") return;
+    this.#finishGradients();
+    report.skipped = skipNonFinite && report.nonFinite > 0;
+  }
+
+  /** Changes the parameters by those factors, unless the step is skipped. Fills their tiles of an empty table. */
+  changeTiles(table: Table): void {
+    if (this.#stages.report.skipped) return;
+    const measures = table === "empty";
+    if (measures) this.#clear();
     for (const { whole, group, run, coefficients } of this.#parts) {
       const factor = this.#memory.factors[whole] as number;
       coefficients[gradScale] = coefficientBy(factor, run.coefficients[gradScale] as number, group.type);
     }
-    this.#overTiles((part, tile) => this.#change(part, tile, !measured));
+    this.#overTiles((part, tile) => this.#change(part, tile, measures));
   }
 
-  /** That report, of a table in which those tiles are filled, whoever changed them. */
+  /** The rest of the report, of a table in which all tiles are filled, whoever changed them. */
   finishReport(table: Table): void {
     if (this.#stages.report.skipped) return;
     if (table === "empty") this.#finishGradients();
     if (this.#stages.measures.update) finishUpdates(this.#wholes, this.#stages, this.#memory);
+  }
+
+  /** Others may have filled the other tiles already. */
+  #clear(): void {
+    for (const { begin, end } of this.rows) this.#memory.clear(begin, end);
   }
 
   #overTiles(work: (part: Part, tile: number) => void): void {

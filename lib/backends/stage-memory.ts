@@ -60,15 +60,20 @@ export class StageMemory {
   /** Whether steps over these groups fit in. */
   holds(groups: readonly BackendGroup[]): boolean {
     const { tiles, parameters } = countOf(groups);
+    return this.holdsTable(tiles, parameters);
+  }
+
+  /** Whether a table of that many tiles, of that many whole parameters, fits in. */
+  holdsTable(tiles: number, parameters: number): boolean {
     return tiles <= lengthOf(this.gradSquares) && parameters <= lengthOf(this.factors);
   }
 
-  /** Fills the table with zeros. */
-  clear(): void {
-    fillWith(this.gradSquares, 0);
-    fillWith(this.updateSquares, 0);
-    fillWith(this.largestUpdate, 0);
-    fillWith(this.nonFinite, 0);
-    fillWith(this.clipped, 0);
+  /** Fills tiles [begin, end) of the table with zeros. */
+  clear(begin: number, end: number): void {
+    fillWith(this.gradSquares, 0, begin, end);
+    fillWith(this.updateSquares, 0, begin, end);
+    fillWith(this.largestUpdate, 0, begin, end);
+    fillWith(this.nonFinite, 0, begin, end);
+    fillWith(this.clipped, 0, begin, end);
   }
 }

@@ -14,6 +14,8 @@ export interface OwnPiece {
   readonly end: number;
   readonly data: FloatArray;
   readonly grad: FloatArray | readonly FloatArray[];
+  /** The number of its bucket, with which it is stepped; 0 of one rank, which steps all at once. */
+  readonly part: number;
 }
 
 /** What a rank steps of each whole parameter: one piece at least, which may be empty, so that all ranks ask for the same rates. */
@@ -30,13 +32,14 @@ export function ownPieces(
   replicas: number,
 ): OwnPieces {
   const found: OwnPiece[][] = wholes.map(() => []);
-  for (const bucket of buckets) {
+  for (const [number, bucket] of buckets.entries()) {
+    const part = bucket.shards.length === 1 ? 0 : number;
     for (const piece of bucket.own.pieces) {
       const index = bucket.run.wholes[piece.parameter] as number;
       const { begin, end } = piece;
       const { name, type, data } = wholes[index] as WholeParameter;
       const grad = gradientOf(wholes[index] as WholeParameter, bucket, piece, rank);
-      found[index]?.push({ name, begin, end, data: partOf(data, type, begin, end), grad });
+      found[index]?.push({ name, begin, end, data: partOf(data, type, begin, end), grad, part });
     }
   }
   const pieces = found.map((list, index) => {
@@ -56,7 +59,7 @@ export function ownPieces(
 /** A piece without elements, whose gradient is made where those of others are: so all ranks have the same stages. */
 function emptyPiece({ name, type, data }: WholeParameter, isMade: boolean): OwnPiece {
   const none = partOf(data, type, 0, 0);
-  return { name, begin: 0, end: 0, data: none, grad: isMade ? [none] : none };
+  return { name, begin: 0, end: 0, data: none, grad: isMade ? [none] : none, part: 0 };
 }
 
 /**
@@ -83,10 +86,10 @@ function gradientOf(
   });
 }
 
-/** The pieces as a step in two calls takes them. */
-export function wholesOf(wholes: readonly WholeParameter[], pieces: OwnPieces): Wholes {
+/** The pieces as a step in halves takes them. @param parts That a step has, those without a piece too. */
+export function wholesOf(wholes: readonly WholeParameter[], pieces: OwnPieces, parts: number): Wholes {
   const entries = pieces.flatMap((list, whole) =>
-    list.map(({ name, begin }): [string, PieceOfWhole] => [name, { whole, tile: begin / tileSize }]),
+    list.map(({ name, begin, part }): [string, PieceOfWhole] => [name, { whole, tile: begin / tileSize, part }]),
   );
-  return { tiles: wholes.map(({ length }) => Math.ceil(length / tileSize)), pieces: new Map(entries) };
+  return { tiles: wholes.map(({ length }) => Math.ceil(length / tileSize)), pieces: new Map(entries), parts };
 }

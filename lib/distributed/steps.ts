@@ -1,7 +1,8 @@
-// The steps of a sharded optimizer: gradients to their ranks, a plain step over the rank's pieces, parameters to all.
+// The steps of a sharded optimizer: gradients to their ranks, a plain step over the rank's pieces, parameters to all. What
+// needs to know nothing of other buckets is done bucket by bucket, while others travel.
 import { memoryOf } from "../memory/memory.ts";
 import { bufferOf, type FloatArray, fillWith, hasMemory } from "../numbers/typed-array.ts";
-import { beginStep, type Optimizer } from "../optimizer.ts";
+import { beginStep, type Optimizer, type StepInfo } from "../optimizer.ts";
 import type { Begun, Wholes } from "../step/measured.ts";
 import { agreeOnStep } from "./agreement.ts";
 import type { Communicator } from "./communicator.ts";
@@ -9,7 +10,7 @@ import { type OwnPieces, wholesOf } from "./pieces.ts";
 import type { WholeParameter } from "./places.ts";
 import type { Sums } from "./sums.ts";
 import { Rows } from "./table.ts";
-import type { PlacedBucket, Traffic } from "./traffic.ts";
+import { mostUnderWay, type PlacedBucket, type Traffic } from "./traffic.ts";
 
 /** What steps work on. */
 export interface Sharded {
@@ -39,7 +40,7 @@ export class Steps {
   constructor(sharded: Sharded) {
     const { communicator, wholes, pieces, traffic } = sharded;
     this.#sharded = sharded;
-    this.#wholes = wholesOf(wholes, pieces);
+    this.#wholes = wholesOf(wholes, pieces, communicator.size === 1 ? 1 : Math.max(traffic.buckets.length, 1));
     this.#rows = new Rows(communicator, this.#wholes.tiles, traffic.buckets);
   }
 
@@ -82,8 +83,14 @@ export class Steps {
     const step = this.coming;
     if (!this.travels) this.#hold(1);
     try {
-      const begun = await this.#exchange(step);
-      await this.#change(step, begun);
+      const begun = await this.#begin(step);
+      try {
+        await this.#change(step, begun);
+      } catch (error) {
+        begun.abandon();
+        throw error;
+      }
+      await traffic.gathered();
     } finally {
       await traffic.settled();
       traffic.forget();
@@ -92,9 +99,9 @@ export class Steps {
     }
   }
 
-  /** Begins the step, and brings the gradients to where they are stepped. All ranks agree on it, or all throw. */
-  async #exchange(step: number): Promise<Begun> {
-    const { communicator, traffic, optimizer, sums } = this.#sharded;
+  /** Begins the step, while the first gradients travel. All ranks agree on it, or all throw. */
+  async #begin(step: number): Promise<Begun> {
+    const { communicator, optimizer } = this.#sharded;
     let begun: Begun | undefined;
     let refusal: { readonly error: unknown } | undefined;
     try {
@@ -107,7 +114,9 @@ export class Steps {
         // Without its memory a rank cannot take part.
         if (refusal && !this.#hasMemory()) throw refusal.error;
         const agreed = agreeOnStep(communicator, step, begun?.orders);
-        await traffic.exchangeRest(step, async (bucket) => sums?.sumAsync(bucket), agreed);
+        agreed.catch(() => {}); // it may come before it is waited for
+        await this.#exchangeUntil(mostUnderWay, step);
+        await agreed;
       }
     } catch (error) {
       begun?.abandon();
@@ -117,6 +126,11 @@ export class Steps {
     return begun as Begun;
   }
 
+  #exchangeUntil(count: number, step: number): Promise<void> {
+    const { traffic, sums } = this.#sharded;
+    return traffic.exchangeUntil(count, step, (bucket) => sums?.sumAsync(bucket));
+  }
+
   #hasMemory(): boolean {
     return this.#sharded.wholes.every(
       ({ length, data, grads }) =>
@@ -124,26 +138,46 @@ export class Steps {
     );
   }
 
+  /** Measures and changes, each part once its gradients are there, and lets parameters travel once they are changed. */
   async #change(step: number, begun: Begun): Promise<void> {
-    const { traffic, optimizer, communicator } = this.#sharded;
+    const { optimizer } = this.#sharded;
     const zeroed = this.#zeroed();
-    const measured = await begun.measure();
-    try {
-      await this.#rows.complete(`measures of the gradients of step ${step}`, measured.table);
-    } catch (error) {
-      measured.abandon();
-      throw error;
+    let applies = true;
+    if (begun.before.columns.length > 0) {
+      await this.#overParts(step, (part) => begun.measure(part));
+      await this.#rows.complete(`measures of the gradients of step ${step}`, begun.before);
+      applies = begun.decide();
+      for (let part = 0; applies && part < this.#wholes.parts; part++) await this.#changePart(step, begun, part);
+    } else {
+      begun.decide();
+      await this.#overParts(step, (part) => this.#changePart(step, begun, part));
     }
-    const changed = await measured.change();
     try {
-      await this.#rows.complete(`measures of the changes of step ${step}`, changed.table);
+      await this.#rows.complete(`measures of the changes of step ${step}`, begun.after);
     } finally {
-      changed.finish();
+      begun.finish();
     }
-    if (!optimizer.lastStep?.applied) return;
-    this.coming = optimizer.lastStep.step + 1;
+    if (!applies) return;
+    this.coming = (optimizer.lastStep as StepInfo).step + 1;
     for (const gradient of zeroed) fillWith(gradient, 0);
-    if (communicator.size > 1) await traffic.gatherAll(`of step ${step}`);
+  }
+
+  /** Calls `work` for each part once its gradients are there, while those of the next ones travel. */
+  async #overParts(step: number, work: (part: number) => Promise<void>): Promise<void> {
+    const { communicator, traffic } = this.#sharded;
+    for (let part = 0; part < this.#wholes.parts; part++) {
+      if (communicator.size > 1) {
+        await traffic.arrived(part);
+        await this.#exchangeUntil(part + 1 + mostUnderWay, step);
+      }
+      await work(part);
+    }
+  }
+
+  async #changePart(step: number, begun: Begun, part: number): Promise<void> {
+    const { communicator, traffic } = this.#sharded;
+    await begun.change(part);
+    if (communicator.size > 1 && part < traffic.buckets.length) await traffic.gatherNext(`of step ${step}`);
   }
 
   /** The gradients that the coming step sets to zero. The optimizer of pieces sees those of its pieces alone. */

@@ -22,8 +22,8 @@ export interface PlacedBucket extends Bucket {
   readonly sum: FloatArray | undefined;
 }
 
-/** The collectives that may be under way at once: one travels while the next one is asked for. */
-const mostUnderWay = 2;
+/** The collectives of a kind that may be under way at once: one travels while the next one is asked for. */
+export const mostUnderWay = 2;
 
 const lineOf = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
 
@@ -35,6 +35,8 @@ export class Traffic {
   readonly #blocks: ArrayBlock[] = [];
   /** The buckets that were asked to be exchanged for the coming step. */
   #exchanges: Promise<void>[] = [];
+  /** Those whose parameters travel, or have. */
+  #gathers: Promise<void>[] = [];
 
   /** @throws OptimError ERR_MEMORY. */
   constructor(communicator: Communicator, backend: Backend, runs: readonly PlacedRun[], bucketBytes: number) {
@@ -102,61 +104,61 @@ export class Traffic {
   }
 
   /**
-   * Exchanges all buckets that have not been yet.
+   * Asks for the exchanges of buckets that have not been asked for yet.
+   * @param count How many are to be asked for in all, if there are as many.
    * @param prepare Readies the gradients of a bucket.
-   * @param agreed Is waited for once the first ones are under way: where it rejects, no further ones are asked for.
    */
-  async exchangeRest(
+  async exchangeUntil(
+    count: number,
     step: number,
-    prepare: (bucket: PlacedBucket) => Promise<void>,
-    agreed: Promise<void>,
+    prepare: (bucket: PlacedBucket) => Promise<void> | undefined,
   ): Promise<void> {
-    const { buckets } = this;
-    agreed.catch(() => {}); // it may come before it is waited for
-    try {
-      while (this.exchanged < Math.min(mostUnderWay, buckets.length)) await this.#exchangePrepared(step, prepare);
-      await agreed;
-      while (this.exchanged < buckets.length) {
-        await this.#exchanges[this.exchanged - mostUnderWay];
-        await this.#exchangePrepared(step, prepare);
-      }
-      await Promise.all(this.#exchanges);
-    } catch (error) {
-      await Promise.allSettled(this.#exchanges);
-      throw error;
+    while (this.exchanged < Math.min(count, this.buckets.length)) {
+      await prepare(this.buckets[this.exchanged] as PlacedBucket);
+      this.exchangeNext(step);
     }
   }
 
-  async #exchangePrepared(step: number, prepare: (bucket: PlacedBucket) => Promise<void>): Promise<void> {
-    await prepare(this.buckets[this.exchanged] as PlacedBucket);
-    this.exchangeNext(step);
+  /** Waits for the gradients of a bucket whose exchange was asked for. */
+  async arrived(number: number): Promise<void> {
+    await this.#exchanges[number];
   }
 
   /** The coming step exchanges all buckets anew. */
   forget(): void {
     this.#exchanges = [];
+    this.#gathers = [];
   }
 
-  /** Waits for all exchanges that were asked for. */
+  /** Waits for all collectives that were asked for, however they end. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#exchanges);
+    await Promise.allSettled([...this.#exchanges, ...this.#gathers]);
+  }
+
+  /** Brings every rank's own part of the next bucket's parameters to all, once few enough travel. */
+  async gatherNext(when: string): Promise<void> {
+    const number = this.#gathers.length;
+    const { begin, end, run, shards } = this.buckets[number] as PlacedBucket;
+    await this.#gathers[number - mostUnderWay];
+    const parts = partsOf(bytesAt(run.data, begin, end), shards, begin);
+    const gather = this.#communicator.gather(`parameters of bucket ${number} ${when}`, parts);
+    gather.catch(() => {}); // whoever waits for it hears of it
+    this.#gathers.push(gather);
+  }
+
+  /** Waits for all parameters that travel. */
+  async gathered(): Promise<void> {
+    await Promise.all(this.#gathers);
   }
 
   /** Brings every rank's own part of the parameters to all. */
   async gatherAll(when: string): Promise<void> {
-    const under: Promise<void>[] = [];
     try {
-      for (const [number, { begin, end, run, shards }] of this.buckets.entries()) {
-        if (under.length >= mostUnderWay) await under[under.length - mostUnderWay];
-        const parts = partsOf(bytesAt(run.data, begin, end), shards, begin);
-        const gather = this.#communicator.gather(`parameters of bucket ${number} ${when}`, parts);
-        gather.catch(() => {});
-        under.push(gather);
-      }
-      await Promise.all(under);
-    } catch (error) {
-      await Promise.allSettled(under);
-      throw error;
+      for (const _ of this.buckets) await this.gatherNext(when);
+      await this.gathered();
+    } finally {
+      await this.settled();
+      this.#gathers = [];
     }
   }
 

@@ -1,13 +1,13 @@
-// A step in two calls under way (measured.ts has its contract).
-import type { BegunHalf, BoundGroups, StepOverPieces } from "../backends/backend.ts";
+// A step in two halves under way (measured.ts has its contract).
+import type { BegunHalf, BoundGroups, Run, StepOverPieces } from "../backends/backend.ts";
 import { columnsOf } from "../backends/columns.ts";
 import type { Column } from "../backends/layout.ts";
 import { OptimError } from "../errors.ts";
 import { isEngineError } from "../host.ts";
 import { asyncMemory } from "../memory/liveness.ts";
 import type { Memory } from "../memory/memory.ts";
-import type { Begun, Changed, Measured, TileTable, Wholes } from "./measured.ts";
-import { ordersOf, piecesOf } from "./pieces.ts";
+import type { Begun, TileTable, Wholes } from "./measured.ts";
+import { ordersOf, type PartOfPieces, type PlanOfPieces, piecesOf, runsOfPart } from "./pieces.ts";
 import type { Plan } from "./plan.ts";
 
 /** The planner's part in it. */
@@ -16,7 +16,7 @@ interface Planned<O extends object> {
   withdraw(): void;
 }
 
-type Phase = "begun" | "measuring" | "measured" | "changing" | "changed" | "ended";
+type Phase = "begun" | "decided" | "ended";
 
 const noTable: TileTable = { columns: [], numbers: new Float64Array() };
 
@@ -43,6 +43,7 @@ const noMemory = () => new OptimError("ERR_MEMORY", "Not enough memory for the t
 
 class Halves<O extends object> implements Begun {
   readonly orders: Float64Array;
+  readonly before: TileTable;
   readonly #plan: Plan<O>;
   readonly #planner: Planned<O>;
   readonly #left: () => void;
@@ -50,11 +51,13 @@ class Halves<O extends object> implements Begun {
   readonly #bound: BoundGroups;
   readonly #liveness: Plan<O>["liveness"];
   readonly #held: readonly Memory[];
+  readonly #pieces: PlanOfPieces;
   /** Undefined where the rule is all that the step does. */
   readonly #step: StepOverPieces | undefined;
-  readonly #before: TileTable;
   readonly #after: TileTable;
   #phase: Phase = "begun";
+  /** What works off the event loop. */
+  #working: "measures" | "changes" | undefined;
   #abandoned = false;
 
   constructor(plan: Plan<O>, planner: Planned<O>, wholes: Wholes, left: () => void) {
@@ -64,49 +67,57 @@ class Halves<O extends object> implements Begun {
     this.#bound = plan.bound as BoundGroups;
     this.#liveness = plan.liveness;
     const { runs, stages } = plan;
-    const pieces = piecesOf(plan, wholes);
-    this.orders = ordersOf(plan, pieces);
-    const { layout } = pieces;
+    this.#pieces = piecesOf(plan, wholes);
+    this.orders = ordersOf(plan, this.#pieces);
+    const { layout } = this.#pieces;
     const columns = stages ? columnsOf(runs, stages) : { before: [], after: [] };
     this.#step = stages && { runs, stages, layout };
-    this.#before = tableOf(columns.before, layout.tiles);
+    this.before = tableOf(columns.before, layout.tiles);
     this.#after = tableOf(columns.after, layout.tiles);
     this.#held = plan.liveness.held();
     for (const memory of this.#held) memory.inFlight++;
   }
 
-  measure(): Promise<Measured> {
-    this.#enter("begun", "measuring");
-    return this.#orEnd(async () => {
-      this.#liveness.check();
-      const table = this.#before;
-      await (table === noTable ? undefined : this.#begun(this.#bound.measureAsync(...this.#over(), table.numbers)));
-      if (this.#abandoned) throw new Error("The step was abandoned while it measured.");
-      this.#phase = "measured";
-      return { table, change: () => this.#change(), abandon: () => this.abandon() };
+  async measure(part: number): Promise<void> {
+    this.#expect("begun");
+    if (this.before === noTable) throw new Error("Expected a step that measures first, but it needs to know nothing.");
+    await this.#work("measures", part, (runs, { layout }, kept, buffers) => {
+      const { stages } = this.#step as StepOverPieces;
+      return this.#bound.measureAsync({ runs, stages, layout }, kept, buffers, this.before.numbers);
     });
   }
 
-  #change(): Promise<Changed> {
-    this.#enter("measured", "changing");
-    return this.#orEnd(async () => {
-      this.#liveness.check();
-      const { runs } = this.#plan;
-      const [before, after] = [this.#before, this.#after];
-      const step = this.#step
-        ? this.#bound.changeAsync(...this.#over(), before.numbers, after.numbers)
-        : this.#bound.stepAsync(runs, this.#plan, this.#liveness.heldBuffers());
-      await this.#begun(step);
-      this.#phase = "changed";
-      const table = this.#step?.stages.report.skipped ? noTable : after;
-      return { table, finish: () => this.#finish(table) };
-    });
-  }
-
-  #finish(table: TileTable): void {
-    this.#enter("changed", "ended");
+  decide(): boolean {
+    this.#expect("begun");
     try {
-      if (table !== noTable) this.#bound.finishReport(this.#step as StepOverPieces, table.numbers);
+      this.#liveness.check();
+      if (this.#step) this.#bound.decide(this.#step, this.before.numbers);
+    } catch (error) {
+      this.#withdraw();
+      throw isEngineError(error, "RangeError") ? noMemory() : error;
+    }
+    this.#phase = "decided";
+    return !this.#isSkipped;
+  }
+
+  async change(part: number): Promise<void> {
+    this.#expect("decided");
+    if (this.#isSkipped) throw new Error("Expected a step that changes something, but it is skipped.");
+    await this.#work("changes", part, (runs, { layout }, kept, buffers) => {
+      if (!this.#step) return this.#bound.stepAsync(runs, kept, buffers);
+      return this.#bound.changeAsync({ runs, stages: this.#step.stages, layout }, kept, buffers, this.#after.numbers);
+    });
+  }
+
+  get after(): TileTable {
+    return this.#isSkipped ? noTable : this.#after;
+  }
+
+  finish(): void {
+    this.#expect("decided");
+    this.#phase = "ended";
+    try {
+      if (this.after !== noTable) this.#bound.finishReport(this.#step as StepOverPieces, this.after.numbers);
     } finally {
       this.#planner.finish(this.#plan, false);
       this.#leave();
@@ -114,33 +125,46 @@ class Halves<O extends object> implements Begun {
   }
 
   abandon(): void {
-    if (this.#phase === "measuring") this.#abandoned = true;
-    else if (this.#phase === "begun" || this.#phase === "measured") this.#withdraw();
+    if (this.#working) this.#abandoned = true;
+    else if (this.#phase !== "ended") this.#withdraw();
   }
 
-  #over(): [step: StepOverPieces, kept: unknown, buffers: readonly ArrayBufferLike[]] {
-    return [this.#step as StepOverPieces, [this.#plan, this.#liveness], this.#liveness.heldBuffers()];
+  get #isSkipped(): boolean {
+    return this.#phase !== "begun" && this.#step?.stages.report.skipped === true;
   }
 
-  #enter(from: Phase, to: Phase): void {
-    if (this.#phase !== from) throw new Error(`Expected a step that has ${from}, but it has ${this.#phase}.`);
-    this.#phase = to;
+  #expect(phase: Phase): void {
+    if (this.#working) throw new Error(`Expected a step that does nothing now, but it ${this.#working}.`);
+    if (this.#phase !== phase) throw new Error(`Expected a step that has ${phase}, but it has ${this.#phase}.`);
   }
 
-  /** Ends the step where a half is refused: before it changes anything. */
-  async #orEnd<T>(half: () => Promise<T>): Promise<T> {
+  /** Does a half of one part, off the event loop. Ends the step where that is refused. */
+  async #work(
+    what: "measures" | "changes",
+    part: number,
+    begin: (runs: readonly Run[], part: PartOfPieces, kept: unknown, buffers: readonly ArrayBufferLike[]) => BegunHalf,
+  ): Promise<void> {
+    const pieces = this.#pieces.parts[part];
+    if (!pieces) throw new Error(`Expected a part of the step, but there is none of number ${part}.`);
+    this.#working = what;
     try {
-      return await half();
+      this.#liveness.check();
+      if (!pieces.isEmpty) {
+        const runs = runsOfPart(this.#plan.runs, pieces);
+        const half = begin(runs, pieces, [this.#plan, this.#liveness], this.#liveness.heldBuffers());
+        if (half === null) throw noMemory();
+        if (!half) throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
+        await half;
+      }
     } catch (error) {
       this.#withdraw();
       throw isEngineError(error, "RangeError") ? noMemory() : error;
+    } finally {
+      this.#working = undefined;
     }
-  }
-
-  #begun(half: BegunHalf): Promise<void> {
-    if (half) return half;
-    if (half === null) throw noMemory();
-    throw asyncMemory("memory", "a parameter", "another copy of this package allocated it");
+    if (!this.#abandoned) return;
+    this.#withdraw();
+    throw new Error(`The step was abandoned while it ${what === "measures" ? "measured" : "changed"} a part.`);
   }
 
   #withdraw(): void {

@@ -1,5 +1,5 @@
-// A step in two calls, measure and change, over pieces of whole parameters, for rmsprop/distributed: between the calls
-// others, who have the other pieces, tell what they measured.
+// A step in two halves, measure and change, over pieces of whole parameters, for rmsprop/distributed: between the halves
+// others, who have the other pieces, tell what they measured. A half is taken part by part, as gradients arrive.
 
 import type { Column } from "../backends/layout.ts";
 
@@ -9,6 +9,8 @@ export interface Piece {
   readonly whole: number;
   /** The tile of the whole parameter that is the piece's first. */
   readonly tile: number;
+  /** The number of the part of a step that measures and changes it. */
+  readonly part: number;
 }
 
 /**
@@ -24,6 +26,8 @@ export interface Wholes {
   readonly tiles: readonly number[];
   /** By the names of the optimizer's parameters. In each group they come in the order of their whole parameters. */
   readonly pieces: ReadonlyMap<string, Piece>;
+  /** The number of parts in which a step is measured and changed: 1 or more, and a part may have no piece. */
+  readonly parts: number;
 }
 
 /**
@@ -38,9 +42,13 @@ export interface TileTable {
 }
 
 /**
- * A step that has begun and has touched no array: its rates were asked for, and all that can refuse has not. From here to
- * its end it is in flight: the optimizer refuses everything that would change its state, and the memory of its arrays is
- * held. So it must be ended, by `finish()` at the end of the chain or by `abandon()` on the way.
+ * A step that has begun: its rates were asked for, and all that can refuse has not. It measures the parts that others must
+ * know of, is decided, changes the parts, and ends by `finish()`, or on the way by `abandon()`. Until its
+ * end it is in flight: the optimizer refuses everything that would change its state, and the memory of its arrays is held.
+ *
+ * `measure` and `change` work off the event loop, one call at a time, on one part each, in any order of the parts. They
+ * throw ERR_DETACHED, as a rejection, where memory was taken away, ERR_STEP_IN_FLIGHT where a team's workers are at work in
+ * it, and ERR_MEMORY. The step has ended then, as by `abandon()`, with nothing changed but by calls of `change` before.
  */
 export interface Begun {
   /**
@@ -49,45 +57,37 @@ export interface Begun {
    */
   readonly orders: Float64Array;
   /**
-   * Measures the gradients, off the event loop; to be called once they are in their places.
-   * @throws OptimError, as a rejection: ERR_DETACHED, or ERR_STEP_IN_FLIGHT where a team's workers are at work in the
-   * memory. The step has ended then, as by `abandon()`.
+   * What must be known of all gradients before anything changes: without columns, nothing. `measure` fills in the rows of
+   * this rank's pieces. The others are zeros: the caller fills in the other ranks' rows before `decide`.
    */
-  measure(): Promise<Measured>;
-  /** Ends the step, with everything as it was. Does nothing once the step has ended or changes something. */
-  abandon(): void;
-}
-
-/** A step that is measured and has changed nothing. */
-export interface Measured {
+  readonly before: TileTable;
+  /** Measures the gradients of a part, once they are in their places. Only where `before` has columns. */
+  measure(part: number): Promise<void>;
   /**
-   * What must be known of all gradients before anything changes. The rows of this rank's pieces are filled, the others are
-   * zeros: the caller fills in the other ranks' rows.
+   * Decides by the complete table `before` how the parts are changed. The order of all sums is the plain optimizer's.
+   * @returns false where the step is skipped because of it: then nothing is changed, and `finish()` comes next.
+   * @throws OptimError ERR_MEMORY. The step has ended then, as by `abandon()`.
    */
-  readonly table: TileTable;
+  decide(): boolean;
+  /** Changes the pieces of a part, whose gradients are in their places, once it is decided. */
+  change(part: number): Promise<void>;
   /**
-   * Changes this rank's pieces by the complete table, or skips the step because of it, off the event loop. The order of
-   * all sums is the plain optimizer's.
-   * @throws OptimError, as a rejection: as `measure()`. Nothing is changed then, and the step has ended.
+   * What is reported of the whole step; no parameter depends on it. `change` fills in the rows of this rank's pieces, and
+   * the caller the other ranks' before `finish`. Without columns where the step was skipped.
    */
-  change(): Promise<Changed>;
-  /** As that of `Begun`. */
-  abandon(): void;
-}
-
-/** A step that has changed the pieces, or was skipped. It is in flight still. */
-export interface Changed {
+  readonly after: TileTable;
   /**
-   * What is reported of the whole step. The rows of this rank's pieces are filled, the others are zeros: the caller fills
-   * in the other ranks' rows. No parameter depends on it.
-   */
-  readonly table: TileTable;
-  /**
-   * Ends the step: makes the report of the complete table, counts the step and moves the loss scale. To be called whatever
-   * happens: without other ranks' rows the norms and counts that `lastStep` has of this table are wrong, and all else is
-   * right.
+   * Ends the step: makes the report of the complete table `after`, counts the step and moves the loss scale. To be called
+   * once it is decided, whatever happens: without other ranks' rows the norms and counts that `lastStep` has of that table
+   * are wrong, and all else is right.
    */
   finish(): void;
+  /**
+   * Ends the step, uncounted, with everything as it was but what `change` has changed: that is how it ends where others
+   * cannot go on. While it measures or changes a part, it ends once it has, and that call
+   * rejects. Does nothing once the step has ended.
+   */
+  abandon(): void;
 }
 
 /**

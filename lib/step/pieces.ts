@@ -7,9 +7,19 @@ import type { Entry } from "../parameters/group.ts";
 import type { Wholes } from "./measured.ts";
 import type { Plan } from "./plan.ts";
 
+/** The pieces of a part of a step. */
+export interface PartOfPieces {
+  /** Of each run, as runs have them. */
+  readonly selections: readonly Run["selection"][];
+  /** Theirs. The whole parameters and the tiles are those of the whole step. */
+  readonly layout: Layout;
+  readonly isEmpty: boolean;
+}
+
 /** A plan over pieces. */
 export interface PlanOfPieces {
   readonly layout: Layout;
+  readonly parts: readonly PartOfPieces[];
   /** The numbers of the whole parameters of each run. */
   readonly numbers: readonly (readonly number[])[];
 }
@@ -28,7 +38,11 @@ export function piecesOf<O extends object>(plan: Plan<O>, wholes: Wholes): PlanO
   return pieces;
 }
 
-function lookUp<O extends object>({ runs, backendGroups }: Plan<O>, { tiles, pieces }: Wholes): PlanOfPieces {
+/** The runs of a part of a step. */
+export const runsOfPart = (runs: readonly Run[], { selections }: PartOfPieces): readonly Run[] =>
+  runs.map((run, r) => ({ ...run, selection: selections[r] as Run["selection"] }));
+
+function lookUp<O extends object>({ runs, backendGroups }: Plan<O>, { tiles, pieces, parts }: Wholes): PlanOfPieces {
   const places: number[] = [];
   let end = 0;
   for (const count of tiles) {
@@ -38,14 +52,21 @@ function lookUp<O extends object>({ runs, backendGroups }: Plan<O>, { tiles, pie
   const wholes: Whole[] = [];
   const placed: PlacedPiece[] = [];
   const taken = new Set<number>();
+  const drafts = Array.from({ length: parts }, () => ({
+    selections: runs.map((): number[] => []),
+    pieces: [] as PlacedPiece[],
+  }));
   const numbers = runs.map((run, r) => {
     const own: number[] = [];
-    for (const { parameter } of entriesOf(run, backendGroups)) {
-      const { name, length } = parameter;
+    const entries = backendGroups[run.group] as readonly Entry[];
+    for (const index of run.selection ?? entries.keys()) {
+      const { name, length } = (entries[index] as Entry).parameter;
       const piece = pieces.get(name);
       const count = piece && tiles[piece.whole];
       if (count === undefined || piece === undefined) throw new Error(`'${name}' is a piece of no whole parameter.`);
-      const { whole, tile } = piece;
+      const { whole, tile, part } = piece;
+      const draft = drafts[part];
+      if (!draft) throw new Error(`'${name}' is a piece of no part.`);
       if (tile + Math.ceil(length / tileSize) > count) throw new Error(`'${name}' is longer than its whole parameter.`);
       const place = places[whole] as number;
       if (whole !== own.at(-1)) {
@@ -54,16 +75,19 @@ function lookUp<O extends object>({ runs, backendGroups }: Plan<O>, { tiles, pie
         own.push(whole);
         wholes.push({ run: r, place, tiles: count });
       }
-      placed.push({ whole: wholes.length - 1, place: place + tile });
+      const placedPiece = { whole: wholes.length - 1, place: place + tile };
+      placed.push(placedPiece);
+      draft.selections[r]?.push(index);
+      draft.pieces.push(placedPiece);
     }
     return own;
   });
-  return { layout: { wholes, pieces: placed, tiles: end }, numbers };
-}
-
-function entriesOf({ group, selection }: Run, backendGroups: readonly (readonly Entry[])[]): readonly Entry[] {
-  const entries = backendGroups[group] as readonly Entry[];
-  return selection ? selection.map((i) => entries[i] as Entry) : entries;
+  const layout = { wholes, pieces: placed, tiles: end };
+  const whole = { selections: runs.map(({ selection }) => selection), layout, isEmpty: placed.length === 0 };
+  const some = drafts.map(({ selections, pieces }) => ({
+    ...{ selections, layout: { wholes, pieces, tiles: end }, isEmpty: pieces.length === 0 },
+  }));
+  return { layout, parts: parts === 1 ? [whole] : some, numbers };
 }
 
 /** The numbers that decide a plan's coming step, equal on all ranks that take the same. */

@@ -16,12 +16,15 @@
 namespace rmsprop {
 namespace {
 
-// A half of a step over pieces.
+enum class HalfKind : std::uint8_t { measures, changes };
+
+// A half of a step over pieces, of some of them.
 struct Half {
-  bool changes;  // otherwise it measures
+  HalfKind kind;
   OwnLayout own_layout;
   Layout layout;
-  Columns columns;            // of the table that it fills
+  Columns columns;            // of the table whose rows it fills
+  std::vector<Rows> rows;     // of its pieces
   napi_ref filled = nullptr;  // that table
 };
 
@@ -65,10 +68,10 @@ struct AsyncStep {
 
   StagedStep step_in_half() const { return working->staged(commands, runs, half->layout); }
 
-  // Takes a half. Its table is read before and written after, where JavaScript is.
+  // Takes a half. What it finds is written into its table afterwards, where JavaScript is.
   void take_half() const {
     const PreparedStages prepared = prepare(step_in_half());
-    if (half->changes) {
+    if (half->kind == HalfKind::changes) {
       change_tiles(process_pool(), prepared, table_of(prepared), working->worth, Pace::yielding);
     } else {
       measure(process_pool(), prepared, working->worth, Pace::yielding);
@@ -88,7 +91,6 @@ void execute_async(napi_env, void* data) {
   const BoundGroups& bound = *async.working;
   if (async.half) {
     async.take_half();
-    async.report = async.commands.stages->report;
   } else if (async.staged) {
     step_staged(process_pool(), bound.staged(async.commands, async.runs), bound.worth, Pace::yielding);
     async.report = async.commands.stages->report;
@@ -98,13 +100,13 @@ void execute_async(napi_env, void* data) {
   async.give_up();
 }
 
-// Writes what a half found into its table.
+// Writes what a half found into the rows of its table.
 void fill_table(napi_env env, const BoundGroups& bound, const Half& half) {
   napi_value table = nullptr;
   if (napi_get_reference_value(env, half.filled, &table) != napi_ok) return;
   const std::size_t tiles = half.layout.tiles;
   const auto numbers = numbers_of(env, table, tiles, half.columns);
-  if (numbers) write_numbers({bound.table_memory->tiles(), tiles}, half.columns, numbers->data());
+  if (numbers) write_numbers(bound.table_memory->tiles(), half.rows, half.columns, numbers->data());
 }
 
 // In an environment that ends, every call here fails, and there is nobody to tell.
@@ -114,11 +116,11 @@ void complete_async(napi_env env, napi_status status, void* data) {
   if (bound) bound->at_work = false;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  if (bound && async->staged && status == napi_ok) bound->commands.stages->report = async->report;
   if (async->half) {
-    const bool skipped = async->half->changes && async->report.skipped != 0;
-    if (bound && status == napi_ok && !skipped) fill_table(env, *bound, *async->half);
+    if (bound && status == napi_ok) fill_table(env, *bound, *async->half);
     napi_delete_reference(env, async->half->filled);
+  } else if (bound && async->staged && status == napi_ok) {
+    bound->commands.stages->report = async->report;
   }
   napi_value undefined = nullptr;
   napi_get_undefined(env, &undefined);
@@ -191,12 +193,11 @@ napi_value no_memory(napi_env env) {
   return null;
 }
 
-// `tables`: the one to fill in; before it, of a half that changes, the finished one.
+// (kept, buffers, layout, table): Promise<void> | undefined | null, the last where there is no memory.
 napi_value begin_half(napi_env env, BoundGroups& bound, napi_value kept, napi_value buffers, napi_value words,
-                      std::span<const napi_value> tables) {
-  const bool changes = tables.size() > 1;
+                      napi_value table, HalfKind kind) {
   auto half = std::make_unique<Half>();
-  half->changes = changes;
+  half->kind = kind;
   const ReadLayout read = read_layout(env, bound, words, half->own_layout);
   if (read == ReadLayout::no_memory) return no_memory(env);
   if (read == ReadLayout::wrong) return fail(env, wrong_layout);
@@ -204,20 +205,27 @@ napi_value begin_half(napi_env env, BoundGroups& bound, napi_value kept, napi_va
   auto async = std::make_unique<AsyncStep>(bound, true);
   async->half = std::move(half);
   if (const char* wrong = async->read()) return fail(env, wrong);
-  const PreparedStages prepared = prepare(async->step_in_half());
-  const std::size_t tiles = async->half->layout.tiles;
-  const Columns before = columns_before(prepared);
-  async->half->columns = changes ? columns_after(prepared) : before;
-  if (!numbers_of(env, tables.back(), tiles, async->half->columns)) return fail(env, wrong_table);
-  if (changes) {
-    const auto finished = numbers_of(env, tables.front(), tiles, before);
-    if (!finished) return fail(env, wrong_table);
-    read_numbers({bound.table_memory->tiles(), tiles}, before, finished->data());
-  }
-  if (napi_create_reference(env, tables.back(), 1, &async->half->filled) != napi_ok) {
+  const StagedStep step = async->step_in_half();
+  const PreparedStages prepared = prepare(step);
+  async->half->columns = kind == HalfKind::changes ? columns_after(prepared) : columns_before(prepared);
+  async->half->rows = rows_of(step);
+  if (!numbers_of(env, table, async->half->layout.tiles, async->half->columns)) return fail(env, wrong_table);
+  if (napi_create_reference(env, table, 1, &async->half->filled) != napi_ok) {
     return fail(env, "The step could not be begun.");
   }
   return begin_async(env, bound, kept, buffers, std::move(async));
+}
+
+napi_value begin_half_of(napi_env env, napi_callback_info info, HalfKind kind) {
+  std::size_t argc = 4;
+  napi_value argv[4];
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  try {
+    return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], argv[3], kind);
+  } catch (const std::bad_alloc&) {
+    return fail_for_memory(env);
+  }
 }
 
 }  // namespace
@@ -238,32 +246,15 @@ napi_value step_bound_async(napi_env env, napi_callback_info info) {
   }
 }
 
-// measureAsync(kept, buffers, layout, table): Promise<void> | undefined | null, the last where there is no memory.
-// Fills the table.
+// measureAsync(kept, buffers, layout, table): fills the rows of the pieces.
 napi_value measure_bound(napi_env env, napi_callback_info info) {
-  std::size_t argc = 4;
-  napi_value argv[4];
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  try {
-    return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 1});
-  } catch (const std::bad_alloc&) {
-    return fail_for_memory(env);
-  }
+  return begin_half_of(env, info, HalfKind::measures);
 }
 
-// changeAsync(kept, buffers, layout, before, after): as measureAsync. Takes `before` as finished, and fills `after`
-// unless the step is skipped.
+// changeAsync(kept, buffers, layout, table): by what `decide` found, fills the rows of the pieces in the table of what
+// is known afterwards.
 napi_value change_bound(napi_env env, napi_callback_info info) {
-  std::size_t argc = 5;
-  napi_value argv[5];
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
-  try {
-    return begin_half(env, bound_of(data), argv[0], argv[1], argv[2], {argv + 3, 2});
-  } catch (const std::bad_alloc&) {
-    return fail_for_memory(env);
-  }
+  return begin_half_of(env, info, HalfKind::changes);
 }
 
 }  // namespace rmsprop

@@ -36,6 +36,7 @@ napi_value step_bound_staged(napi_env env, napi_callback_info info);
 napi_value step_bound_async(napi_env env, napi_callback_info info);
 napi_value measure_bound(napi_env env, napi_callback_info info);
 napi_value change_bound(napi_env env, napi_callback_info info);
+napi_value decide_bound(napi_env env, napi_callback_info info);
 napi_value report_bound(napi_env env, napi_callback_info info);
 
 inline napi_value fail(napi_env env, const char* sentence) {

@@ -221,7 +221,7 @@ void define_function(Napi::Env env, napi_value object, const char* name, napi_ca
 
 // bind(isa, groups, runCapacity, staged, elementsPerThread, memoryFrom):
 // { step, stepAgain, stepAsync, rebind, commands, selection }, and if staged
-// { stepStaged, measureAsync, changeAsync, report, stages }
+// { stepStaged, measureAsync, decide, changeAsync, report, stages }
 Napi::Value bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   try {
@@ -269,6 +269,7 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
       define(env, result, "stages", Napi::Float64Array::New(env, numbers, memory, layout.stages_at()));
       define_bound("stepStaged", step_bound_staged);
       define_bound("measureAsync", measure_bound);
+      define_bound("decide", decide_bound);
       define_bound("changeAsync", change_bound);
       define_bound("report", report_bound);
     }

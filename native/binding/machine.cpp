@@ -30,7 +30,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
       "calls",
       "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step; "
       "stepAgain; stepAsync kept buffers staged; measureAsync kept buffers layout table; "
-      "changeAsync kept buffers layout before after; report layout after; layout tiles wholes pieces run place tiles "
+      "decide layout before; changeAsync kept buffers layout after; report layout after; layout tiles wholes pieces "
+      "run place tiles "
       "whole place; columns gradSquares nonFinite clipped updateSquares largestUpdate; group rule type slots sources; "
       "source parts divisor; part left "
       "right batch rows columns; "

@@ -1,4 +1,4 @@
-// Tables of tiles and layouts of pieces as JavaScript has them, and the report that is made of a table.
+// Tables of tiles and layouts of pieces as JavaScript has them, and what is decided and reported by a table.
 #include <new>
 #include <utility>
 
@@ -29,8 +29,11 @@ ReadLayout read_layout(napi_env env, BoundGroups& bound, napi_value words, OwnLa
   return ReadLayout::done;
 }
 
-// report(layout, after): void. The rest of the report of a changed step, whose commands are there still.
-napi_value report_bound(napi_env env, napi_callback_info info) {
+namespace {
+
+// (layout, table): what is made of a step's finished table, and of the commands, by `make`.
+template <typename Make>
+napi_value by_table(napi_env env, napi_callback_info info, Columns (*columns_of)(const PreparedStages&), Make make) {
   std::size_t argc = 2;
   napi_value argv[2];
   void* data = nullptr;
@@ -38,22 +41,38 @@ napi_value report_bound(napi_env env, napi_callback_info info) {
   BoundGroups& bound = bound_of(data);
   try {
     OwnLayout own_layout;
-    if (read_layout(env, bound, argv[0], own_layout) != ReadLayout::done) return fail(env, wrong_layout);
+    const ReadLayout read = read_layout(env, bound, argv[0], own_layout);
+    if (read == ReadLayout::no_memory) return fail_for_memory(env);
+    if (read == ReadLayout::wrong) return fail(env, wrong_layout);
     const Layout layout = own_layout.view();
     std::span<Run> runs;
     if (const char* wrong = bound.read_commands(bound.commands, runs)) return fail(env, wrong);
     const StagedStep step = bound.staged(bound.commands, runs, layout);
     if (const char* wrong = wrong_with(step)) return fail(env, wrong);
     const PreparedStages prepared = prepare(step);
-    const Columns columns = columns_after(prepared);
+    const Columns columns = columns_of(prepared);
     const auto numbers = numbers_of(env, argv[1], layout.tiles, columns);
     if (!numbers) return fail(env, wrong_table);
     read_numbers({bound.table_memory->tiles(), layout.tiles}, columns, numbers->data());
-    finish_report(prepared, table_of(prepared));
+    make(prepared);
     return nullptr;
   } catch (const std::bad_alloc&) {
     return fail_for_memory(env);
   }
+}
+
+}  // namespace
+
+// decide(layout, before): void. Keeps the factors for the changes, and begins the report.
+napi_value decide_bound(napi_env env, napi_callback_info info) {
+  return by_table(env, info, columns_before,
+                  [](const PreparedStages& prepared) { decide(prepared, table_of(prepared)); });
+}
+
+// report(layout, after): void. The rest of the report of a step that was changed.
+napi_value report_bound(napi_env env, napi_callback_info info) {
+  return by_table(env, info, columns_after,
+                  [](const PreparedStages& prepared) { finish_report(prepared, table_of(prepared)); });
 }
 
 }  // namespace rmsprop

@@ -131,6 +131,7 @@ Result stepped_in_pieces(const rmsprop::Backend& backend, const rmsprop::Pool& p
   }
   exchange();
   for (const rmsprop::StagedStep& step : steps) {
+    rmsprop::decide(rmsprop::prepare(step), table);
     rmsprop::change_tiles(pool, rmsprop::prepare(step), table, {1, 1}, rmsprop::Pace::steady);
   }
   exchange();

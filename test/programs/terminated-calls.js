@@ -50,7 +50,8 @@ const calls = {
   rebind: () => bound.rebind(given[1], given[2]),
   // Over one whole parameter of a tile, which is one piece; its squares are what clipping must know.
   measureAsync: () => bound.measureAsync([bound, model], buffers(), layout, new Float64Array(1)),
-  changeAsync: () => bound.changeAsync([bound, model], buffers(), layout, new Float64Array(1), new Float64Array(0)),
+  decide: () => bound.decide(layout, new Float64Array(1)),
+  changeAsync: () => bound.changeAsync([bound, model], buffers(), layout, new Float64Array(0)),
   report: () => bound.report(layout, new Float64Array(0)),
 };
 

@@ -1,11 +1,11 @@
-// Pretended ranks: optimizers over pieces of whole parameters, each with memory of its own, that take steps in two calls and
-// tell one another what they measured; and the plain optimizer that they must equal.
+// Pretended ranks: optimizers over pieces of whole parameters, each with memory of its own, that take steps in halves, part by
+// part, and tell one another what they measured; and the plain optimizer that they must equal.
 import { tileSize } from "../../lib/backends/limits.ts";
 import { allocate } from "../../lib/index.ts";
 import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import { beginStep } from "../../lib/optimizer.ts";
 import { divideBy } from "../../lib/parameters/standing.ts";
-import type { Piece, TileTable, Wholes } from "../../lib/step/measured.ts";
+import type { Begun, Piece, TileTable, Wholes } from "../../lib/step/measured.ts";
 import type { AnyClass, AnyOptimizer } from "./classes.ts";
 
 export const lengths: readonly number[] = [5000, 1, 0, 1023, 1024, 1025, 2049];
@@ -27,6 +27,9 @@ export interface Setting {
 }
 
 type ArraysOf = { readonly data: FloatArray; readonly grads: readonly FloatArray[] };
+
+/** The parts of a step. A piece is of the next part after the piece before it, so that the parts are of all groups. */
+const partCount = 3;
 
 /** The memory of all whole parameters, and how to read the state of elements of one. */
 export interface Owner {
@@ -97,7 +100,7 @@ export function rankOf(setting: Setting, rank: number, ownerOf: (tile: number) =
       const name = `${names[whole]}/${parts.length}`;
       const cut = (array: FloatArray) => array.subarray(begin * tileSize, end * tileSize) as FloatArray;
       parts.push({ name, data: cut(data), grad: gradOf(setting, grads.map(cut)) });
-      pieces.set(name, { whole, tile: begin });
+      pieces.set(name, { whole, tile: begin, part: pieces.size % partCount });
       for (let tile = begin; tile < end; tile++) byTile.set(`${whole} ${tile}`, { name, from: begin * tileSize });
     };
     const isOwn = (tile: number) => ownerOf((firsts[whole] as number) + tile) === rank;
@@ -112,9 +115,11 @@ export function rankOf(setting: Setting, rank: number, ownerOf: (tile: number) =
     if (parts.length === 0) add(0, 0);
     return parts;
   };
-  const parts = groups.map((group) => group.flatMap(partsOf));
-  const optimizer = optimizerOf(setting, parts);
-  return { arrays, optimizer, dispose, wholes: { tiles: tilesOf, pieces }, names: byTile };
+  const optimizer = optimizerOf(
+    setting,
+    groups.map((group) => group.flatMap(partsOf)),
+  );
+  return { arrays, optimizer, dispose, wholes: { tiles: tilesOf, pieces, parts: partCount }, names: byTile };
 }
 
 /** The names of a whole parameter's pieces. */
@@ -135,14 +140,24 @@ function exchange(tables: readonly TileTable[], ownerOf: (tile: number) => numbe
 export async function stepRanks(ranks: readonly Rank[], ownerOf: (tile: number) => number) {
   const begun = ranks.map(({ optimizer, wholes }) => beginStep(optimizer, wholes));
   const orders = begun.map(({ orders }) => orders);
-  const measured = await Promise.all(begun.map((step) => step.measure()));
-  const before = measured.map(({ table }) => table);
+  const before = begun.map((step) => step.before);
+  await Promise.all(begun.map(measureParts));
   exchange(before, ownerOf);
-  const changed = await Promise.all(measured.map((step) => step.change()));
-  const after = changed.map(({ table }) => table);
+  await Promise.all(begun.map(changeParts));
+  const after = begun.map((step) => step.after);
   exchange(after, ownerOf);
-  for (const step of changed) step.finish();
+  for (const step of begun) step.finish();
   return { orders, columns: [...before, ...after].map(({ columns }) => columns) };
+}
+
+async function measureParts(step: Begun): Promise<void> {
+  if (step.before.columns.length === 0) return;
+  for (let part = partCount - 1; part >= 0; part--) await step.measure(part);
+}
+
+async function changeParts(step: Begun): Promise<void> {
+  if (!step.decide()) return;
+  for (const part of [1, 0, 2]) await step.change(part);
 }
 
 /** Where ranks differ from the plain optimizer: arrays, state, findings. */

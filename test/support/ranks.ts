@@ -123,7 +123,8 @@ export class RanksInOneProcess {
         asked.resolve();
       } catch (error) {
         this.#failure = error as Error;
-        for (const each of all) each.reject(error);
+        // Also those that some ranks have not asked for yet, and never will.
+        for (const each of this.#asked.flat()) each?.reject(error);
       }
     });
   }

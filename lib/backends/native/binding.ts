@@ -63,18 +63,18 @@ interface NativeBound {
   /** The same with what `stages` says (`stagesSignature`). Where the groups are bound for it. */
   stepStaged?(): void;
   readonly stages?: Float64Array;
-  /** The halves of a step over pieces, and its report. Null where there is no memory for the table. */
+  /** The halves of a step over pieces, what is decided between them, and the report. Null where there is no memory. */
   measureAsync?(
     kept: unknown,
     buffers: readonly ArrayBufferLike[],
     layout: Uint32Array,
     table: Float64Array,
   ): Promise<void> | undefined | null;
+  decide?(layout: Uint32Array, before: Float64Array): void;
   changeAsync?(
     kept: unknown,
     buffers: readonly ArrayBufferLike[],
     layout: Uint32Array,
-    before: Float64Array,
     after: Float64Array,
   ): Promise<void> | undefined | null;
   report?(layout: Uint32Array, after: Float64Array): void;
@@ -84,7 +84,7 @@ interface NativeBound {
 export const callsSignature =
   "bind isa groups runCapacity staged elementsPerThread memoryFrom; rebind groups runCapacity; step" +
   "; stepAgain; stepAsync kept buffers staged; measureAsync kept buffers layout table" +
-  "; changeAsync kept buffers layout before after; report layout after" +
+  "; decide layout before; changeAsync kept buffers layout after; report layout after" +
   "; layout tiles wholes pieces run place tiles whole place" +
   "; columns gradSquares nonFinite clipped updateSquares largestUpdate" +
   "; group rule type slots sources; source parts divisor; part left right batch rows columns" +

@@ -121,12 +121,19 @@ function nativeGroup({ rule, type, parameters }: BackendGroup, staged: boolean):
   return { rule: rule.name, type, slots: used, arrays, sources: made ? parameters.map(nativeSource) : null };
 }
 
+const knownWords = new WeakMap<Layout, Uint32Array>();
+
 /** A layout as the binding takes it. */
-function wordsOf({ tiles, wholes, pieces }: Layout): Uint32Array {
+function wordsOf(layout: Layout): Uint32Array {
+  const known = knownWords.get(layout);
+  if (known) return known;
+  const { tiles, wholes, pieces } = layout;
   const words = [tiles, wholes.length, pieces.length];
   for (const { run, place, tiles } of wholes) words.push(run, place, tiles);
   for (const { whole, place } of pieces) words.push(whole, place);
-  return Uint32Array.from(words);
+  const made = Uint32Array.from(words);
+  knownWords.set(layout, made);
+  return made;
 }
 
 /** The native add-on as a backend. All instances share one thread pool. */
@@ -209,20 +216,26 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           const step = beginning(() => bound.stepAsync([bound, kept], buffers, true));
           return step?.then(() => readReport(numbers, stages.report));
         },
-        // Each half is told anew what the step does. Between them the commands are nobody else's.
+        // Each call is told anew what the step does. Between them the report is nobody else's.
         measureAsync({ runs, stages, layout }, kept, buffers, table) {
           command(runs);
           writeStages(bound.stages as Float64Array, runs, stages);
           return beginning(() => bound.measureAsync?.([bound, kept], buffers, wordsOf(layout), table));
         },
-        changeAsync({ runs, stages, layout }, kept, buffers, before, after) {
-          const numbers = bound.stages as Float64Array;
+        decide({ runs, stages, layout }, before) {
           command(runs);
-          writeStages(numbers, runs, stages);
-          const half = beginning(() => bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), before, after));
-          return half?.then(() => readReport(numbers, stages.report)) ?? (half as undefined | null);
+          writeStages(bound.stages as Float64Array, runs, stages);
+          beginning(() => bound.decide?.(wordsOf(layout), before));
+          readReport(bound.stages as Float64Array, stages.report);
         },
-        finishReport({ stages, layout }, after) {
+        changeAsync({ runs, stages, layout }, kept, buffers, after) {
+          command(runs);
+          writeStages(bound.stages as Float64Array, runs, stages);
+          return beginning(() => bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), after));
+        },
+        finishReport({ runs, stages, layout }, after) {
+          command(runs);
+          writeStages(bound.stages as Float64Array, runs, stages);
           beginning(() => bound.report?.(wordsOf(layout), after));
           readReport(bound.stages as Float64Array, stages.report);
         },

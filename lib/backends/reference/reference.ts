@@ -114,6 +114,7 @@ export function createReference(): Backend {
       const memory = staged ? StageMemory.create(first) : undefined;
       if (staged && !memory) return undefined;
       let groups = first;
+      const halves = new Halves();
       const step = (runs: readonly Run[], stages?: Stages) => {
         if (stages) {
           new StagedStep(groups, runs, stages, createTiles(), memory as StageMemory).take();
@@ -156,13 +157,16 @@ export function createReference(): Backend {
           step(runs, stages);
         },
         async measureAsync(step, _kept, _buffers, table) {
-          new Halves(groups, step, createTiles()).measure(table);
+          halves.measure(groups, step, createTiles(), table);
         },
-        async changeAsync(step, _kept, _buffers, before, after) {
-          new Halves(groups, step, createTiles()).change(before, after);
+        decide(step, before) {
+          halves.decide(groups, step, createTiles(), before);
+        },
+        async changeAsync(step, _kept, _buffers, after) {
+          halves.change(groups, step, createTiles(), after);
         },
         finishReport(step, after) {
-          new Halves(groups, step, createTiles()).report(after);
+          halves.report(groups, step, createTiles(), after);
         },
       };
     },

@@ -101,6 +101,7 @@ export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBy
       const memory = staged ? StageMemory.create(first) : undefined;
       if (staged && !memory) return undefined;
       let groups = first.map(windowed);
+      const halves = new Halves();
       const step = (runs: readonly Run[], stages?: Stages) => {
         window.forget();
         if (stages) new StagedStep(groups, runs, stages, tileStages, memory as StageMemory).take();
@@ -121,15 +122,18 @@ export function createWasm(kernels: WasmKernels, { windowBytes = defaultWindowBy
         },
         async measureAsync(step, _kept, _buffers, table) {
           window.forget();
-          new Halves(groups, step, tileStages).measure(table);
+          halves.measure(groups, step, tileStages, table);
         },
-        async changeAsync(step, _kept, _buffers, before, after) {
+        decide(step, before) {
+          halves.decide(groups, step, tileStages, before);
+        },
+        async changeAsync(step, _kept, _buffers, after) {
           window.forget();
-          new Halves(groups, step, tileStages).change(before, after);
+          halves.change(groups, step, tileStages, after);
           window.flush();
         },
         finishReport(step, after) {
-          new Halves(groups, step, tileStages).report(after);
+          halves.report(groups, step, tileStages, after);
         },
       };
     },
