@@ -51,9 +51,9 @@ Ranks::Ranks(std::vector<std::string> libraries, double timeout, RanksListener& 
 
 Ranks* Ranks::start(std::vector<std::string> libraries, double timeout, RanksListener& listener) {
   pin_library();
-  // MPICH of Debian stands on UCX, which patches the C library's functions that move the end of the heap while other
-  // threads allocate. Memory that the heap thought it had was then not there (1 run of 20). Who sets it keeps what was
-  // set.
+  // MPICH of Debian stands on UCX, which by default patches the C library's functions that map memory and move the end
+  // of the heap, while Node's other threads call them. Once in some twenty runs with these patches a rank ended with a
+  // segmentation fault; without them none has. Whether they are the cause is not known. Who sets it keeps what was set.
   setenv("UCX_MEM_EVENTS", "no", 0);
   std::unique_ptr<Ranks> made(new Ranks(std::move(libraries), timeout, listener));
   Ranks* none = nullptr;

@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import type { Machines } from "./machines.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-/** What is not compiled lies in bench/, beside what is. */
-const source = (path: string) => fileURLToPath(new URL(`../../../../bench/distributed/${path}`, import.meta.url));
+/** What is not compiled lies in bench/ alone: this file may be that there, or what is compiled of it into build/tools/. */
+const sources = import.meta.url.includes("/build/tools/") ? "../../../../bench/distributed/" : "./";
+const source = (path: string) => here(`${sources}${path}`);
 
 /** The program of a rank. */
 export const rankProgram = here("./rank.js");

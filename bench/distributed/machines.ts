@@ -58,6 +58,19 @@ export class Machines {
     return spawn("ip", ["netns", "exec", `${this.prefix}${number}`, command, ...args], options);
   }
 
+  /** Cuts a machine's link, for good: nothing that is sent arrives, and nobody is told. */
+  cut(number: number): void {
+    ip("link", "set", `${this.#bridge}v${number}`, "down");
+  }
+
+  /** The processes on all machines. */
+  get processes(): readonly number[] {
+    return this.addresses.flatMap((_, i) => {
+      const pids = execFileSync("ip", ["netns", "pids", `${this.prefix}${i + 1}`], { encoding: "utf8" });
+      return pids.split("\n").filter(Boolean).map(Number);
+    });
+  }
+
   close(): void {
     const attempt = (...args: readonly string[]) => {
       try {

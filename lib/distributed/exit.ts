@@ -15,7 +15,10 @@ export function endTogether(ranks: BackendRanks): void {
   let thrown: string | undefined;
   // Node prints an error that nobody caught after the exit event, which the process does not outlive.
   process.on("uncaughtExceptionMonitor", (error) => {
-    if (process.listenerCount("uncaughtException") === 0) thrown = inspect(error);
+    if (process.listenerCount("uncaughtException") > 0) return;
+    thrown = inspect(error);
+    // Deno has no exit event then.
+    if ("Deno" in globalThis) ranks.finish(1, thrown);
   });
   process.on("exit", (code) => {
     ranks.finish(code, thrown ?? `Expected all ranks to end together, but this one ends with code ${code}.`);

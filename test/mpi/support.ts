@@ -82,16 +82,17 @@ function processesWith(word: string): string[] {
   return commands.filter((command) => command.includes(word));
 }
 
-/** Runs a program as ranks, to the end of all. */
+/** Runs a program as ranks, to the end of all. @param runtime What runs it, with its arguments. */
 export async function runRanks(
   launcher: Launcher,
   size: number,
   program: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  runtime: readonly string[] = [process.execPath, "--expose-gc"],
 ): Promise<RanksEnding> {
   const mark = randomUUID();
-  const [command = "", ...launching] = [...launcher.command(size), process.execPath, "--expose-gc"];
+  const [command = "", ...launching] = [...launcher.command(size), ...runtime];
   const start = performance.now();
   const child = spawn(command, [...launching, program, ...args, mark], {
     cwd: temporaryFolder(),
