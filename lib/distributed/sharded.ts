@@ -100,7 +100,9 @@ export class ShardedOptimizer<
    * with that mean, on any number of ranks that is a power of two, if `replicas` is one. Resolves when this rank has all
    * parameters. Until then arrays and optimizer must be left alone.
    * @throws OptimError, as a rejection: what `stepAsync` of the plain optimizer throws; ERR_RANKS on all ranks where they
-   * are not to take the same step, as where an option was set on one of them alone. Nothing is changed then.
+   * are not to take the same step, as where an option was set on one of them alone. Nothing is changed then. ERR_RANKS too
+   * where bytes do not arrive, as where a link is cut: some of the parameters may have been stepped by then, and the ranks
+   * can do nothing more together.
    */
   async step(...given: never[]): Promise<void> {
     if (given.length > 0) {
