@@ -1,5 +1,5 @@
 // The page that `npx rmsprop report` writes. The build puts this script, its style and uPlot into one file.
-import type { ReportData, RunData } from "../lib/cli/report-data.ts";
+import type { ReportData, RunData, Series } from "../lib/cli/report-data.ts";
 import type { Head } from "../lib/record/lines.ts";
 import { byId, element, shown, shownSeconds, swatch } from "./dom.ts";
 import { Plot } from "./plot.ts";
@@ -111,6 +111,10 @@ function backendOf({ backend: { name, isa, threads } }: Head): string {
   return `${name}${set}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
+/** What a series came to: the last of its means, where it has any and did not end in what is not finite. */
+const lastOf = (series: Series | undefined) =>
+  typeof series?.last === "number" ? (series.means?.values.at(-1) ?? series.last) : series?.last;
+
 /** A column of the table of runs: its title, its text, and whether that is a number. */
 type Shown = readonly [title: string, of: (run: RunData, i: number) => string, isNumber?: boolean];
 
@@ -121,7 +125,7 @@ function table(): HTMLElement {
   );
   const hasLoss = runs.some(({ series }) => series["loss"]);
   const losses: readonly Shown[] = [
-    ["last loss", ({ series }) => shown(series["loss"]?.means?.values.at(-1) ?? series["loss"]?.last), true],
+    ["last loss", ({ series }) => shown(lastOf(series["loss"])), true],
     ["least loss", ({ series }) => shown(series["loss"]?.least), true],
   ];
   const columns: readonly Shown[] = [
@@ -161,7 +165,11 @@ function notes({ name, lines, broken, resumed }: RunData): HTMLElement[] {
   const said = [
     ...(lines === 0 ? ["no step has been recorded yet"] : []),
     ...(resumed > 0 ? [`it went on from a checkpoint ${resumed === 1 ? "once" : `${resumed} times`}`] : []),
-    ...(broken > 0 ? [`${broken} ${broken === 1 ? "line was" : "lines were"} written in part, and passed over`] : []),
+    ...(broken > 0
+      ? [
+          `${broken} ${broken === 1 ? "line is no whole line" : "lines are no whole lines"} of a record, and passed over`,
+        ]
+      : []),
   ];
   return said.map((text) => element("p", { class: "note" }, `${name}: ${text}.`));
 }

@@ -12,15 +12,24 @@ interface Drawn {
 }
 
 const height = 240;
+
+/** Steps between ticks along steps: whole ones. */
+const wholeIncrements = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+
+/** The largest value that is drawn where it is: differences of those beyond overflow, and nothing would be drawn. */
+const largest = 1e307;
 const group = uPlot.sync("runs");
 
 /** A line as uPlot has it: null is a gap. */
 function table({ steps, seconds, values }: Line): uPlot.AlignedData {
   const x = state.axis === "steps" ? steps : seconds;
-  // A logarithm has no place for what is not above 0.
-  const y = state.log ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
+  const y = values.map((value) => {
+    // A logarithm has no place for what is not above 0.
+    if (value === null || (state.log && value <= 0)) return null;
+    return Math.min(Math.max(value, -largest), largest);
+  });
   // uPlot wants rising places; two of one step count as one place after the other.
-  return [[...x], [...y]] as uPlot.AlignedData;
+  return [[...x], y] as uPlot.AlignedData;
 }
 
 /** The last value of a line at or before a place. */
@@ -46,7 +55,7 @@ export class Plot {
 
   constructor(title: string, explained: string, runs: readonly RunData[]) {
     this.#drawn = runs.flatMap(({ name, series }, run) => {
-      const own = series[title];
+      const own = Object.hasOwn(series, title) ? series[title] : undefined;
       return own ? [{ run, name, series: own }] : [];
     });
     this.#place.setAttribute("aria-label", `${title}: ${this.#drawn.map(inWords).join("; ")}`);
@@ -102,7 +111,12 @@ export class Plot {
       ...{ width, height, series, legend: { show: false } },
       scales: { x: { time: false }, y: state.log ? { distr: 3 } : {} },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => shown(tick)) },
+        {
+          ...axis,
+          size: 32,
+          values: (_, ticks) => ticks.map((tick) => shown(tick)),
+          ...(state.axis === "steps" && { incrs: wholeIncrements }),
+        },
         { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))) },
       ],
       cursor: { sync: { key: "runs", setSeries: false }, drag: { x: true, y: false }, points: { show: false } },

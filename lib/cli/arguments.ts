@@ -3,6 +3,19 @@ import { print } from "./output.ts";
 
 export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+/**
+ * Reads a file that a command was given.
+ * @throws An error that names the file, where the system's own does not.
+ */
+export function reading<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new Error(`Expected to read the file ${file}, but: ${messageOf(error)}.`);
+  }
+}
+
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 type Values<O extends Options> = {

@@ -6,7 +6,7 @@ import { createSha256 } from "../checkpoint/host.ts";
 import type { FloatArray } from "../numbers/typed-array.ts";
 import { bytesOf, type PathSettings, pathsOf, type RunSettings, readSettings } from "../paths/index.ts";
 import { rules } from "../rules/all.ts";
-import { messageOf, readArguments } from "./arguments.ts";
+import { messageOf, readArguments, reading } from "./arguments.ts";
 import { optimizers } from "./optimizers.ts";
 import { print } from "./output.ts";
 
@@ -80,7 +80,7 @@ function linesOf({ settings, runs, sha256, backends }: Replay): string[] {
 
 /** The settings in a file, or in standard input. */
 function settingsIn(file: string): PathSettings {
-  const text = readFileSync(file === "-" ? 0 : file, "utf8");
+  const text = reading(file, () => readFileSync(file === "-" ? 0 : file, "utf8"));
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -42,7 +42,7 @@ export interface RunData {
   readonly steps: number;
   readonly seconds: number;
   readonly skipped: number;
-  /** Lines that were none. */
+  /** Lines that were none of a record. */
   readonly broken: number;
   readonly series: Readonly<Record<string, Series>>;
 }
@@ -234,7 +234,7 @@ function plottedNames(names: readonly string[]): string[] {
 export function runDataOf(reader: RecordReader, name: string): RunData {
   const { columns: read, heads, length: count } = reader;
   const rows: Rows = { count, step: valuesOf(read.get("step")), second: valuesOf(read.get("time")) };
-  const series: Record<string, Series> = {};
+  const series: Record<string, Series> = Object.create(null); // a user's name may be that of anything
   let skipped = 0;
   if (count > 0) {
     const [inColumns, inParts] = [partsOf(rows, columns), partsOf(rows, parts)];
@@ -257,7 +257,7 @@ export function runDataOf(reader: RecordReader, name: string): RunData {
     if (speed) series["steps a second"] = speed;
   }
   return {
-    ...{ name, file: reader.path, head: heads.at(-1) ?? null, resumed: Math.max(heads.length - 1, 0) },
+    ...{ name, file: reader.path, head: heads.at(-1) ?? null, resumed: reader.resumed },
     ...{ lines: count, steps: count > 0 ? rows.step(count - 1) : 0, skipped, broken: reader.broken, series },
     seconds: count > 0 ? short(rows.second(count - 1)) : 0,
   };

@@ -1,7 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { RecordReader } from "../record/read.ts";
-import { messageOf, readArguments } from "./arguments.ts";
+import { messageOf, readArguments, reading } from "./arguments.ts";
 import { versionOfPackage } from "./machine.ts";
 import { print } from "./output.ts";
 import { type ReportData, type RunData, runDataOf } from "./report-data.ts";
@@ -22,7 +22,7 @@ const interval = 2000;
 
 /** Names of runs, each once: the names in their heads, with the file's where two have one name. */
 function namesOf(readers: readonly RecordReader[]): string[] {
-  const plain = readers.map(({ heads, path }) => heads.at(-1)?.name ?? basename(path).replace(/\.\w+$/, ""));
+  const plain = readers.map(({ heads, path }) => heads.at(-1)?.name || basename(path).replace(/\.\w+$/, ""));
   return plain.map((name, i) =>
     plain.filter((other) => other === name).length > 1 ? `${name} (${readers[i]?.path ?? i})` : name,
   );
@@ -39,8 +39,15 @@ export function pageOf(runs: readonly RunData[], reload: number | null): string 
 /** Writes a file so that whoever opens it has all of it. */
 function writeWhole(file: string, text: string): void {
   const beside = `${file}.${process.pid}.tmp`;
-  writeFileSync(beside, text);
-  renameSync(beside, file);
+  try {
+    writeFileSync(beside, text);
+    renameSync(beside, file);
+  } catch (error) {
+    try {
+      rmSync(beside, { force: true });
+    } catch {} // of the folder the error tells
+    throw new Error(`Expected to write the page ${file}, but: ${messageOf(error)}.`);
+  }
 }
 
 /**
@@ -59,7 +66,7 @@ export async function report(args: readonly string[]): Promise<number> {
     return 2;
   }
   const readers = positionals.map((path) => new RecordReader(path));
-  const read = () => readers.map((reader) => reader.read()).includes(true);
+  const read = () => readers.map((reader) => reading(reader.path, () => reader.read())).includes(true);
   const write = (reload: number | null) => {
     const names = namesOf(readers);
     writeWhole(

@@ -3,7 +3,7 @@
 import { OptimError } from "../errors.ts";
 import type { StepInfo } from "../optimizer.ts";
 import { show } from "../values/show.ts";
-import { isPlain } from "../values/values.ts";
+import { isPlain, isRecord } from "../values/values.ts";
 
 /** The version of the form, in each head. */
 export const format = 1;
@@ -20,6 +20,14 @@ export interface Head {
   /** The options of each group that JSON can hold, and the number of its parameters; a function is "a function". */
   readonly groups: readonly Readonly<Record<string, unknown>>[];
   readonly backend: { readonly name: string; readonly isa: string; readonly threads: number };
+}
+
+/** Whether a line of the form is a head as the recorder writes it. */
+export function isHead(line: object): line is Head {
+  const { name, optimizer, groups, backend } = line as Partial<Record<keyof Head, unknown>>;
+  if (!Array.isArray(groups) || !groups.every(isRecord) || !isRecord(backend)) return false;
+  const { name: kind, isa, threads } = backend as Partial<Record<keyof Head["backend"], unknown>>;
+  return [name, optimizer, kind, isa].every((text) => typeof text === "string") && Number.isInteger(threads);
 }
 
 /** The names in a line that are the recorder's own. */

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import type { Head } from "./lines.ts";
+import { show } from "../values/show.ts";
+import { format, type Head, isHead } from "./lines.ts";
 
 /** Numbers that grow. */
 export class Column {
@@ -40,12 +41,14 @@ const special: Readonly<Record<string, number>> = {
 /** A record as it is read: each number of its lines in a column, by name. It can be read on while it grows. */
 export class RecordReader {
   readonly path: string;
-  /** The first lines of its runs; each after the first goes on from a checkpoint. */
+  /** The first lines of its runs. */
   readonly heads: Head[] = [];
+  /** How many times it went on from a checkpoint: another run, or the same one, which went back. */
+  resumed = 0;
   readonly columns = new Map<string, Column>();
   /** The number of steps that were read and are in the columns. */
   length = 0;
-  /** Lines that were none: what a killed process left in part. */
+  /** Lines that are none of a record: what a killed process left in part, or somebody else wrote. */
   broken = 0;
   #place = 0;
   #rest = "";
@@ -61,7 +64,7 @@ export class RecordReader {
   /**
    * Reads on to the file's end. A last line without its end waits for the rest.
    * @returns whether there was more.
-   * @throws The system's error.
+   * @throws The system's error, and one where another version of the library wrote the record in another form.
    */
   read(): boolean {
     const file = openSync(this.path, "r");
@@ -88,7 +91,7 @@ export class RecordReader {
   #restart(): void {
     this.heads.length = 0;
     this.columns.clear();
-    this.length = this.broken = this.#place = this.#secondsBefore = 0;
+    this.length = this.broken = this.resumed = this.#place = this.#secondsBefore = 0;
     this.#rest = "";
     this.#resumes = false;
     this.#decoder = new StringDecoder("utf8");
@@ -113,33 +116,44 @@ export class RecordReader {
       return;
     }
     if (typeof line !== "object" || line === null || Array.isArray(line)) this.broken++;
-    else if ("rmsprop" in line) this.#begin(line as Head);
+    else if (Object.hasOwn(line, "rmsprop")) this.#begin(line as { rmsprop: unknown });
     else if (typeof (line as { step?: unknown }).step === "number") this.#step(line as Record<string, unknown>);
     else this.broken++;
   }
 
-  #begin(head: Head): void {
-    this.heads.push(head);
-    this.#resumes = this.length > 0;
-    if (this.length > 0) this.#secondsBefore = this.columns.get("time")?.get(this.length - 1) ?? 0;
+  #begin(line: { readonly rmsprop: unknown }): void {
+    if (line.rmsprop !== format) {
+      throw new Error(
+        `Expected ${this.path} to be a record in the form ${format}, but it has ${show(line.rmsprop)}: another version of rmsprop wrote it.`,
+      );
+    }
+    if (!isHead(line)) {
+      this.broken++;
+      return;
+    }
+    this.heads.push(line);
+    if (this.length === 0) return;
+    this.#resumes = true;
+    this.#secondsBefore = this.#lastOf("time");
   }
 
   #step(line: Record<string, unknown>): void {
     const step = line["step"] as number;
-    if (this.#resumes) {
-      // What the run before did after the checkpoint is done again.
+    // A step below the last one is done again, after a checkpoint. Calls that only accumulate have the number of the last.
+    if (this.#resumes || (this.length > 0 && step < this.#lastOf("step"))) {
       const steps = this.columns.get("step") as Column;
       while (this.length > 0 && steps.get(this.length - 1) >= step) this.length--;
       for (const column of this.columns.values()) column.truncate(this.length);
       this.#resumes = false;
+      this.resumed++;
     }
     const i = this.length++;
     for (const name in line) {
+      if (name === "time") continue;
       const value = line[name];
-      if (typeof value === "number")
-        this.#column(name).set(i, name === "time" ? value + this.#secondsBefore : value, absent);
+      if (typeof value === "number") this.#column(name).set(i, value, absent);
       else if (typeof value === "boolean") this.#column(name).set(i, value ? 1 : 0, absent);
-      else if (typeof value === "string" && value in special)
+      else if (typeof value === "string" && Object.hasOwn(special, value))
         this.#column(name).set(i, special[value] as number, absent);
       else if (name === "lr" && Array.isArray(value)) {
         value.forEach((rate, g) => {
@@ -147,6 +161,14 @@ export class RecordReader {
         });
       }
     }
+    const { time } = line;
+    this.#column("time").set(i, typeof time === "number" ? time + this.#secondsBefore : this.#lastOf("time"));
+  }
+
+  /** The last number of a column that each step has; 0 before the first. */
+  #lastOf(name: "step" | "time"): number {
+    const column = this.columns.get(name);
+    return column && column.length > 0 ? column.get(column.length - 1) : 0;
   }
 
   #column(name: string): Column {

@@ -1,8 +1,8 @@
 // rmsprop report: what it makes of records, and the page, in headless Chromium, from its file.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ReportData, Series } from "../../lib/cli/report-data.ts";
@@ -114,7 +114,8 @@ describe("the data of a page", () => {
 
   test.each([
     [[], "Expected a file, found none."],
-    [["none.jsonl"], "ENOENT"],
+    [["none.jsonl"], "Expected to read the file none.jsonl, but: ENOENT: no such file or directory"],
+    [[root], `Expected to read the file ${root}, but: EISDIR`],
     [[join(root, "LICENSE")], "to be a record of rmsprop/record, but it has no line of one."],
     [["x.html", "-o", "x.html"], "Expected a page beside the records, but x.html is one of them."],
   ])("%j is refused", (args, message) => {
@@ -122,6 +123,30 @@ describe("the data of a page", () => {
     expect(status).not.toBe(0);
     expect(stdout).toBe("");
     expect(stderr).toContain(message);
+  });
+
+  test("a page that cannot be written is told by its name, and leaves nothing beside it", () => {
+    const file = recordOf("unwritten", 1, () => ({ loss: 1 }));
+    const folder = temporaryFolder();
+    for (const page of [join(folder, "none", "page.html"), folder]) {
+      const { status, stderr } = report(file, "-o", page);
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: expect.stringContaining(`Expected to write the page ${page}, but: E`),
+      });
+    }
+    expect(readdirSync(dirname(folder)).filter((name) => name.startsWith(`${basename(folder)}.`))).toEqual([]);
+  });
+
+  test("a record of another version is refused, among others too", () => {
+    const good = recordOf("good", 1, () => ({ loss: 1 }));
+    const other = join(temporaryFolder(), "other.jsonl");
+    writeFileSync(other, headOf("other").replace('"rmsprop":1', '"rmsprop":2') + stepOf(1, { loss: 1 }));
+    const { status, stdout, stderr } = report(good, other);
+    expect({ status, stdout, stderr }).toEqual({
+      ...{ status: 1, stdout: "" },
+      stderr: `Expected ${other} to be a record in the form 1, but it has 2: another version of rmsprop wrote it.\n`,
+    });
   });
 
   test("--watch writes the page as the record grows, and at the end without what follows", async () => {
@@ -292,6 +317,41 @@ describe.skipIf(!chromium)(`the page${chromium ? "" : ": there is no Chromium"}`
     );
     expect(found.text).toContain("second: not a finite number once, first at step 100.");
     expect(found.label).toMatch(/^loss: first from 1\.01\d* to .*; second from /);
+  });
+
+  test("draws odd records: one step, no head, none but NaN, numbers whose differences overflow", () => {
+    const folder = temporaryFolder();
+    const lines = {
+      ...{ one: headOf("one") + stepOf(1, { loss: 1 }), headless: stepOf(1, { loss: 2 }) + stepOf(2, { loss: 3 }) },
+      ...{ none: headOf("none"), nan: headOf("nan") + stepOf(1, { loss: "NaN" }) },
+      huge: headOf("huge") + stepOf(1, { huge: 1e308, constructor: 1 }) + stepOf(2, { huge: -1e308 }),
+      ended:
+        headOf("ended") +
+        Array.from({ length: 500 }, (_, i) => stepOf(i, { loss: i < 499 ? 1 / (i + 1) : "NaN" })).join(""),
+      torn: `${headOf("torn")}nonsense\n[]\n${stepOf(1, { loss: 4 })}{"step":2,"lo`,
+    };
+    const files = Object.entries(lines).map(([name, text]) => {
+      const file = join(folder, `${name}.jsonl`);
+      writeFileSync(file, text);
+      return file;
+    });
+    expect(report(...files)).toMatchObject({ status: 0, stderr: "" });
+    const { said, inks, text, losses } = opened<{ inks: number[]; text: string; losses: string[] }>(
+      join(folder, "one.html"),
+      `${helpers}
+      const losses = [...document.querySelectorAll("#runs tbody tr")].map((row) => row.children[4].textContent);
+      return { inks: inks(), text: document.querySelector("main").innerText, losses };`,
+    );
+    expect(said).toEqual([]);
+    expect(losses).toEqual(["1", "3", "–", "NaN", "–", "NaN", "4"]);
+    for (const ink of inks) expect(ink).toBeGreaterThan(5);
+    for (const sentence of [
+      "none: no step has been recorded yet.",
+      "nan: not a finite number once, first at step 1.",
+      "ended: not a finite number once, first at step 499.",
+      "torn: 2 lines are no whole lines of a record, and passed over.",
+    ])
+      expect(text).toContain(sentence);
   });
 
   test("loads anew while it is followed, and keeps what was chosen", () => {

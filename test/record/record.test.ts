@@ -239,7 +239,8 @@ describe("processes", () => {
 });
 
 describe("the reader", () => {
-  const head = '{"rmsprop":1,"name":"a","groups":[]}\n';
+  const head =
+    '{"rmsprop":1,"name":"a","optimizer":"SGD","groups":[],"backend":{"name":"native","isa":"avx2","threads":2}}\n';
 
   function read(...texts: string[]) {
     const file = fileIn();
@@ -274,6 +275,50 @@ describe("the reader", () => {
     expect(values("step")).toEqual([1, 3]);
   });
 
+  test.each([
+    ["no head", "{}"],
+    [
+      "a name that is none",
+      '{"name":5,"optimizer":"SGD","groups":[],"backend":{"name":"wasm","isa":"wasm","threads":1}}',
+    ],
+    [
+      "groups that are none",
+      '{"name":"a","optimizer":"SGD","groups":[null],"backend":{"name":"wasm","isa":"wasm","threads":1}}',
+    ],
+    ["no backend", '{"name":"a","optimizer":"SGD","groups":[],"backend":null}'],
+    ["a backend without threads", '{"name":"a","optimizer":"SGD","groups":[],"backend":{"name":"wasm","isa":"wasm"}}'],
+  ])("a first line of the form with %s is passed over", (_, rest) => {
+    const { reader, values } = read(`{"rmsprop":1${rest === "{}" ? "}" : `,${rest.slice(1)}`}\n{"step":1,"loss":2}\n`);
+    expect([reader.heads.length, reader.broken, values("loss")]).toEqual([0, 1, [2]]);
+  });
+
+  test.each([["2"], ["0"], ['"1"'], ["null"]])("a record in the form %s is refused", (form) => {
+    expect(() => read(head, head.replace('"rmsprop":1', `"rmsprop":${form}`))).toThrow(
+      /^Expected .*run\.jsonl to be a record in the form 1, but it has .*: another version of rmsprop wrote it\.$/,
+    );
+  });
+
+  test("takes no text for a number but the three that the recorder writes", () => {
+    const line = '{"step":1,"a":"toString","b":"1","c":"NaN","d":null,"e":{},"__proto__":3,"constructor":4}\n';
+    const { reader, values } = read(head + line);
+    expect([...reader.columns.keys()].sort()).toEqual(["__proto__", "c", "constructor", "step", "time"]);
+    expect(values("constructor")).toEqual([4]);
+  });
+
+  test("a step without its time has that of the one before", () => {
+    const { values } = read(`${head}{"step":1}\n{"step":2,"time":3}\n{"step":3}\n${head}{"step":4}\n`);
+    expect(values("time")).toEqual([0, 3, 3, 3]);
+  });
+
+  test("a run that goes back by itself does again what it lost; calls that only accumulate have one number", () => {
+    const step = (number: number, loss: number) => `{"step":${number},"loss":${loss}}\n`;
+    const first = [0, 1, 1, 2, 2, 3].map((number, i) => step(number, i)).join("");
+    const { reader, values } = read(head + first + step(2, 20) + step(2, 21) + step(3, 30));
+    expect(values("step")).toEqual([0, 1, 1, 2, 2, 3]);
+    expect(values("loss")).toEqual([0, 1, 2, 20, 21, 30]);
+    expect(reader.resumed).toBe(1);
+  });
+
   test("takes what was done again after a checkpoint in the place of what was lost", () => {
     const step = (number: number, loss: number, time: number) => `{"step":${number},"time":${time},"loss":${loss}}\n`;
     const before = [1, 2, 3, 4].map((number) => step(number, number, number)).join("");
@@ -281,7 +326,7 @@ describe("the reader", () => {
     expect(values("step")).toEqual([1, 2, 3, 4]);
     expect(values("loss")).toEqual([1, 2, 30, 40]);
     expect(values("time")).toEqual([1, 2, 4.5, 5]);
-    expect(reader.heads).toHaveLength(2);
+    expect([reader.heads.length, reader.resumed]).toEqual([2, 1]);
   });
 
   test("keeps the rates of groups apart, and numbers that come late", () => {
