@@ -20,7 +20,7 @@ export function shown(value: number | string | null | undefined): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
   const size = Math.abs(value);
-  if (value !== 0 && (size >= 1e7 || size < 1e-4)) return value.toExponential(3);
+  if (value !== 0 && (size >= 1e7 || size < 1e-4)) return value.toExponential(3).replace(/\.?0+e/, "e");
   return Number(value.toPrecision(5)).toLocaleString("en", { maximumSignificantDigits: 5 });
 }
 

@@ -16,6 +16,11 @@ const height = 240;
 /** Steps between ticks along steps: whole ones. */
 const wholeIncrements = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 
+/** Those between values. uPlot's own end at 5e31, and a loss that explodes goes on. */
+const increments = Array.from({ length: 340 }, (_, i) =>
+  [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${i - 32}`)),
+).flat();
+
 /** The largest value that is drawn where it is: differences of those beyond overflow, and nothing would be drawn. */
 const largest = 1e307;
 const group = uPlot.sync("runs");
@@ -117,7 +122,12 @@ export class Plot {
           values: (_, ticks) => ticks.map((tick) => shown(tick)),
           ...(state.axis === "steps" && { incrs: wholeIncrements }),
         },
-        { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))) },
+        {
+          ...axis,
+          size: 70,
+          incrs: increments,
+          values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
+        },
       ],
       cursor: { sync: { key: "runs", setSeries: false }, drag: { x: true, y: false }, points: { show: false } },
       hooks: {
