@@ -1,6 +1,5 @@
 // The model of `npx rmsprop ranks` against measured steps, over links of several rates, with models of several sizes and buckets.
-import { type StepCost, stepCost } from "../../lib/cli/cost-model.ts";
-import { defaultBucketBytes } from "../../lib/distributed/layout.ts";
+import { modelBucketBytes, type StepCost, stepCost } from "../../lib/cli/cost-model.ts";
 import { median } from "../median.ts";
 import type { Progress } from "./compare.ts";
 import { type Launcher, ours, type Rounds } from "./launch.ts";
@@ -29,7 +28,7 @@ const bucketPoints: readonly Point[] = [2, 4, 8].flatMap((ranks) =>
 
 /** As `npx rmsprop ranks` has it. */
 export function modelOf({ ranks, rate, elements, bucketBytes = 0 }: Point): StepCost & { readonly buckets: number } {
-  const bytes = bucketBytes || defaultBucketBytes(4 * elements, ranks);
+  const bytes = bucketBytes || modelBucketBytes(4 * elements, ranks);
   const cost = stepCost({
     ...{ elements, bytesPerElement: 4, ranks, stepPerElement: 0.45e-9, bucketBytes: bytes },
     bytesPerSecond: (rate * 1e6 * 0.949) / 8,

@@ -24,6 +24,10 @@ const latency = 30e-6;
 const perMessage = 1.5e-6;
 const perBucket = 150e-6;
 
+/** The bytes of a bucket as `ranks.shard` takes them by itself, whose room is above this one: a test compares the two. */
+export const modelBucketBytes = (modelBytes: number, ranks: number): number =>
+  Math.min(Math.max(2 ** 20, Math.min(Math.ceil(modelBytes / 16), 2 ** 24), 2 ** 16 * ranks), 2 ** 30);
+
 /** The gradients of a bucket travel while those before are stepped, so the longest decides, and one bucket of the rest. */
 export function stepCost(cluster: Cluster): StepCost {
   const { elements, bytesPerElement, ranks, bytesPerSecond, bucketBytes, stepPerElement } = cluster;

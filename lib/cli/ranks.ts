@@ -1,11 +1,11 @@
 import { readArguments } from "./arguments.ts";
-import { stepCost } from "./cost-model.ts";
+import { modelBucketBytes, stepCost } from "./cost-model.ts";
 import { print } from "./output.ts";
 
 const help = `usage: rmsprop ranks [--bandwidth Gbit/s] [--elements n]
 
 Says what a step of rmsprop/distributed takes on 1 to 1,000 ranks, one a machine, by a model: float32, momentum, 0.45 ns an
-element for the plain step.
+element for the plain step, buckets as ranks.shard() makes them by itself.
 
   --bandwidth   of each machine's link, 10 by default
   --elements    of all parameters, 1e9 by default`;
@@ -29,7 +29,10 @@ export function ranks(args: readonly string[]): number {
   for (const count of counts) {
     const cluster = {
       ...{ elements: Number(elements), bytesPerElement: 4, ranks: count, stepPerElement: 0.45e-9 },
-      ...{ bytesPerSecond: (Number(bandwidth) * 1e9 * 0.949) / 8, bucketBytes: Math.max(2 ** 20, 2 ** 16 * count) },
+      ...{
+        bytesPerSecond: (Number(bandwidth) * 1e9 * 0.949) / 8,
+        bucketBytes: modelBucketBytes(4 * Number(elements), count),
+      },
     };
     const { travel, messages, step, total } = stepCost(cluster);
     const state = (8 * Number(elements)) / count / 1e9;
