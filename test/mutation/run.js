@@ -1,13 +1,24 @@
 // A mutation score of the rules and the stages: of changes of an operation, a comparison, a limit, a constant or a coefficient
 // that are made in C++ and in TypeScript at once, how many are seen by tests that compare with something else than the twin.
 //
-//   npm run mutation [-- --jobs N] [--only TEXT] [--sample N] [--built] [--pack FOLDER] [--keep FILE] [--list]
+//   npm run mutation [-- --jobs N] [--only TEXT] [--sample N] [--built] [--resume] [--pack FOLDER] [--keep FILE] [--list]
 //
-// --only takes the mutants whose names contain a text, --sample so many of them, evenly; --built takes the tree as it was left.
+// --only takes the mutants whose names contain a text, --sample so many of them, evenly; --built takes the tree as it was left,
+// --resume also what a run of that tree found before it was ended.
 // --pack makes a folder that does the same with `node run.js` where there is neither network nor compiler. What was found comes
 // to build/mutation/; --keep writes a mutants.json, of here or of elsewhere, into docs/evidence.md.
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -32,6 +43,7 @@ const { values } = parseArgs({
     sample: { type: "string" },
     pack: { type: "string" },
     built: { type: "boolean", default: false },
+    resume: { type: "boolean", default: false },
     keep: { type: "string" },
     list: { type: "boolean", default: false },
   },
@@ -87,6 +99,16 @@ function judge({ id, twin, judges }) {
   });
 }
 
+/** A line for each mutant judged so far, for --resume. */
+const soFar = join(folder, "judged.jsonl");
+
+function judgedBefore() {
+  if (!values.resume || !existsSync(soFar)) return new Map();
+  // An ended run may have left half a line.
+  const lines = readFileSync(soFar, "utf8").split("\n").slice(0, -1);
+  return new Map(lines.map((line) => JSON.parse(line)).map((result) => [result.name, result]));
+}
+
 const name = { file: (file) => join(isPacked ? folder : here, file) };
 
 /** Reasons why mutants survive, by their names. */
@@ -138,15 +160,21 @@ function progressBar(total) {
 /** Judges mutants, several at a time. */
 async function judgeAll(chosen, jobs) {
   const bar = progressBar(chosen.length);
-  const results = [];
-  const waiting = [...chosen];
+  const before = judgedBefore();
+  const results = chosen.flatMap(({ name }) => before.get(name) ?? []);
+  const waiting = chosen.filter(({ name }) => !before.has(name));
+  const already = results.length;
+  if (!values.resume) writeFileSync(soFar, "");
   const start = performance.now();
   const count = (outcome) => results.filter((result) => result.outcome === outcome).length;
   const work = async () => {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
       const { judges, ...rest } = mutant;
-      results.push({ ...rest, ...(await judge(mutant)) });
-      const left = ((performance.now() - start) / results.length) * (chosen.length - results.length);
+      const result = { ...rest, ...(await judge(mutant)) };
+      results.push(result);
+      appendFileSync(soFar, `${JSON.stringify(result)}\n`);
+      const each = (performance.now() - start) / (results.length - already);
+      const left = each * (chosen.length - results.length);
       const shown = { killed: count("killed"), survived: count("survived"), alone: count("one twin alone") };
       bar.update(results.length, { ...shown, left: `${Math.ceil(left / 60_000)} min left` });
     }
@@ -167,7 +195,8 @@ function pack(target, mutants) {
   rmSync(join(target, "tree"), { recursive: true, force: true });
   cpSync(tree, join(target, "tree"), {
     recursive: true,
-    filter: (file) => !/\/tree\/(node_modules|native)(\/|$)/.test(file) && !lstatSync(file).isSymbolicLink(),
+    filter: (file) =>
+      !/\/tree\/(node_modules|native|transformed)(\/|$)/.test(file) && !lstatSync(file).isSymbolicLink(),
   });
   for (const file of ["run.js", "mutants.js", "parse.js", "twins.js", "tree.js", "survivors.json"]) {
     cpSync(join(here, file), join(target, file));
@@ -235,8 +264,8 @@ if (values.keep !== undefined) {
   if (isPacked) {
     mutants = JSON.parse(readFileSync(join(here, "all.json"), "utf8"));
   } else {
-    ({ mutants } = values.built ? mutantsOf(root) : writeTree(root, tree));
-    if (!values.built) {
+    ({ mutants } = values.built || values.resume ? mutantsOf(root) : writeTree(root, tree));
+    if (!values.built && !values.resume) {
       console.log(`Compiling ${mutants.length} mutants for ${instructionSet()} …`);
       await compileTree(root, tree);
     }
