@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "./support/compile.ts";
-import { kernelCommand, objectSets } from "./support/objects.ts";
+import { buildList, kernelCommand, objectSets } from "./support/objects.ts";
 
 const hasCMake = ["cmake", "ctest"].every((program) => spawnSync(program, ["--version"]).status === 0);
 const build = join("build", "cmake");
@@ -23,6 +23,17 @@ describe.skipIf(!hasCMake)("the native tests, by cmake", () => {
     run("cmake", "-S", ".", "-B", build, "-DRMSPROP_TESTS=ON");
     run("cmake", "--build", build, "--parallel", "2");
     expect(run("ctest", "--test-dir", build, "--output-on-failure")).toContain("100% tests passed");
+  });
+
+  test("no source is compiled so that the compiler may fuse a product and a sum", () => {
+    // Norms are added outside kernels. Where every processor has the instruction, as on arm64, clang takes it unasked.
+    expect(buildList.flags).toContain("-ffp-contract=off");
+    const commands: { command: string; file: string }[] = JSON.parse(
+      readFileSync(join(root, build, "compile_commands.json"), "utf8"),
+    );
+    const own = commands.filter(({ file }) => file.startsWith(join(root, "native")));
+    expect(own.length).toBeGreaterThan(15);
+    for (const { command, file } of own) expect(command, file).toContain(" -ffp-contract=off ");
   });
 
   describe.skipIf(objectSets.length === 0 || !existsSync(kernelCommand(objectSets[0] as string)))("both builds", () => {
