@@ -9,7 +9,7 @@ import table from "./bits-table.json" with { type: "json" };
 import { type Machine, machine } from "./machine.ts";
 import { print } from "./output.ts";
 
-const help = `usage: rmsprop bits [--json] [--reference]
+const help = `usage: rmsprop bits [--json] [--reference] [--only TEXT]
 
 Takes 300 steps with every preset, stage and schedule, on every backend and instruction set that loads here, over inputs
 that are the same everywhere, and compares the SHA-256 of what each leaves with the table of this version. They are equal
@@ -17,7 +17,8 @@ on every machine. Where one is not, the exit code is 1 and a line says what to r
 
   --json       the same as one JSON object, with every SHA-256
   --reference  on the TypeScript reference too, from which the table was made; that takes longer. It is taken anyway where
-               no other backend loads`;
+               no other backend loads
+  --only       the cases alone whose names contain a text`;
 
 type Digests = Readonly<Record<string, string>>;
 
@@ -66,11 +67,19 @@ const most = 5;
  * @returns the exit code
  */
 export function bits(args: readonly string[]): number {
-  const given = readArguments(args, help, { json: { type: "boolean" }, reference: { type: "boolean" } });
+  const given = readArguments(args, help, {
+    json: { type: "boolean" },
+    reference: { type: "boolean" },
+    only: { type: "string" },
+  });
   if (typeof given === "number") return given;
-  const { json = false } = given.values;
+  const { json = false, only = "" } = given.values;
   const where = machine();
-  const cases = bitsCases();
+  const cases = bitsCases().filter(({ name }) => name.includes(only));
+  if (cases.length === 0) {
+    console.error(`Expected the name of a case to contain ${JSON.stringify(only)}, but none does.\n${help}`);
+    return 2;
+  }
   const { others, reference, missing } = backendsHere(rules);
   const slow = given.values.reference || others.length === 0 ? [reference] : [];
   const found = [...oneOfEach(others), ...slow].map((backend) => {

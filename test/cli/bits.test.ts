@@ -92,9 +92,20 @@ describe("rmsprop bits", () => {
     expect(isas.includes("wasm")).toBe(!("missing" in wasm));
   });
 
+  test("takes the cases alone that --only names, and refuses a text that names none", () => {
+    const { status, stdout } = bits("--json", "--only", "schedule: cosine");
+    expect(status).toBe(0);
+    const expected = Object.entries(table).filter(([name]) => name.startsWith("schedule: cosine"));
+    expect(expected).toHaveLength(2);
+    for (const { digests } of (JSON.parse(stdout) as Bits).backends) expect(Object.entries(digests)).toEqual(expected);
+    const none = bits("--only", "cosinus");
+    expect([none.status, none.stdout]).toEqual([2, ""]);
+    expect(none.stderr).toMatch(/^Expected the name of a case to contain "cosinus", but none does\.\n/);
+  });
+
   test("knows no other argument", () => {
     const { status, stderr } = bits("--fast");
     expect(status).toBe(2);
-    expect(stderr).toContain("usage: rmsprop bits [--json] [--reference]");
+    expect(stderr).toContain("usage: rmsprop bits [--json] [--reference] [--only TEXT]");
   });
 });
