@@ -3,6 +3,7 @@ import type { Extent } from "../bits.ts";
 import type { Tools } from "../tools.ts";
 import { buffers } from "./buffers.ts";
 import { bundlers } from "./bundlers.ts";
+import { commandsPart } from "./commands.ts";
 import { damage } from "./damage.ts";
 import { endingsPart } from "./endings.ts";
 import { linuxArm, linuxArmPackages } from "./linux-arm.ts";
@@ -37,6 +38,7 @@ export const parts: Readonly<Record<string, Part>> = {
   workers: { run: workersPart },
   endings: { run: endingsPart },
   managers: { run: managersPart },
+  commands: { run: commandsPart },
   tfjs: { run: tfjsPart, long: true },
   bundlers: { run: bundlers },
   recipes: { run: ({ extent }) => recipesPart({ long: extent === "whole" }), tools: "recipes", long: true },

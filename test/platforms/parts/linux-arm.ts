@@ -1,9 +1,10 @@
 // Linux on arm64 and arm, emulated by qemu-user, with Node's own binaries for them.
 import { join } from "node:path";
 import { checkBits } from "../bits.ts";
+import { bitsArguments, checkBitsCommand } from "../bits-command.ts";
 import { type binaries, binary, installed } from "../packed.ts";
 import { check } from "../report.ts";
-import { type Command, root } from "../shell.ts";
+import { type Command, root, succeed } from "../shell.ts";
 import { smokeIn } from "../smoke.ts";
 import { debian, tool } from "../tools.ts";
 import type { Settings } from "./all.ts";
@@ -16,6 +17,8 @@ interface Machine {
   readonly libraryPackages: string;
   readonly node: string;
   readonly isa: string;
+  /** How the runtime says of itself which it is. */
+  readonly runtime: string;
   /** Node's own arguments. */
   readonly args?: readonly string[];
 }
@@ -31,6 +34,7 @@ const machines: readonly Machine[] = [
     libraryPackages: "libc6-arm64-cross, libstdc++6-arm64-cross",
     node: "node-arm64",
     isa: "neon",
+    runtime: "Node 22",
   },
   {
     target: "linux-arm-glibc",
@@ -39,6 +43,7 @@ const machines: readonly Machine[] = [
     libraryPackages: "libc6-armhf-cross, libstdc++6-armhf-cross, libatomic1-armhf-cross",
     node: "node-arm",
     isa: "vfp",
+    runtime: "Node 20",
     args: ["--require", older], // the newest Node for ARMv7 on npm is 20.11
   },
 ];
@@ -48,8 +53,8 @@ export const linuxArmPackages = [
   ...machines.flatMap(({ libraryPackages }) => libraryPackages.split(", ")),
 ];
 
-export async function linuxArm(_: Settings): Promise<void> {
-  for (const { target, qemu, libraries, libraryPackages, node, isa, args = [] } of machines) {
+export async function linuxArm({ extent }: Settings): Promise<void> {
+  for (const { target, qemu, libraries, libraryPackages, node, isa, runtime, args = [] } of machines) {
     const emulated = (): Command => [
       debian(qemu, "qemu-user-static"),
       ...["-L", debian(libraries, libraryPackages), tool(node, "bin", "node"), ...args],
@@ -61,6 +66,13 @@ export async function linuxArm(_: Settings): Promise<void> {
     await check(`${target}: smoke`, async () => {
       binary(target);
       return smokeIn(await installed(target), emulated(), { timeout: 600 }, { isa });
+    });
+    await check(`${target}: rmsprop bits (${extent})`, async () => {
+      binary(target);
+      const cwd = await installed(target);
+      const command = join(cwd, "node_modules", "rmsprop", "dist", "cli", "main.js");
+      const { stdout } = succeed(emulated(), [command, ...bitsArguments(extent)], { cwd, timeout: 900 });
+      return checkBitsCommand(stdout, extent, { runtime, isas: [isa, "wasm"] });
     });
   }
 }
