@@ -189,12 +189,11 @@ function speedOf(rows: Rows, partOf: (row: number) => number): Series | undefine
   let [from, part] = [0, partOf(0)];
   let last = Number.NaN;
   for (let row = 1; row < rows.count; row++) {
-    const isLast = row === rows.count - 1;
-    if (partOf(row) === part && !isLast) continue;
+    if (partOf(row) === part && row < rows.count - 1) continue;
     const [taken, passed] = [rows.step(row) - rows.step(from), rows.second(row) - rows.second(from)];
-    // Times have three digits.
-    if (passed < 0.02 && !isLast) continue;
-    if (passed > 0 && taken > 0) {
+    // Times have three digits: over a shorter time, at the end too, the quotient would be noise.
+    if (passed < 0.02) continue;
+    if (taken > 0) {
       last = taken / passed;
       points.add(rows.step(row), rows.second(row), last);
     }

@@ -101,6 +101,13 @@ describe("the data of a page", () => {
     for (const value of run?.series["steps a second"]?.values ?? []) expect(value).toBeCloseTo(1000, 0);
   });
 
+  test("the speed of a last moment that is too short to be timed is left out", () => {
+    const file = recordOf("speed", 201, (step) => (step === 201 ? { time: 2.001 } : { time: step / 100 }));
+    expect(report(file).status).toBe(0);
+    const { values, last } = seriesOf(pageFor(file), "steps a second");
+    expect([...new Set([...values, last])]).toEqual([100]);
+  });
+
   test("runs of one name are told apart, and a name cannot end the script", () => {
     const folder = temporaryFolder();
     const first = recordOf("a", 2, () => ({ loss: 1 }), folder);
