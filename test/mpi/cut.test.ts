@@ -7,7 +7,6 @@ import { findLaunchers } from "../../bench/distributed/launch.ts";
 import { Machines } from "../../bench/distributed/machines.ts";
 import { root } from "../support/compile.ts";
 import { checkBuilt } from "../support/programs.ts";
-import { isQuick } from "./support.ts";
 
 /** In seconds, of a collective and of the start, which takes some on a busy machine. */
 const timeout = 10;
@@ -17,7 +16,6 @@ const sentence =
 
 /** Why there can be no machines here. */
 function reasonAgainst(): string | undefined {
-  if (isQuick) return "which the short form leaves out";
   try {
     new Machines(2, 1000).close();
     return undefined;

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { output, root } from "../support/compile.ts";
-import { isQuick, programOf, runRanks, tested } from "./support.ts";
+import { programOf, runRanks, tested } from "./support.ts";
 
 const installed = join(root, "test", "platforms", "node_modules");
 const runtimes = [
@@ -24,7 +24,7 @@ const cases = [
 const combinations = runtimes.flatMap((runtime) => tested.map((each) => ({ ...runtime, ...each })));
 
 describe.each(combinations)("$runtime over $name", ({ runtime, file, args, launcher, isMissing }) => {
-  const missing = existsSync(file) ? (isQuick ? ", which the short form leaves out" : "") : `, there is no ${runtime}`;
+  const missing = existsSync(file) ? "" : `, there is no ${runtime}`;
   const skips = isMissing || missing !== "";
   let trains: string;
 
