@@ -91,16 +91,20 @@ const parts: Readonly<Record<string, () => Promise<object>>> = {
         begun.length = 0;
         const before = performance.now();
         optimizer.ready("w");
+        const asked = begun.length;
         if (isBehind) busy(Math.max(250, 2000 * median(times.travel.length > 0 ? times.travel : [0])));
         const after = performance.now();
         await Promise.all(begun);
         note(isBehind ? "left" : "travel", isBehind ? after : before);
         await optimizer.step();
         note(isBehind ? "stepLeft" : "step", isBehind ? after : before);
+        if (asked === 0 || begun.length !== asked) {
+          throw new Error(`Expected ready() to let all gradients travel at once, but ${asked} of ${begun.length} did.`);
+        }
       }
     }
     const [travel, left, step, stepLeft] = [times.travel, times.left, times.step, times.stepLeft].map(median);
-    return { travel, left, step, stepLeft, exchanges: begun.length };
+    return { travel, left, step, stepLeft };
   },
 
   /** Bytes of a slot: on this rank what momentum takes beside none, the most of all ranks; of the whole; and the buckets. */
