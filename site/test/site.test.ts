@@ -67,6 +67,18 @@ test.each(pages)("%s fits a phone", async (name) => {
   await page.context().close();
 });
 
+test("the first page has the README's first program, from its installation to what it prints", async () => {
+  const readme = readFileSync(join(folder, "..", "..", "README.md"), "utf8");
+  const fences = [...readme.matchAll(/^```\w*\n(.*?)^```$/gms)].slice(0, 3).map(([, code]) => code?.trim());
+  const { page } = await watched(browser, site.address);
+  await page.goto(site.address, { waitUntil: "networkidle" });
+  const shown = await page.$$eval(".vp-doc div[class*='language-'] pre", (all) =>
+    all.map((each) => each.textContent?.trim()),
+  );
+  expect(shown).toEqual(fences);
+  await page.context().close();
+});
+
 test("links lead to pages and to headings", () => {
   const idsOf = new Map<string, ReadonlySet<string>>();
   const textOf = (page: string) => readFileSync(join(folder, page), "utf8");
