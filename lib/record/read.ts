@@ -29,6 +29,13 @@ export class Column {
   }
 }
 
+/**
+ * What a file that is no record may cost: the most columns, each of which takes memory for every step, and the most
+ * characters of a line that has no end.
+ */
+const maxColumns = 1000;
+const maxLine = 2 ** 24;
+
 /** Stands in a column where a line has no such number. No computation makes it. */
 export const absent = -1.797e308;
 
@@ -98,13 +105,25 @@ export class RecordReader {
   }
 
   #take(text: string): void {
+    if (!text.includes("\n")) {
+      this.#keep(this.#rest + text);
+      return;
+    }
     const whole = this.#rest + text;
     let at = 0;
     for (let end = whole.indexOf("\n"); end >= 0; end = whole.indexOf("\n", at)) {
       if (end > at) this.#line(whole.slice(at, end));
       at = end + 1;
     }
-    this.#rest = whole.slice(at);
+    this.#keep(whole.slice(at));
+  }
+
+  /** Keeps the beginning of a line until its end comes. */
+  #keep(rest: string): void {
+    this.#rest = rest;
+    if (rest.length > maxLine) {
+      throw new Error(`Expected ${this.path} to be a record, but it has a line of more than ${maxLine} characters.`);
+    }
   }
 
   #line(text: string): void {
@@ -151,18 +170,18 @@ export class RecordReader {
     for (const name in line) {
       if (name === "time") continue;
       const value = line[name];
-      if (typeof value === "number") this.#column(name).set(i, value, absent);
-      else if (typeof value === "boolean") this.#column(name).set(i, value ? 1 : 0, absent);
+      if (typeof value === "number") this.#column(name)?.set(i, value, absent);
+      else if (typeof value === "boolean") this.#column(name)?.set(i, value ? 1 : 0, absent);
       else if (typeof value === "string" && Object.hasOwn(special, value))
-        this.#column(name).set(i, special[value] as number, absent);
+        this.#column(name)?.set(i, special[value] as number, absent);
       else if (name === "lr" && Array.isArray(value)) {
         value.forEach((rate, g) => {
-          if (typeof rate === "number") this.#column(`lr of group ${g + 1}`).set(i, rate, absent);
+          if (typeof rate === "number") this.#column(`lr of group ${g + 1}`)?.set(i, rate, absent);
         });
       }
     }
     const { time } = line;
-    this.#column("time").set(i, typeof time === "number" ? time + this.#secondsBefore : this.#lastOf("time"));
+    this.#column("time")?.set(i, typeof time === "number" ? time + this.#secondsBefore : this.#lastOf("time"));
   }
 
   /** The last number of a column that each step has; 0 before the first. */
@@ -171,9 +190,11 @@ export class RecordReader {
     return column && column.length > 0 ? column.get(column.length - 1) : 0;
   }
 
-  #column(name: string): Column {
+  /** The column of a name; undefined where there are too many, but those that every step has. */
+  #column(name: string): Column | undefined {
     let column = this.columns.get(name);
     if (!column) {
+      if (this.columns.size >= maxColumns && name !== "step" && name !== "time") return undefined;
       column = new Column();
       this.columns.set(name, column);
     }

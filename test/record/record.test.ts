@@ -305,6 +305,22 @@ describe("the reader", () => {
     expect(values("constructor")).toEqual([4]);
   });
 
+  test("numbers by more than 1,000 names are left out: each takes memory for every step", () => {
+    const lines = Array.from({ length: 3000 }, (_, i) => `{"n${i}":1,"step":${i + 1},"lr":[1,2]}\n`);
+    const { reader, values } = read(head + lines.join(""));
+    expect(reader.length).toBe(3000);
+    expect(reader.columns.size).toBe(1000);
+    expect(values("step").at(-1)).toBe(3000);
+    const first = `{${Array.from({ length: 1500 }, (_, i) => `"n${i}":1`).join()},"step":1}\n`;
+    expect(read(head + first).values("step")).toEqual([1]);
+  });
+
+  test("a file without an end of a line is refused, not kept", () => {
+    expect(() => read(head, "x".repeat(2 ** 25))).toThrow(
+      /^Expected .*run\.jsonl to be a record, but it has a line of more than 16777216 characters\.$/,
+    );
+  });
+
   test("a step without its time has that of the one before", () => {
     const { values } = read(`${head}{"step":1}\n{"step":2,"time":3}\n{"step":3}\n${head}{"step":4}\n`);
     expect(values("time")).toEqual([0, 3, 3, 3]);
