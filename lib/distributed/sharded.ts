@@ -125,10 +125,9 @@ export class ShardedOptimizer<
   ready(...names: (N | (string & {}))[]): void {
     this.#idle();
     const numbers = names.map((name) => this.#numberOf(name));
-    const { communicator } = this.#made;
-    turnsOf(communicator)
-      .take(() => this.#steps.ready(numbers))
-      .catch(() => {}); // what fails there fails for step() too
+    turnsOf(this.#made.communicator).now(() => {
+      if (!this.#disposed) this.#steps.ready(numbers);
+    });
   }
 
   /** Sets every gradient of this rank to zero, those of frozen parameters too. @throws OptimError ERR_STEP_IN_FLIGHT. */

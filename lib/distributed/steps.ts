@@ -1,8 +1,9 @@
 // The steps of a sharded optimizer: gradients to their ranks, a plain step over the rank's pieces, parameters to all. What
 // needs to know nothing of other buckets is done bucket by bucket, while others travel.
+import { Liveness } from "../memory/liveness.ts";
 import { memoryOf } from "../memory/memory.ts";
 import { bufferOf, type FloatArray, fillWith, hasMemory } from "../numbers/typed-array.ts";
-import { beginStep, type Optimizer, type StepInfo } from "../optimizer.ts";
+import { beginStep, type Optimizer } from "../optimizer.ts";
 import type { Begun, Wholes } from "../step/measured.ts";
 import { agreeOnStep } from "./agreement.ts";
 import type { Communicator } from "./communicator.ts";
@@ -34,6 +35,10 @@ export class Steps {
   readonly #rows: Rows;
   /** The numbers of the parameters whose gradients may travel. */
   readonly #ready = new Set<number>();
+  /** The gradients that the step under way sets to zero, as options said when it began. */
+  #zeroed: readonly FloatArray[] = [];
+  /** Of all parameters and gradients, those too of which this rank has no piece, or a sum in their place. */
+  readonly #liveness = new Liveness();
   /** The step that is coming, for words. */
   coming = 1;
 
@@ -41,6 +46,10 @@ export class Steps {
     const { communicator, wholes, pieces, traffic } = sharded;
     this.#sharded = sharded;
     this.#wholes = wholesOf(wholes, pieces, communicator.size === 1 ? 1 : Math.max(traffic.buckets.length, 1));
+    for (const { name, type, length, data, grads } of wholes) {
+      this.#liveness.watch(data, length, type, "data", name);
+      for (const grad of grads) this.#liveness.watch(grad, length, type, "gradient", name);
+    }
     this.#rows = new Rows(communicator, this.#wholes.tiles, traffic.buckets);
   }
 
@@ -50,12 +59,13 @@ export class Steps {
   }
 
   /** Lets the gradients of parameters travel: those of each bucket, once it and all before it are ready. */
-  async ready(numbers: readonly number[]): Promise<void> {
+  ready(numbers: readonly number[]): void {
     const { communicator, traffic, sums } = this.#sharded;
     for (const number of numbers) this.#ready.add(number);
     const isReady = ({ pieces, run }: PlacedBucket) =>
       pieces.every(({ parameter }) => this.#ready.has(run.wholes[parameter] as number));
-    while (communicator.size > 1 && traffic.exchanged < traffic.buckets.length) {
+    if (communicator.size === 1 || !this.#hasMemory()) return; // step() says what is missing
+    while (traffic.exchanged < traffic.buckets.length) {
       const next = traffic.buckets[traffic.exchanged] as PlacedBucket;
       if (!isReady(next)) return;
       // At once: an event loop that a backward pass blocks would not come to it later.
@@ -105,7 +115,9 @@ export class Steps {
     let begun: Begun | undefined;
     let refusal: { readonly error: unknown } | undefined;
     try {
+      if (communicator.size > 1) this.#liveness.check();
       begun = beginStep(optimizer, this.#wholes);
+      this.#zeroed = this.#zeroedNow();
     } catch (error) {
       refusal = { error };
     }
@@ -115,7 +127,8 @@ export class Steps {
         if (refusal && !this.#hasMemory()) throw refusal.error;
         const agreed = agreeOnStep(communicator, step, begun?.orders);
         agreed.catch(() => {}); // it may come before it is waited for
-        await this.#exchangeUntil(mostUnderWay, step);
+        // Of a rank that refuses anything may travel: it comes to nothing.
+        await this.#exchangeUntil(mostUnderWay, step, !refusal);
         await agreed;
       }
     } catch (error) {
@@ -126,9 +139,9 @@ export class Steps {
     return begun as Begun;
   }
 
-  #exchangeUntil(count: number, step: number): Promise<void> {
+  #exchangeUntil(count: number, step: number, isSummed = true): Promise<void> {
     const { traffic, sums } = this.#sharded;
-    return traffic.exchangeUntil(count, step, (bucket) => sums?.sumAsync(bucket));
+    return traffic.exchangeUntil(count, step, (bucket) => (isSummed ? sums?.sumAsync(bucket) : undefined));
   }
 
   #hasMemory(): boolean {
@@ -141,7 +154,6 @@ export class Steps {
   /** Measures and changes, each part once its gradients are there, and lets parameters travel once they are changed. */
   async #change(step: number, begun: Begun): Promise<void> {
     const { optimizer } = this.#sharded;
-    const zeroed = this.#zeroed();
     let applies = true;
     if (begun.before.columns.length > 0) {
       await this.#overParts(step, (part) => begun.measure(part));
@@ -158,8 +170,8 @@ export class Steps {
       begun.finish();
     }
     if (!applies) return;
-    this.coming = (optimizer.lastStep as StepInfo).step + 1;
-    for (const gradient of zeroed) fillWith(gradient, 0);
+    this.coming = (optimizer.lastStep?.step ?? 0) + 1; // of no parameter there may be none yet
+    for (const gradient of this.#zeroed) fillWith(gradient, 0);
   }
 
   /** Calls `work` for each part once its gradients are there, while those of the next ones travel. */
@@ -181,7 +193,7 @@ export class Steps {
   }
 
   /** The gradients that the coming step sets to zero. The optimizer of pieces sees those of its pieces alone. */
-  #zeroed(): FloatArray[] {
+  #zeroedNow(): FloatArray[] {
     const { wholes, groups, optimizer, frozen } = this.#sharded;
     return groups.flatMap((numbers, g) => {
       const { zeroGrads } = optimizer.paramGroups[g] as unknown as { readonly zeroGrads: boolean };

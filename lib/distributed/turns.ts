@@ -18,6 +18,15 @@ export class Turns {
     turn.then(done, done);
     return turn;
   }
+
+  /**
+   * Runs `work`, which waits for nothing, at once where no turn is under way, else in a turn. It takes none at once, so that
+   * others of its kind need not wait for the event loop. What it throws in a turn is lost.
+   */
+  now(work: () => void): void {
+    if (this.#last) this.take(async () => work()).catch(() => {});
+    else work();
+  }
 }
 
 async function start<T>(work: () => Promise<T>): Promise<T> {

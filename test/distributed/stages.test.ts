@@ -54,6 +54,14 @@ const cases: Readonly<Record<string, Case>> = {
       if (step === 3) optimizer.unfreeze(...all);
     },
   },
+  "all frozen from the first": {
+    options: { momentum: 0.9 },
+    before(optimizer, step) {
+      const all = ["none", "w1", "b1", "one", "w2", "w3", "b3", "w4"];
+      if (step === 1) optimizer.freeze(...all);
+      if (step === 3) optimizer.unfreeze(...all);
+    },
+  },
   "gradients that are not finite": { options: { momentum: 0.9 }, kind: "nonFinite" },
 };
 
