@@ -264,8 +264,11 @@ if (values.keep !== undefined) {
   if (isPacked) {
     mutants = JSON.parse(readFileSync(join(here, "all.json"), "utf8"));
   } else {
-    ({ mutants } = values.built || values.resume ? mutantsOf(root) : writeTree(root, tree));
-    if (!values.built && !values.resume) {
+    const list = join(folder, "all.json");
+    if (values.built || values.resume) mutants = JSON.parse(readFileSync(list, "utf8"));
+    else {
+      ({ mutants } = writeTree(root, tree));
+      writeFileSync(list, JSON.stringify(mutants));
       console.log(`Compiling ${mutants.length} mutants for ${instructionSet()} …`);
       await compileTree(root, tree);
     }
