@@ -2,7 +2,7 @@
 // optimizer, to the same bits.
 import { expect, test } from "vitest";
 import { shard } from "../../lib/distributed/shard.ts";
-import { allocate } from "../../lib/index.ts";
+import { allocate, OptimError } from "../../lib/index.ts";
 import type { FloatArray, NumberType } from "../../lib/numbers/typed-array.ts";
 import { divideBy } from "../../lib/parameters/standing.ts";
 import type { StateDict } from "../../lib/state/state-dict.ts";
@@ -153,7 +153,8 @@ async function walkWith(
           await optimizer.swapEma();
           infos.push(Object.fromEntries(parameters.map(({ name, data }) => [name, data.slice()])));
         } catch (error) {
-          infos.push((error as { code?: string }).code);
+          if (!(error instanceof OptimError)) throw error; // the link is cut
+          infos.push(error.code);
         }
       }
     } else {
