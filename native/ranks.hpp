@@ -104,6 +104,7 @@ class Ranks {
   void give_up(std::unique_ptr<Collective> collective, const std::string& sentence);
   std::string say_farewell();
   std::string farewell();
+  bool has_left();
   [[noreturn]] void abort(int code, const std::string& reason);
   [[noreturn]] void abort_here();
   void set_state(State state);
@@ -123,6 +124,8 @@ class Ranks {
   State state_ = State::starting;
   Request request_ = Request::none;
   int code_ = 0;
+  bool all_have_come_ = false;  // to the end
+  bool left_ = false;           // without MPI's end, which did not come
   int rank_ = -1;
   std::string error_;  // why they failed, or the farewell did
   std::deque<std::unique_ptr<Collective>> asked_;
