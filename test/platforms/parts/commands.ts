@@ -14,14 +14,12 @@ import { isasHere } from "./linux-x64.ts";
 /** In seconds, of `rmsprop bench`, as its help promises. */
 const longestBench = 60;
 
-const [deno] = runtimes.Deno();
-const [bun] = runtimes.Bun();
-
 /** What asks for the package's command, and the environment that the manager wants. */
 function askingFor(name: keyof typeof runtimes): Command {
-  if (name === "Bun") return [bun, "x", "--bun", "rmsprop"];
-  if (name === "Deno") return [deno, "run", "-A", "--min-dep-age=0", "npm:rmsprop"];
-  return [runtimes[name]()[0], tool("npm-11", "bin", "npx-cli.js"), "--yes", "rmsprop"];
+  const [program] = runtimes[name]();
+  if (name === "Bun") return [program, "x", "--bun", "rmsprop"];
+  if (name === "Deno") return [program, "run", "-A", "--min-dep-age=0", "npm:rmsprop"];
+  return [program, tool("npm-11", "bin", "npx-cli.js"), "--yes", "rmsprop"];
 }
 
 export async function commandsPart({ extent }: Settings): Promise<void> {
