@@ -123,7 +123,6 @@ class Ranks {
   std::condition_variable changed_;
   State state_ = State::starting;
   Request request_ = Request::none;
-  int code_ = 0;
   bool all_have_come_ = false;  // to the end
   bool left_ = false;           // without MPI's end, which did not come
   int rank_ = -1;

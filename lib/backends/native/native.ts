@@ -189,6 +189,13 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
           for (let i = 0; i < coefficients.length; i++) commands[at + runHeader + i] = coefficients[i] as number;
         }
       };
+      /** Tells of a staged step all that it does. Returns where its report is written. */
+      const stagedCommand = (runs: readonly Run[], stages: Stages): Float64Array => {
+        const numbers = bound.stages as Float64Array;
+        command(runs);
+        writeStages(numbers, runs, stages);
+        return numbers;
+      };
       return {
         rebind(others, capacity) {
           return bound.rebind(nativeGroups(others), capacity);
@@ -198,46 +205,42 @@ export function createNative(binding: NativeBinding, settings: NativeSettings = 
             bound.stepAgain();
             return;
           }
-          command(runs);
           if (!stages) {
+            command(runs);
             bound.step();
             return;
           }
-          const numbers = bound.stages as Float64Array;
-          writeStages(numbers, runs, stages);
+          const numbers = stagedCommand(runs, stages);
           bound.stepStaged?.();
           readReport(numbers, stages.report);
         },
         stepAsync(runs, kept, buffers, stages) {
-          command(runs);
-          if (!stages) return beginning(() => bound.stepAsync([bound, kept], buffers, false));
-          const numbers = bound.stages as Float64Array;
-          writeStages(numbers, runs, stages);
+          if (!stages) {
+            command(runs);
+            return beginning(() => bound.stepAsync([bound, kept], buffers, false));
+          }
+          const numbers = stagedCommand(runs, stages);
           const step = beginning(() => bound.stepAsync([bound, kept], buffers, true));
           return step?.then(() => readReport(numbers, stages.report));
         },
         // Each call is told anew what the step does. Between them the report is nobody else's.
         measureAsync({ runs, stages, layout }, kept, buffers, table) {
-          command(runs);
-          writeStages(bound.stages as Float64Array, runs, stages);
+          stagedCommand(runs, stages);
           return beginning(() => bound.measureAsync?.([bound, kept], buffers, wordsOf(layout), table));
         },
         decide({ runs, stages, layout }, before) {
-          command(runs);
-          writeStages(bound.stages as Float64Array, runs, stages);
+          const numbers = stagedCommand(runs, stages);
           beginning(() => bound.decide?.(wordsOf(layout), before));
-          readReport(bound.stages as Float64Array, stages.report);
+          readReport(numbers, stages.report);
         },
         changeAsync({ runs, stages, layout }, kept, buffers, after) {
-          command(runs);
-          writeStages(bound.stages as Float64Array, runs, stages);
+          stagedCommand(runs, stages);
           return beginning(() => bound.changeAsync?.([bound, kept], buffers, wordsOf(layout), after));
         },
         finishReport({ runs, stages, layout }, after) {
-          command(runs);
-          writeStages(bound.stages as Float64Array, runs, stages);
+          const numbers = stagedCommand(runs, stages);
           beginning(() => bound.report?.(wordsOf(layout), after));
-          readReport(bound.stages as Float64Array, stages.report);
+          readReport(numbers, stages.report);
         },
       };
     },
