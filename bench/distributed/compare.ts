@@ -50,7 +50,7 @@ export async function compareSteps(
       note(name, await gloo(machines, form, [elements, rounds]));
     }
   }
-  const limit = least / median(payloads);
+  const limit = least / Math.max(...payloads);
   const nanoseconds = (seconds: number) => `${((1e9 * seconds) / elements).toFixed(1).padStart(6)} ns`;
   console.log(
     `\n${count} ranks, ${elements} elements, momentum, ${rate} Mbit/s: the link allows ${nanoseconds(limit).trim()} an element`,

@@ -127,12 +127,12 @@ export async function gloo(machines: Machines, form: string, numbers: readonly n
   return jsonOf(outputs[0] as string);
 }
 
-/** The payload of a link of a rate in Mbit/s, measured for a fifth of a second: bytes a second and direction. */
+/** The payload of a link of a rate in Mbit/s, measured for two seconds: bytes a second and direction. */
 export async function payloadOf(machines: Machines, rate: number): Promise<number> {
   const program = here("./link.js");
   const server = machines.spawn(2, process.execPath, [program, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => server.stdout?.once("data", resolve));
-  const bytes = String(rate * 25_000);
+  const bytes = String(rate * 50_000);
   const client = machines.spawn(1, process.execPath, [program, "measure", machines.address(2), bytes], {
     stdio: ["ignore", "pipe", "pipe"],
   });
