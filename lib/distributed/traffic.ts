@@ -22,8 +22,12 @@ export interface PlacedBucket extends Bucket {
   readonly sum: FloatArray | undefined;
 }
 
-/** The collectives of a kind that may be under way at once: one travels while the next one is asked for. */
-export const mostUnderWay = 2;
+/**
+ * The collectives of a kind that may be under way at once. What a rank answers to another one's message waits behind all that it
+ * sends itself, so that two leave a link without work; measured at 1 Gbit/s with buckets of 1 MiB, 2, 3, 4, 6 and 8 on 2 ranks
+ * took 1.17, 1.13, 1.10, 1.09 and 1.06 of what the link allows, and 16 took 1.04.
+ */
+export const mostUnderWay = 8;
 
 const lineOf = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
 
