@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "hydra.hpp"
 #include "ranks.hpp"
 
 #if !defined(_WIN32)
@@ -17,8 +18,7 @@ using namespace std::chrono_literals;
 // How long the end of all ranks may take. It may come to nothing, where a link is cut; then this process ends alone.
 constexpr auto abort_patience = 5s;
 
-// How long MPI may take to end once all ranks have said farewell. MPICH 4.0.2 over UCX and TCP was seen to wait for
-// ever there, for an answer of a rank that was further already.
+// How long MPI may take to end once all ranks have said farewell.
 constexpr auto end_patience = 2s;
 
 // Whether this thread ends the process on the ranks' behalf, and with which code.
@@ -45,6 +45,17 @@ std::string Ranks::farewell() {
     const std::lock_guard lock(mutex_);
     all_have_come_ = true;
     changed_.notify_all();
+  }
+  if (mpi_->ends_by_answers()) {
+    // Another rank may still need this one's answers to see that all have come: MPI is moved on meanwhile.
+    Mpi::Handle next = mpi_->barrier(mpi_->world());
+    bool is_over = false;
+    if (leave_hydra([&] { is_over = is_over || mpi_->test(next); })) {
+      const std::lock_guard lock(mutex_);
+      left_ = true;
+      return "";
+    }
+    while (!is_over) is_over = mpi_->test(next);
   }
   mpi_->finalize();
   return "";
@@ -110,8 +121,10 @@ void Ranks::finish(int code, std::string reason) {
     };
     const bool answered =
         changed_.wait_until(lock, deadline() + abort_patience, [&] { return has_answer() || all_have_come_; });
-    if (answered && !has_answer() && !changed_.wait_for(lock, end_patience, has_answer)) {
-      // Nothing is left to do for any rank. A rank that just went would make MPICH's launcher fail.
+    // Nothing is left to do for any rank then. A rank that just went would make MPICH's launcher fail, and so would
+    // ranks that end the run together: rank 0 does, and the others only where they live on.
+    const auto patience = rank_ == 0 ? end_patience : end_patience + abort_patience;
+    if (answered && !has_answer() && !changed_.wait_for(lock, patience, has_answer)) {
       left_ = true;
       std::fprintf(stderr,
                    "Note: all ranks have come to their end, but MPI's own has not within 2 s: it is cut short.\n");

@@ -73,6 +73,11 @@ class Library final : public Mpi {
   }
 
   void finalize() override { check(finalize_(), "MPI_Finalize"); }
+  bool ends_by_answers() override {
+    // What it was configured with is in there too: where that names a PMI, it is not version 1.
+    const std::string text = version();
+    return text.find("ch4:ucx") != std::string::npos && text.find("--with-pmi") == std::string::npos;
+  }
   void abort(int code) noexcept override { abort_(world_, code); }
   Handle world() const override { return to_handle(world_); }
 

@@ -1,6 +1,8 @@
 // A rank over a library of MPI's interfaces that is one process: loading, errors, time-outs, and every way to end.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { root } from "../support/compile.ts";
@@ -30,6 +32,31 @@ function run(what: string, env: Readonly<Record<string, string>> = {}, library: 
   const alone = { OMPI_COMM_WORLD_SIZE: undefined, PMI_SIZE: undefined, RMSPROP_BACKEND: undefined };
   const stub = { RMSPROP_MPI: pathOf(library), STUB_SIZE: "2", RMSPROP_MPI_TIMEOUT: "1" };
   return runProgram("ranks-over-stub", { args: [what], env: { ...alone, ...stub, ...env } });
+}
+
+/** Runs the program as hydra would, which gives these answers: the lines that it heard, and how the program ended. */
+async function runUnderHydra(given: Readonly<Record<string, string>>, answers: Readonly<Record<string, string>>) {
+  const env = { ...process.env, RMSPROP_BACKEND: undefined, RMSPROP_MPI: pathOf("MPICH"), STUB_SIZE: "2" };
+  const hydra = { PMI_FD: "3", MPI_LOCALNRANKS: "1", RMSPROP_MPI_TIMEOUT: "5" };
+  const set = Object.entries({ ...env, ...hydra, ...given }).filter(([, value]) => value);
+  const child = spawn(process.execPath, [join(root, "test/programs/ranks-over-stub.js"), "all"], {
+    env: Object.fromEntries(set) as NodeJS.ProcessEnv,
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+  });
+  const said: string[] = [];
+  const socket = child.stdio[3] as Socket;
+  socket.on("data", (data) => {
+    for (const line of data.toString().trim().split("\n")) {
+      said.push(line);
+      socket.write(`${answers[line]}\n`);
+    }
+  });
+  let stderr = "";
+  child.stderr?.on("data", (data) => {
+    stderr += data;
+  });
+  const [code] = await once(child, "close");
+  return [said, { code, stderr }] as const;
 }
 
 describe.skipIf(missing)(`a stub of MPI${missing}`, () => {
@@ -96,6 +123,30 @@ describe.skipIf(missing)(`a stub of MPI${missing}`, () => {
     expect(ending.stderr).toMatch(stderr);
     expect(ending).toMatchObject({ code, signal: null, timedOut: false });
     expect((performance.now() - start) / 1000).toBeLessThan(1 + 10 + 5); // starting a process under load
+  });
+
+  const onUcx = { STUB_VERSION: "MPICH Version:\t4.0.2\nMPICH Device:\tch4:ucx\n" };
+  const [entered, left] = [
+    ["cmd=barrier_in", "cmd=barrier_out"],
+    ["cmd=finalize", "cmd=finalize_ack"],
+  ] as const;
+  test.each<
+    [what: string, env: Readonly<Record<string, string>>, answers: readonly (readonly string[])[], stderr: string]
+  >([
+    ["MPICH on UCX leaves hydra itself", onUcx, [entered, left], ""],
+    ["hydra that says something else leaves it to MPI", onUcx, [[entered[0], "cmd=what"]], "finalized\n"],
+    ["another MPICH leaves it to MPI", {}, [], "finalized\n"],
+    [
+      "a PMI of another version is left to MPI",
+      { STUB_VERSION: `${onUcx.STUB_VERSION}--with-pmi=pmi2` },
+      [],
+      "finalized\n",
+    ],
+    ["another launcher with a PMI is left to MPI", { ...onUcx, MPI_LOCALNRANKS: "" }, [], "finalized\n"],
+  ])("at the end, %s", async (_, env, answers, stderr) => {
+    const [said, ending] = await runUnderHydra(env, Object.fromEntries(answers));
+    expect(said).toEqual(answers.map(([line]) => line));
+    expect(ending).toEqual({ code: 0, stderr });
   });
 
   test.each<[what: string, env: Readonly<Record<string, string>>, message: string, library?: Library]>([
