@@ -14,7 +14,7 @@ export interface OwnPiece {
   readonly end: number;
   readonly data: FloatArray;
   readonly grad: FloatArray | readonly FloatArray[];
-  /** The number of its bucket, with which it is stepped; 0 of one rank, which steps all at once. */
+  /** The number of its bucket, with which it is stepped. */
   readonly part: number;
 }
 
@@ -32,8 +32,7 @@ export function ownPieces(
   replicas: number,
 ): OwnPieces {
   const found: OwnPiece[][] = wholes.map(() => []);
-  for (const [number, bucket] of buckets.entries()) {
-    const part = bucket.shards.length === 1 ? 0 : number;
+  for (const [part, bucket] of buckets.entries()) {
     for (const piece of bucket.own.pieces) {
       const index = bucket.run.wholes[piece.parameter] as number;
       const { begin, end } = piece;

@@ -45,7 +45,7 @@ export class Steps {
   constructor(sharded: Sharded) {
     const { communicator, wholes, pieces, traffic } = sharded;
     this.#sharded = sharded;
-    this.#wholes = wholesOf(wholes, pieces, communicator.size === 1 ? 1 : Math.max(traffic.buckets.length, 1));
+    this.#wholes = wholesOf(wholes, pieces, Math.max(traffic.buckets.length, 1));
     for (const { name, type, length, data, grads } of wholes) {
       this.#liveness.watch(data, length, type, "data", name);
       for (const grad of grads) this.#liveness.watch(grad, length, type, "gradient", name);
@@ -89,7 +89,12 @@ export class Steps {
   }
 
   async take(): Promise<void> {
-    const { traffic } = this.#sharded;
+    const { communicator, optimizer, traffic } = this.#sharded;
+    if (communicator.size === 1) {
+      // Its pieces are the whole parameters, and nothing travels.
+      await optimizer.stepAsync();
+      return;
+    }
     const step = this.coming;
     if (!this.travels) this.#hold(1);
     try {
@@ -115,22 +120,20 @@ export class Steps {
     let begun: Begun | undefined;
     let refusal: { readonly error: unknown } | undefined;
     try {
-      if (communicator.size > 1) this.#liveness.check();
+      this.#liveness.check();
       begun = beginStep(optimizer, this.#wholes);
       this.#zeroed = this.#zeroedNow();
     } catch (error) {
       refusal = { error };
     }
     try {
-      if (communicator.size > 1) {
-        // Without its memory a rank cannot take part.
-        if (refusal && !this.#hasMemory()) throw refusal.error;
-        const agreed = agreeOnStep(communicator, step, begun?.orders);
-        agreed.catch(() => {}); // it may come before it is waited for
-        // Of a rank that refuses anything may travel: it comes to nothing.
-        await this.#exchangeUntil(mostUnderWay, step, !refusal);
-        await agreed;
-      }
+      // Without its memory a rank cannot take part.
+      if (refusal && !this.#hasMemory()) throw refusal.error;
+      const agreed = agreeOnStep(communicator, step, begun?.orders);
+      agreed.catch(() => {}); // it may come before it is waited for
+      // Of a rank that refuses anything may travel: it comes to nothing.
+      await this.#exchangeUntil(mostUnderWay, step, !refusal);
+      await agreed;
     } catch (error) {
       begun?.abandon();
       throw refusal ? refusal.error : error;
@@ -176,20 +179,18 @@ export class Steps {
 
   /** Calls `work` for each part once its gradients are there, while those of the next ones travel. */
   async #overParts(step: number, work: (part: number) => Promise<void>): Promise<void> {
-    const { communicator, traffic } = this.#sharded;
+    const { traffic } = this.#sharded;
     for (let part = 0; part < this.#wholes.parts; part++) {
-      if (communicator.size > 1) {
-        await traffic.arrived(part);
-        await this.#exchangeUntil(part + 1 + mostUnderWay, step);
-      }
+      await traffic.arrived(part);
+      await this.#exchangeUntil(part + 1 + mostUnderWay, step);
       await work(part);
     }
   }
 
   async #changePart(step: number, begun: Begun, part: number): Promise<void> {
-    const { communicator, traffic } = this.#sharded;
+    const { traffic } = this.#sharded;
     await begun.change(part);
-    if (communicator.size > 1 && part < traffic.buckets.length) await traffic.gatherNext(`of step ${step}`);
+    if (part < traffic.buckets.length) await traffic.gatherNext(`of step ${step}`);
   }
 
   /** The gradients that the coming step sets to zero. The optimizer of pieces sees those of its pieces alone. */
