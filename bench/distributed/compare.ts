@@ -1,6 +1,6 @@
 // Steps on ranks beside what the link allows, and beside PyTorch on the same links in the same turns.
 import { median } from "../median.ts";
-import { gloo, type Launcher, ours, payloadOf, python, type Rounds } from "./launch.ts";
+import { gloo, type Launcher, ours, payloadAtBest, payloadOf, python, type Rounds } from "./launch.ts";
 import type { Machines } from "./machines.ts";
 
 /** How much is measured. */
@@ -36,7 +36,7 @@ export async function compareSteps(
   const note = (name: string, { seconds }: Rounds) => times.set(name, [...(times.get(name) ?? []), ...seconds]);
   for (let turn = 1; turn <= turns; turn++) {
     const when = `${count} ranks, turn ${turn} of ${turns}`;
-    progress(`${when}: the link`);
+    progress(`${when}: the links`);
     payloads.push(await payloadOf(machines, rate));
     for (const launcher of launchers) {
       progress(`${when}: ${launcher.name}`);
@@ -53,7 +53,8 @@ export async function compareSteps(
   const limit = least / Math.max(...payloads);
   const nanoseconds = (seconds: number) => `${((1e9 * seconds) / elements).toFixed(1).padStart(6)} ns`;
   console.log(
-    `\n${count} ranks, ${elements} elements, momentum, ${rate} Mbit/s: the link allows ${nanoseconds(limit).trim()} an element`,
+    `\n${count} ranks, ${elements} elements, momentum, ${rate} Mbit/s: links that all use at once allow ` +
+      `${nanoseconds(limit).trim()} an element, without anything else of TCP ${nanoseconds(least / payloadAtBest(rate)).trim()}`,
   );
   const of = (name: string) => median(times.get(name) ?? [Number.NaN]);
   for (const name of times.keys()) {
@@ -120,6 +121,6 @@ export async function compareRest(
   const bound = whole / count + buckets * 4096;
   console.log(
     `${count} ranks: a slot takes ${most} bytes on the rank with the most of it, ${(most / whole).toFixed(4)} of the whole; ` +
-      `1/${count} and a tile for each of ${buckets} buckets are ${bound}`,
+      `1/${count} and a tile for each of ${buckets} buckets are ${bound}, and up to 262080 keep rows apart`,
   );
 }
