@@ -23,8 +23,10 @@ describe.skipIf(!hasAddon)(
           context.skip(`Node ${version}: ${installed.missing}`);
           return;
         }
-        for (const size of kilobytes) {
-          for (const ending of endings) {
+        for (const [i, size] of kilobytes.entries()) {
+          // Outside the full run sizes and releases take turns with the endings, each of which both sizes have.
+          const turn = i + transferring.indexOf(version);
+          for (const ending of endings.filter((_, j) => full || (j + turn) % 2 === 0)) {
             const options = { args: [size, ending], node: installed.binary };
             const found = await report("transfer-and-exit", options);
             const label = `${size} KiB, ${ending}`;
@@ -116,7 +118,7 @@ describe.skipIf(!hasAddon)("where buffers over other memory are forbidden", () =
 describe.skipIf(!hasAddon)(
   "a program that takes memory away within any built-in function that the library calls",
   () => {
-    const stride = full ? 1 : 11;
+    const stride = full ? 1 : 23;
     test("never gets a step over memory that is gone", { timeout: 600_000 }, async () => {
       const points = await report<Record<string, number>>("interrupted-calls", { args: [stride], timeout: 590_000 });
       const actions = Object.entries(points);
