@@ -125,5 +125,21 @@ if (size > 1) {
     [...bytes],
     lengths.flatMap((length, of) => Array(length).fill(of + 1)),
   );
+  // Exchanges of which some ranks have nothing to send and nothing to get, and what comes after them.
+  const none = { array: new Uint8Array(8), offsets: all.map(() => 0), counts: all.map(() => 0) };
+  for (const from of all) {
+    const into = (from + 1) % size;
+    const [sent, arrived] = [new Uint8Array(8).fill(from + 1), new Uint8Array(8)];
+    const partOf = (array, of) => ({ ...none, array, counts: all.map((each) => (each === of ? 8 : 0)) });
+    await own.exchange(
+      "a part of one rank's",
+      rank === from ? partOf(sent, into) : none,
+      rank === into ? partOf(arrived, from) : none,
+    );
+    assert.deepEqual([...arrived], Array(8).fill(rank === into ? from + 1 : 0));
+    const told = Float64Array.of(rank);
+    await own.broadcast("a number", told, from);
+    assert.equal(told[0], from);
+  }
 }
 if (rank === 0) console.log("moved");
