@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { backend, RMSprop } from "rmsprop";
 import { record } from "rmsprop/record";
 import { jitter, loadDigits, memoryOf } from "./digits-data.ts";
@@ -55,6 +56,7 @@ export async function train(form: Form, recordFile?: string): Promise<Training> 
   let stepMilliseconds = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
     progress.epoch(epoch);
+    await setImmediate(); // nothing else lets Node say that the reader has gone
     const start = performance.now();
     shuffle(order, random);
     jitter(digits.images, moved.images, random);

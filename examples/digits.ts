@@ -26,6 +26,16 @@ const reportFolder = join("build", "demo");
 const records: string[] = [];
 
 const { form, isChild, recordFile, withReport } = readArguments();
+
+/** How a child ends whose reader has gone; a shell says SIGPIPE so. */
+const readerGone = 141;
+
+// Nobody waits for the rest of `npm run demo | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(isChild ? readerGone : undefined);
+});
+
 if (isChild) await sendToParent(await train(form, recordFile));
 else await main();
 
@@ -133,6 +143,7 @@ function trainInChild(form: Form, backendName = backend.name): Promise<Training>
     child.once("message", (message) => resolve(message as Training));
     child.once("error", reject);
     child.once("close", (code, signal) => {
+      if (code === readerGone) process.exit();
       const how = signal ? `by ${signal}` : `with exit code ${code}`;
       reject(new Error(`Expected the training on the ${backendName} backend to send its result, but it ended ${how}.`));
     });
