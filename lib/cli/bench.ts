@@ -4,7 +4,7 @@ import { rules } from "../rules/all.ts";
 import { messageOf, readArguments } from "./arguments.ts";
 import { gigabytes, measureSize, type Size, sizes } from "./bench-measure.ts";
 import { type Machine, machine } from "./machine.ts";
-import { print } from "./output.ts";
+import { outputEnded, print } from "./output.ts";
 
 const help = `usage: rmsprop bench [--json]
 
@@ -53,7 +53,7 @@ export function linesOf({ elements, timed, loop }: Size): string[] {
  * `rmsprop bench`.
  * @returns the exit code
  */
-export function bench(args: readonly string[]): number {
+export async function bench(args: readonly string[]): Promise<number> {
   const given = readArguments(args, help, { json: { type: "boolean" } });
   if (typeof given === "number") return given;
   const { json = false } = given.values;
@@ -66,11 +66,14 @@ export function bench(args: readonly string[]): number {
       const { version, runtime, platform, processor } = where;
       print(`rmsprop ${version}, ${name} ${isa}, ${threadsOf(threads)} · ${runtime} · ${platform} · ${processor}\n`);
     }
-    const measured = sizes.map((elements) => {
+    const measured: Size[] = [];
+    for (const elements of sizes) {
       const size = measureSize(elements, info);
-      if (!json) for (const line of linesOf(size)) print(line);
-      return size;
-    });
+      measured.push(size);
+      if (json) continue;
+      for (const line of linesOf(size)) print(line);
+      if (await outputEnded()) return 0;
+    }
     const seconds = (performance.now() - start) / 1000;
     const backend = { name, isa, threads, fallbackReason };
     if (json) print(JSON.stringify({ ...where, backend, sizes: measured, seconds } satisfies Bench, null, 2));

@@ -2,9 +2,11 @@
 // success. A reader that has gone, as in `rmsprop doctor | head -3`, has what it wanted: that is no failure.
 
 let failure: unknown;
+let isEnded = false;
 
 /** Keeps the first error. */
 function failed(error: unknown): void {
+  isEnded = true;
   if ((error as NodeJS.ErrnoException)?.code !== "EPIPE") failure ??= error;
 }
 
@@ -21,11 +23,8 @@ export function print(text: string): void {
   }
 }
 
-/**
- * Waits until everything is written.
- * @returns a sentence that says why something could not be, if so; undefined also where the reader has gone
- */
-export async function unwritten(): Promise<string | undefined> {
+/** Waits until everything is written, or cannot be. */
+async function settled(): Promise<void> {
   await new Promise<void>((resolve) => {
     try {
       process.stdout.write("", () => resolve());
@@ -33,6 +32,22 @@ export async function unwritten(): Promise<string | undefined> {
       resolve();
     }
   });
+  // Node tells of an error after it has called back.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Whether nothing more can be printed: the reader has gone, or a disk is full. What takes long asks between its parts. */
+export async function outputEnded(): Promise<boolean> {
+  await settled();
+  return isEnded;
+}
+
+/**
+ * Waits until everything is written.
+ * @returns a sentence that says why something could not be, if so; undefined also where the reader has gone
+ */
+export async function unwritten(): Promise<string | undefined> {
+  await settled();
   if (failure === undefined) return undefined;
   const reason = failure instanceof Error ? failure.message : String(failure);
   return `Expected standard output to take what rmsprop prints, but it does not: ${reason}.`;

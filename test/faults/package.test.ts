@@ -132,6 +132,20 @@ describe.skipIf(process.platform !== "linux")("rmsprop COMMAND", () => {
     expect(stderr).toMatch(code === 0 ? /^ended with 0\n$/ : /^Expected a command, .*\nended with 2\n$/s);
   });
 
+  test("R11: bench stops where its reader has gone, before it has measured every size", { timeout: 300_000 }, () => {
+    checkBuilt();
+    // Each size takes as long: milliseconds until all of them end, and until one without a reader does.
+    const timed = (script: string) => {
+      const start = performance.now();
+      const { stderr } = run(script);
+      return { stderr, took: performance.now() - start };
+    };
+    const whole = timed('"$0" "$1" bench');
+    const cut = timed('{ "$0" "$1" bench; echo "ended with $?" >&2; } | true');
+    expect([whole.stderr, cut.stderr]).toEqual(["", "ended with 0\n"]);
+    expect(cut.took).toBeLessThan(0.75 * whole.took);
+  });
+
   test("R11: --version prints the version alone", () => {
     for (const flag of ["--version", "-v"])
       expect(cli(flag)).toMatchObject({ status: 0, stderr: "", stdout: `${manifest.version}\n` });
