@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { RecordReader } from "../record/read.ts";
 import { messageOf, readArguments, reading } from "./arguments.ts";
@@ -36,12 +36,22 @@ export function pageOf(runs: readonly RunData[], reload: number | null): string 
   return readFileSync(template, "utf8").replace("/*data*/", () => json);
 }
 
+/** Where a page is put: the file that a link leads to. A page in the place of a device would take it away from everybody. */
+function placeOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return file;
+  if (!stats.isFile()) throw new Error("there is a folder, a device or the like");
+  return realpathSync(file);
+}
+
 /** Writes a file so that whoever opens it has all of it. */
 function writeWhole(file: string, text: string): void {
-  const beside = `${file}.${process.pid}.tmp`;
+  let beside = `${file}.${process.pid}.tmp`;
   try {
+    const place = placeOf(file);
+    beside = `${place}.${process.pid}.tmp`;
     writeFileSync(beside, text);
-    renameSync(beside, file);
+    renameSync(beside, place);
   } catch (error) {
     try {
       rmSync(beside, { force: true });

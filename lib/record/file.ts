@@ -42,6 +42,12 @@ export class AppendedFile {
     }
   }
 
+  /** Closes it without what waits. */
+  abandon(): void {
+    this.#waiting = "";
+    this.close();
+  }
+
   /** @throws The system's error; it is closed all the same. */
   close(): void {
     if (!this.#isOpen) return;

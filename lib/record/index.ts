@@ -115,9 +115,14 @@ export class Recorder {
     };
     this.#file = new AppendedFile(path);
     this.#file.add(`${JSON.stringify(head)}\n`);
+    try {
+      this.flush();
+    } catch (error) {
+      this.#file.abandon();
+      throw error;
+    }
     if (open.size === 0) process.on("exit", flushAll);
     open.add(this);
-    this.flush();
   }
 
   /**

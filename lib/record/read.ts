@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { show } from "../values/show.ts";
 import { format, type Head, isHead } from "./lines.ts";
@@ -74,9 +74,12 @@ export class RecordReader {
    * @throws The system's error, and one where another version of the library wrote the record in another form.
    */
   read(): boolean {
-    const file = openSync(this.path, "r");
+    // Without O_NONBLOCK, which Windows has not, a FIFO would wait for its writer.
+    const file = openSync(this.path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      if (fstatSync(file).size < this.#place) this.#restart();
+      const stats = fstatSync(file);
+      if (!stats.isFile()) throw new Error(`Expected ${this.path} to be a record, but it is no ordinary file.`);
+      if (stats.size < this.#place) this.#restart();
       const from = this.#place;
       const buffer = Buffer.allocUnsafe(2 ** 20);
       for (;;) {

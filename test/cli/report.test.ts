@@ -1,7 +1,7 @@
 // rmsprop report: what it makes of records, and the page, in headless Chromium, from its file.
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -122,7 +122,7 @@ describe("the data of a page", () => {
   test.each([
     [[], "Expected a file, found none."],
     [["none.jsonl"], "Expected to read the file none.jsonl, but: ENOENT: no such file or directory"],
-    [[root], `Expected to read the file ${root}, but: EISDIR`],
+    [[root], `Expected ${root} to be a record, but it is no ordinary file.`],
     [[join(root, "LICENSE")], "to be a record of rmsprop/record, but it has no line of one."],
     [["x.html", "-o", "x.html"], "Expected a page beside the records, but x.html is one of them."],
   ])("%j is refused", (args, message) => {
@@ -139,10 +139,42 @@ describe("the data of a page", () => {
       const { status, stderr } = report(file, "-o", page);
       expect({ status, stderr }).toEqual({
         status: 1,
-        stderr: expect.stringContaining(`Expected to write the page ${page}, but: E`),
+        stderr: expect.stringContaining(`Expected to write the page ${page}, but: `),
       });
     }
     expect(readdirSync(dirname(folder)).filter((name) => name.startsWith(`${basename(folder)}.`))).toEqual([]);
+  });
+
+  test.skipIf(process.platform === "win32")("a page takes the place of no FIFO and no link", () => {
+    const file = recordOf("place", 1, () => ({ loss: 1 }));
+    const folder = temporaryFolder();
+    const [fifo, page, link] = ["fifo", "page.html", "link.html"].map((name) => join(folder, name)) as [
+      ...[string, string, string],
+    ];
+    execFileSync("mkfifo", [fifo]);
+    expect(report(file, "-o", fifo)).toMatchObject({
+      status: 1,
+      stderr: `Expected to write the page ${fifo}, but: there is a folder, a device or the like.\n`,
+    });
+    expect(lstatSync(fifo).isFIFO()).toBe(true);
+    writeFileSync(page, "");
+    symlinkSync("page.html", link);
+    expect(report(file, "-o", link).status).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(dataIn(page).runs).toHaveLength(1);
+  });
+
+  test.skipIf(process.platform === "win32")("a FIFO and a device without an end are refused as records", () => {
+    const fifo = join(temporaryFolder(), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    for (const path of [fifo, "/dev/urandom"]) {
+      const { status, stderr } = spawnSync(process.execPath, [main, "report", path, "-o", `${fifo}.html`], {
+        ...{ encoding: "utf8", timeout: 20_000 },
+      });
+      expect({ status, stderr }).toEqual({
+        ...{ status: 1, stderr: `Expected ${path} to be a record, but it is no ordinary file.\n` },
+      });
+    }
   });
 
   test("a record of another version is refused, among others too", () => {

@@ -1,7 +1,7 @@
 // Records: their lines, their files, what a killed process leaves, and what the reader makes of all that.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -313,6 +313,14 @@ describe("the reader", () => {
     expect(values("step").at(-1)).toBe(3000);
     const first = `{${Array.from({ length: 1500 }, (_, i) => `"n${i}":1`).join()},"step":1}\n`;
     expect(read(head + first).values("step")).toEqual([1]);
+  });
+
+  test.skipIf(process.platform !== "linux")("a record that cannot be begun leaves no file open", () => {
+    const parameter = { name: "w", data: new Float32Array(1), grad: new Float32Array(1) };
+    const optimizer = new SGD([parameter], { lr: 1 });
+    const before = [readdirSync("/proc/self/fd").length, process.listenerCount("exit")];
+    expect(() => record(optimizer, "/dev/full")).toThrow("ENOSPC");
+    expect([readdirSync("/proc/self/fd").length, process.listenerCount("exit")]).toEqual(before);
   });
 
   test("a file without an end of a line is refused, not kept", () => {
