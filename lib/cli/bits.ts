@@ -18,7 +18,7 @@ on every machine. Where one is not, the exit code is 1 and a line says what to r
   --json       the same as one JSON object, with every SHA-256
   --reference  on the TypeScript reference too, from which the table was made; that takes longer. It is taken anyway where
                no other backend loads
-  --only       the cases alone whose names contain a text`;
+  --only       the cases alone whose names contain a text, in large or small letters`;
 
 type Digests = Readonly<Record<string, string>>;
 
@@ -74,8 +74,9 @@ export function bits(args: readonly string[]): number {
   });
   if (typeof given === "number") return given;
   const { json = false, only = "" } = given.values;
+  const part = only.toLowerCase();
   const where = machine();
-  const cases = bitsCases().filter(({ name }) => name.includes(only));
+  const cases = bitsCases().filter(({ name }) => name.toLowerCase().includes(part));
   if (cases.length === 0) {
     console.error(`Expected the name of a case to contain ${JSON.stringify(only)}, but none does.\n${help}`);
     return 2;

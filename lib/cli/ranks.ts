@@ -10,6 +10,10 @@ element for the plain step, buckets as ranks.shard() makes them by itself.
   --bandwidth   of each machine's link, 10 by default
   --elements    of all parameters, 1e9 by default`;
 
+/** Beyond these the model's numbers leave those of JavaScript, and any cluster. */
+const most = { bandwidth: 1e6, elements: 1e15 };
+const least = { bandwidth: 1e-3, elements: 1 };
+
 const counts = [1, 2, 4, 8, 16, 64, 256, 1000];
 
 const digits = (value: number) => (value === 0 ? "0" : value.toPrecision(3));
@@ -18,10 +22,11 @@ export function ranks(args: readonly string[]): number {
   const given = readArguments(args, help, { bandwidth: { type: "string" }, elements: { type: "string" } });
   if (typeof given === "number") return given;
   const { bandwidth = "10", elements = "1e9" } = given.values;
-  for (const [name, text] of Object.entries({ bandwidth, elements })) {
+  for (const [name, text] of Object.entries({ bandwidth, elements }) as ["bandwidth" | "elements", string][]) {
     const number = Number(text);
-    if (number > 0 && number < Number.POSITIVE_INFINITY) continue;
-    console.error(`Expected --${name} to be a finite number above 0, but found ${JSON.stringify(text)}.\n${help}`);
+    if (number >= least[name] && number <= most[name]) continue;
+    const domain = `a number from ${least[name]} to ${most[name].toExponential().replace("+", "")}`;
+    console.error(`Expected --${name} to be ${domain}, but found ${JSON.stringify(text)}.\n${help}`);
     return 2;
   }
   const row = (cells: readonly string[]) => cells.map((cell) => cell.padStart(12)).join("");

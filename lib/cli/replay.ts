@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { Backend } from "../backends/backend.ts";
 import { useBackend } from "../backends/current.ts";
 import { backendsHere } from "../backends/select.ts";
@@ -78,9 +78,30 @@ function linesOf({ settings, runs, sha256, backends }: Replay): string[] {
   return lines;
 }
 
+/** The most bytes of settings: more than 100 runs with every option have. */
+const mostBytes = 2 ** 20;
+
+/** The text of a file, or of standard input, which may have no end. */
+function textOf(file: string): string {
+  const open = file === "-" ? 0 : openSync(file, "r");
+  try {
+    const bytes = Buffer.allocUnsafe(mostBytes + 1);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(open, bytes, length, bytes.length - length, null);
+    }
+    if (length > mostBytes)
+      throw new Error(`Expected ${file} to be settings, but it has more than ${mostBytes} bytes.`);
+    // Some editors begin a file with a mark of its byte order.
+    return bytes.toString("utf8", 0, length).replace(/^\uFEFF/, "");
+  } finally {
+    if (open !== 0) closeSync(open);
+  }
+}
+
 /** The settings in a file, or in standard input. */
 function settingsIn(file: string): PathSettings {
-  const text = reading(file, () => readFileSync(file === "-" ? 0 : file, "utf8"));
+  const text = reading(file, () => textOf(file));
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -74,23 +74,27 @@ const table: OptionTable = {
   },
 };
 
+/** The most lists and objects in each other. No option has as many, and a million would be no end of calls. */
+const deepest = 20;
+
 const runTable: OptionTable = {
   optimizer: word(optimizerNames),
   options: {
     default: {},
-    domain: "an object of what JSON can hold",
-    accepts: (value) => isObject(value) && isJson(value),
+    domain: `an object of what JSON can hold: finite numbers, and at most ${deepest} lists or objects in each other`,
+    accepts: (value) => isObject(value) && isJson(value, deepest),
   },
 };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && isPlain(value);
 
-function isJson(value: unknown): value is Json {
+function isJson(value: unknown, depth: number): value is Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return true;
   if (isNumber(value)) return Number.isFinite(value);
-  if (Array.isArray(value)) return value.every(isJson);
-  return isObject(value) && Object.values(value).every(isJson);
+  if (depth === 0) return false;
+  const inner = (part: unknown) => isJson(part, depth - 1);
+  return Array.isArray(value) ? value.every(inner) : isObject(value) && Object.values(value).every(inner);
 }
 
 /** Reads an object by a table: each name known, each value in its domain, none missing that has no default. */

@@ -98,6 +98,9 @@ describe("rmsprop bits", () => {
     const expected = Object.entries(table).filter(([name]) => name.startsWith("schedule: cosine"));
     expect(expected).toHaveLength(2);
     for (const { digests } of (JSON.parse(stdout) as Bits).backends) expect(Object.entries(digests)).toEqual(expected);
+    expect(JSON.parse(bits("--json", "--only", "SCHEDULE: Cosine").stdout).backends).toHaveLength(
+      JSON.parse(stdout).backends.length,
+    );
     const none = bits("--only", "cosinus");
     expect([none.status, none.stdout]).toEqual([2, ""]);
     expect(none.stderr).toMatch(/^Expected the name of a case to contain "cosinus", but none does\.\n/);

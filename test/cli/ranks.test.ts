@@ -39,8 +39,9 @@ test("a faster link travels in less, until something else takes longest", () => 
 });
 
 test.each([
-  [["--bandwidth", "0"], 'Expected --bandwidth to be a finite number above 0, but found "0".'],
-  [["--elements", "many"], 'Expected --elements to be a finite number above 0, but found "many".'],
+  [["--bandwidth", "0"], 'Expected --bandwidth to be a number from 0.001 to 1e6, but found "0".'],
+  [["--elements", "many"], 'Expected --elements to be a number from 1 to 1e15, but found "many".'],
+  [["--elements", "1e308"], 'Expected --elements to be a number from 1 to 1e15, but found "1e308".'],
   [["--ranks", "4"], "Unknown option '--ranks'"],
 ])("refuses %j", (args, sentence) => {
   const { status, stderr } = ranks(...args);

@@ -12,6 +12,8 @@ import { temporaryFolder } from "../support/folder.ts";
 import { checkBuilt } from "../support/programs.ts";
 import { wasm } from "../support/wasm.ts";
 
+const main = join(root, "dist", "cli", "main.js");
+
 const settings = {
   version: 1,
   surface: "noise",
@@ -28,7 +30,7 @@ const settings = {
 function replay(text: string, args: readonly string[] = ["--json"]) {
   const file = join(temporaryFolder(), "settings.json");
   writeFileSync(file, text);
-  return spawnSync(process.execPath, [join(root, "dist", "cli", "main.js"), "replay", file, ...args], {
+  return spawnSync(process.execPath, [main, "replay", file, ...args], {
     encoding: "utf8",
     env: { ...process.env, NODE_OPTIONS: "", RMSPROP_NATIVE_PATH: "", RMSPROP_ISA: "" },
   });
@@ -76,8 +78,34 @@ describe("rmsprop replay", () => {
     expect(stderr).toMatch(message);
   });
 
+  test("refuses settings that are too deep or too long, in few words", () => {
+    const lr = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const deep = replay(
+      JSON.stringify({ ...settings, runs: [{ optimizer: "SGD", options: { lr: 1 } }] }).replace('"lr":1', `"lr":${lr}`),
+    );
+    expect(deep.stderr).toBe(
+      "Expected 'options' to be an object of what JSON can hold: finite numbers, and at most 20 lists or objects in each other, but it is an object.\n",
+    );
+    const long = replay(" ".repeat(2 ** 20 + 1));
+    expect(long.stderr).toMatch(/^Expected .*settings\.json to be settings, but it has more than 1048576 bytes\.\n$/);
+    expect([deep.status, long.status]).toEqual([2, 2]);
+  });
+
+  test("reads a file that begins with a mark of its byte order", () => {
+    expect(replay(`\uFEFF${JSON.stringify(settings)}`).status).toBe(0);
+  });
+
+  test.skipIf(process.platform === "win32")("does not read a device without an end for ever", () => {
+    const { status, stderr } = spawnSync(process.execPath, [main, "replay", "/dev/zero"], {
+      ...{ encoding: "utf8", timeout: 20_000 },
+    });
+    expect({ status, stderr }).toEqual({
+      ...{ status: 2, stderr: "Expected /dev/zero to be settings, but it has more than 1048576 bytes.\n" },
+    });
+  });
+
   test("asks for a file", () => {
-    const { status, stderr } = spawnSync(process.execPath, [join(root, "dist", "cli", "main.js"), "replay"], {
+    const { status, stderr } = spawnSync(process.execPath, [main, "replay"], {
       encoding: "utf8",
     });
     expect(status).toBe(2);
