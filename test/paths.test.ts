@@ -142,7 +142,7 @@ test.each<readonly [string, unknown, string]>([
   [
     "what JSON cannot hold",
     { ...given, runs: [{ optimizer: "SGD", options: { lr: () => 1 } }] },
-    "Expected 'options' to be an object of what JSON can hold, but it is an object.",
+    "Expected 'options' to be an object of what JSON can hold: finite numbers, and at most 20 lists or objects in each other, but it is an object.",
   ],
 ])("settings with %s are refused", (_, settings, message) => {
   expect(() => readSettings(settings)).toThrow(expect.objectContaining({ code: "ERR_OPTION", message }));
