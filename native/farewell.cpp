@@ -152,10 +152,10 @@ void Ranks::finish(int code, std::string reason) {
 
 // The process ends, and no hook of JavaScript's end was called. Other ranks may wait for this one for ever, and MPICH's
 // launcher would let the run pass for a success.
-void Ranks::process_exits() {
+void Ranks::process_exits(int code) {
   if (leaving) std::_Exit(exit_code);
   Ranks* ranks = of_process_;
-  if (ranks && ranks->has_left()) std::_Exit(0);  // MPI's own end would come beside its thread
+  if (ranks && ranks->has_left()) std::_Exit(code);  // MPI's own end would come beside its thread
   if (ranks) ranks->finish(1, "Expected all ranks to end together, but this process ends without its exit event.");
 }
 

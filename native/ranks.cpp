@@ -141,7 +141,11 @@ bool Ranks::start_mpi() {
     return false;
   }
   // After MPI's own, so that it comes before them.
-  std::atexit(process_exits);
+#if defined(__GLIBC__)
+  on_exit([](int code, void*) { process_exits(code); }, nullptr);
+#else
+  std::atexit([] { process_exits(0); });  // the code is not told
+#endif
   {
     const std::lock_guard lock(mutex_);
     rank_ = started.rank;

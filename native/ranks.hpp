@@ -111,7 +111,7 @@ class Ranks {
   std::chrono::steady_clock::time_point deadline() const;
   std::string seconds() const;
   static void wait_politely(int waited);
-  static void process_exits();
+  static void process_exits(int code);
 
   static std::atomic<Ranks*> of_process_;
 

@@ -68,6 +68,7 @@ const failures: readonly Failure[] = [
     code: 1,
     quick: true,
   },
+  { what: "a rank's own exit listener sets another code", how: "exits4Later", code: 4 },
   {
     what: "the worker of a rank is terminated in a collective",
     how: "workerTerminated",

@@ -72,6 +72,12 @@ const ways = {
     await ranks.barrier();
     console.log(`mean ${await ranks.mean(ranks.rank)}`);
   },
+  async exits4Later(ranks) {
+    await ranks.barrier();
+    process.on("exit", () => {
+      if (ranks.rank === 1) process.exitCode = 4;
+    });
+  },
   async twice(ranks) {
     await ranks.barrier();
     if (ranks !== (await connect())) throw new Error("Expected the same ranks.");
