@@ -130,9 +130,10 @@ export class ShardedOptimizer<
     });
   }
 
-  /** Sets every gradient of this rank to zero, those of frozen parameters too. @throws OptimError ERR_STEP_IN_FLIGHT. */
+  /** Sets every gradient of this rank to zero, those of frozen parameters too. @throws OptimError ERR_STEP_IN_FLIGHT; ERR_DETACHED. */
   zeroGrad(): void {
     this.#still();
+    this.#steps.checkMemory();
     for (const { length, grads } of this.#made.wholes) if (length > 0) for (const grad of grads) fillWith(grad, 0);
   }
 

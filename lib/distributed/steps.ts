@@ -58,6 +58,11 @@ export class Steps {
     return this.#sharded.traffic.exchanged > 0;
   }
 
+  /** @throws OptimError ERR_DETACHED where a parameter or a gradient has lost its memory. */
+  checkMemory(): void {
+    this.#liveness.check();
+  }
+
   /** Lets the gradients of parameters travel: those of each bucket, once it and all before it are ready. */
   ready(numbers: readonly number[]): void {
     const { communicator, traffic, sums } = this.#sharded;

@@ -339,6 +339,17 @@ describe("calls that come too early", () => {
   });
 });
 
+test.each([1, 2])("%d ranks whose memory was given back set no gradient to zero", async (size) => {
+  const thrown = await thrownOn(size, async (communicator) => {
+    const model = modelOf();
+    const optimizer = await shard(communicator, RMSprop, model);
+    model.dispose();
+    optimizer.zeroGrad();
+  });
+  const sentence = /^ERR_DETACHED: Expected the memory of the data of 'w1' to have \d+ bytes as before, but it has 0: /;
+  expect(thrown).toEqual(Array(size).fill(expect.stringMatching(sentence)));
+});
+
 describe("calls that are refused", () => {
   const unknown = `ERR_NAME: Expected the name of a parameter, but none is named "w9".`;
   test.each<[sentence: string, (rank: Rank) => unknown]>([
