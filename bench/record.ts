@@ -83,7 +83,9 @@ function measureRecord(each: Case): void {
   );
 }
 
-const difference = (one: Times, other: Times): Times => ({ wall: one.wall - other.wall, own: one.own - other.own });
+function difference(one: Times, other: Times): Times {
+  return { wall: one.wall - other.wall, own: one.own - other.own };
+}
 
 function shown(times: readonly Times[]): string {
   const [wall, own] = (["wall", "own"] as const).map((kind) =>
