@@ -53,6 +53,27 @@ describe.each(Object.keys(everyBackend))("on %s", (name) => {
       expect(p.grad.batch).toBe(7);
     });
 
+    test("of a parameter that is frozen, while steps of the others repeat", () => {
+      use();
+      const p = twoRows();
+      const other = { name: "b", data: Float32Array.of(0), grad: Float32Array.of(1) };
+      const optimizer = new SGD([p, other], { lr: 1 });
+      optimizer.freeze("w");
+      for (const [batch, expected] of [
+        [2, -1],
+        [2, -2],
+        [1, -3],
+        [1, -4],
+      ] as const) {
+        p.grad.batch = batch;
+        optimizer.step();
+        expect([p.data[0], other.data[0]]).toEqual([0, expected]);
+      }
+      optimizer.unfreeze("w");
+      optimizer.step();
+      expect([p.data[0], other.data[0]]).toEqual([-1, -5]);
+    });
+
     test("by a function of the learning rate, which runs before the step reads anything", async () => {
       use();
       for (const asynchronous of [false, true]) {

@@ -107,10 +107,14 @@ export function keepBinding<O extends object>(plan: Plan<O>, { bound, liveness, 
   }
 }
 
-/** Takes a plan's binding away, with the memory that it watches, and returns it for another to take its place. */
+/**
+ * Takes a plan's binding away, with the memory that it watches, and returns it for another to take its place. The backend can
+ * repeat no step of the plan then.
+ */
 export function unbind<O extends object>(plan: Plan<O>): Spare | undefined {
   const draft = plan as Draft<Plan<O>>;
   const { bound, staged } = draft;
+  draft.repeats = false;
   draft.bound = undefined;
   draft.liveness = unbound;
   return bound && { bound, staged };
