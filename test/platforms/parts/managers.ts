@@ -12,7 +12,7 @@ import { runtimes, tool } from "../tools.ts";
 /** Seconds that an installation may take, the time of the manager's own start and writing included. */
 const most = 3;
 /** A machine at other work may be slow once. */
-const tries = 3;
+const tries = 8;
 
 interface Manager {
   /** What installs the package, in the folder. */
