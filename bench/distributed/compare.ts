@@ -1,6 +1,7 @@
 // Steps on ranks beside what the link allows, and beside PyTorch on the same links in the same turns.
+import { payloadAtBest } from "../../lib/cli/cost-model.ts";
 import { median } from "../median.ts";
-import { gloo, type Launcher, ours, payloadAtBest, payloadOf, python, type Rounds } from "./launch.ts";
+import { gloo, type Launcher, ours, payloadOf, python, type Rounds } from "./launch.ts";
 import type { Machines } from "./machines.ts";
 
 /** How much is measured. */
@@ -54,7 +55,7 @@ export async function compareSteps(
   const nanoseconds = (seconds: number) => `${((1e9 * seconds) / elements).toFixed(1).padStart(6)} ns`;
   console.log(
     `\n${count} ranks, ${elements} elements, momentum, ${rate} Mbit/s: links that all use at once allow ` +
-      `${nanoseconds(limit).trim()} an element, without anything else of TCP ${nanoseconds(least / payloadAtBest(rate)).trim()}`,
+      `${nanoseconds(limit).trim()} an element, without anything else of TCP ${nanoseconds(least / payloadAtBest(rate * 1e6)).trim()}`,
   );
   const of = (name: string) => median(times.get(name) ?? [Number.NaN]);
   for (const name of times.keys()) {

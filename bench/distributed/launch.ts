@@ -1,6 +1,7 @@
 // Programs on machines, as MPI's launchers and PyTorch start them.
 import { type ChildProcess, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { payloadAtBest } from "../../lib/cli/cost-model.ts";
 import type { Machines } from "./machines.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -135,9 +136,6 @@ export async function gloo(machines: Machines, form: string, numbers: readonly n
   return jsonOf(outputs[0] as string);
 }
 
-/** The most payload of a link of a rate in Mbit/s, in bytes a second: 1,448 of the 1,526 bytes that a packet of TCP takes. */
-export const payloadAtBest = (rate: number): number => (rate * 1e6 * 0.949) / 8;
-
 /** The payload of links of a rate in Mbit/s while all are used at once, measured for some seconds: bytes a second and direction. */
 export async function payloadOf(machines: Machines, rate: number): Promise<number> {
   const bytes = String(rate * 50_000);
@@ -147,5 +145,5 @@ export async function payloadOf(machines: Machines, rate: number): Promise<numbe
   });
   const [first] = await Promise.all(children.map((child) => outputOf(child, "the links' measurement")));
   // Ends of exchanges are not the same for all machines, which can make it a little more than there is.
-  return Math.min(jsonOf<number>(first as string), payloadAtBest(rate));
+  return Math.min(jsonOf<number>(first as string), payloadAtBest(rate * 1e6));
 }

@@ -28,6 +28,9 @@ const perBucket = 150e-6;
 export const modelBucketBytes = (modelBytes: number, ranks: number): number =>
   Math.min(Math.max(2 ** 20, Math.min(Math.ceil(modelBytes / 16), 2 ** 24), 2 ** 16 * ranks), 2 ** 30);
 
+/** The most payload of a link, in bytes a second: 1,448 of the 1,526 bytes that a packet of TCP takes. */
+export const payloadAtBest = (bitsPerSecond: number): number => (bitsPerSecond * 0.949) / 8;
+
 /** The gradients of a bucket travel while those before are stepped, so the longest decides, and one bucket of the rest. */
 export function stepCost(cluster: Cluster): StepCost {
   const { elements, bytesPerElement, ranks, bytesPerSecond, bucketBytes, stepPerElement } = cluster;

@@ -1,5 +1,5 @@
 import { readArguments } from "./arguments.ts";
-import { modelBucketBytes, stepCost } from "./cost-model.ts";
+import { modelBucketBytes, payloadAtBest, stepCost } from "./cost-model.ts";
 import { print } from "./output.ts";
 
 const help = `usage: rmsprop ranks [--bandwidth Gbit/s] [--elements n]
@@ -35,7 +35,7 @@ export function ranks(args: readonly string[]): number {
     const cluster = {
       ...{ elements: Number(elements), bytesPerElement: 4, ranks: count, stepPerElement: 0.45e-9 },
       ...{
-        bytesPerSecond: (Number(bandwidth) * 1e9 * 0.949) / 8,
+        bytesPerSecond: payloadAtBest(Number(bandwidth) * 1e9),
         bucketBytes: modelBucketBytes(4 * Number(elements), count),
       },
     };

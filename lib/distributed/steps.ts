@@ -125,7 +125,7 @@ export class Steps {
     let begun: Begun | undefined;
     let refusal: { readonly error: unknown } | undefined;
     try {
-      this.#liveness.check();
+      this.checkMemory();
       begun = beginStep(optimizer, this.#wholes);
       this.#zeroed = this.#zeroedNow();
     } catch (error) {
